@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Configures and builds the native libraries; incremental when run again. Usage: build.sh BUILD_DIR STAGING_DIR
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$1 staging=$2
+"$here/prerequisites.sh"
+started=$SECONDS
+cmake -S "$here/../native" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release --log-level=NOTICE
+cmake --build "$build"
+mkdir -p "$staging"
+for library in libbevel.so libbevel_cuda.so; do
+  if [ -f "$build/$library" ]; then
+    cmp -s "$build/$library" "$staging/$library" || cp "$build/$library" "$staging/$library"
+  fi
+done
+echo "bevel: native build took $(( (SECONDS - started) / 60 )) min $(( (SECONDS - started) % 60 )) s"
