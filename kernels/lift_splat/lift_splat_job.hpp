@@ -1,0 +1,93 @@
+// Checked arguments of lift_splat: what the entry points hand to the CPU and CUDA bodies. Plain pointers and sizes; every rule
+// of lift_splat.h about them holds already.
+#pragma once
+
+#include <cstdint>
+
+#include "core/cell_mapping.hpp"
+#include "core/element_type.hpp"
+#include "lift_splat/lift_splat_plan.hpp"
+
+namespace bevel {
+
+/// The lift: matrices (float32 or float64) or explicit cells.
+struct LiftGeometry {
+  int64_t batch, cameras, depth_bins, height, width;
+  double image_height, image_width;
+  double depth_start, depth_step;
+  CellGrid grid;
+  bool matrices_are_double;
+  const void* intrinsics;          ///< [B, N, 3, 3]
+  const void* camera_to_bev;       ///< [B, N, 4, 4]
+  const void* image_augmentation;  ///< [B, N, 4, 4] or null
+  const void* bev_augmentation;    ///< [B, 4, 4] or null
+  const int32_t* cells;            ///< [B, N, D, H, W] or null; when set, the matrices are null
+
+  int64_t cells_per_element() const {
+    return static_cast<int64_t>(grid.cells[0]) * grid.cells[1] * grid.cells[2];
+  }
+  int64_t points() const { return batch * cameras * depth_bins * height * width; }
+};
+
+struct LiftSplatPlanJob {
+  LiftGeometry geometry;
+  LiftSplatPlanLayout layout;
+  int64_t capacity;  ///< in points
+  int32_t method;    ///< bevel_lift_splat_method as asked
+  int32_t* plan;
+  char* workspace;
+};
+
+/// Sizes that forward and backward share.
+struct LiftSplatShape {
+  LiftSplatPlanLayout layout;
+  int64_t batch, cameras, depth_bins, height, width, channels;
+  int64_t grid_z, grid_rows, grid_columns;
+  bool intervals;                           ///< the plan's method; meaningful on the CPU only (CUDA reads the header)
+  int64_t rows;                             ///< rows the workspace is sized for
+  int64_t shared_rows;                      ///< scratch slots the workspace is sized for
+  int64_t depth_strides[2];                 ///< of B and N, in elements
+  int64_t context_strides[2];               ///< of B and N, in elements
+  bool logits;                              ///< depth holds logits
+  bool context_channels_last, out_channels_last;
+  ElementType depth_type;                   ///< float32, or float64 when everything is
+  ElementType context_type, out_type;
+
+  int64_t cells_per_element() const { return grid_z * grid_rows * grid_columns; }
+};
+
+struct LiftSplatForwardJob {
+  LiftSplatShape shape;
+  const int32_t* plan;
+  const void* depth;
+  const void* context;
+  const void* prior;         ///< compact, or null
+  const void* prior_weight;  ///< compact, null iff prior is
+  void* out;
+  void* probabilities;  ///< compact, or null
+  char* workspace;
+  int64_t workspace_bytes;
+};
+
+struct LiftSplatBackwardJob {
+  LiftSplatShape shape;  ///< depth_strides are those of grad_depth, context_strides those of context
+  const int32_t* plan;
+  const void* grad_out;
+  const void* probabilities;  ///< compact
+  const void* context;
+  const void* prior;
+  const void* prior_weight;
+  void* grad_depth;                 ///< or null
+  void* grad_context;               ///< or null
+  int64_t grad_context_strides[2];  ///< of B and N
+  char* workspace;
+  int64_t workspace_bytes;
+};
+
+// CPU bodies, one set an instruction set (see lift_splat_cpu.cpp). Plans are built by one body only: its arithmetic is fixed.
+void build_plan_cpu(const LiftSplatPlanJob& job);
+int64_t plan_workspace_cpu(const LiftSplatPlanJob& job);
+void write_points_cpu(const LiftGeometry& geometry, void* points, bool points_are_double);
+void write_cells_cpu(const LiftGeometry& geometry, int32_t* cells);
+
+}  // namespace bevel
