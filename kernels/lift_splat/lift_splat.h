@@ -116,6 +116,7 @@ typedef struct bevel_lift_splat_forward_params {
   int32_t context_layout;       /**< a bevel_layout */
   int32_t out_layout;           /**< a bevel_layout */
   int32_t reserved;             /**< 0 */
+  int64_t max_points;           /**< as given when the plan was built */
   const bevel_lift_splat_plan_info* plan_info; /**< counts of the plan; NULL: on the CPU they are read from the plan, on CUDA the workspace is sized for the worst case */
 } bevel_lift_splat_forward_params;
 
@@ -143,6 +144,7 @@ typedef struct bevel_lift_splat_backward_params {
   int32_t context_layout;
   int32_t out_layout; /**< of grad_out */
   int32_t reserved;
+  int64_t max_points;
   const bevel_lift_splat_plan_info* plan_info;
 } bevel_lift_splat_backward_params;
 

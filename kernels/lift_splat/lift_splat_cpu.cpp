@@ -1,0 +1,244 @@
+// Lift-splat forward on the CPU.
+//
+// A task is a block of 16 columns of one image. It brings the block's depth (softmax on the way) and, where the layout demands it,
+// its context into cache as columns, then multiplies: each plan row is a vector of H depths times the column's [H, C] features, C
+// accumulators in registers. Rows that own their cell are stored straight to the output; the others go to scratch slots, which a
+// second pass over the cells sums in slot order, writing the empty cells' zeros as it goes. Every sum has one owner and one order, so
+// the number of threads cannot change a bit. Bound: the fused multiply-adds, C for each (row, h), and the output's write.
+#include "lift_splat/lift_splat_cpu.hpp"
+
+#include <omp.h>
+
+#include <cmath>
+
+#include "lift_splat/lift_splat_tiles.hpp"
+#include "settings.hpp"
+
+namespace bevel::BEVEL_ISA_NAMESPACE {
+namespace {
+
+/// Adds rows [begin, end) of depth × feature to V vectors of channels.
+template <class T, int V>
+inline __attribute__((always_inline)) void accumulate(const T* depth, const T* feature, int64_t stride, int32_t begin,
+                                                      int32_t end, Vector<T> (&sum)[V]) {
+  for (int32_t h = begin; h < end; ++h) {
+    const Vector<T> p = broadcast(depth[h]);
+    const T* row = feature + h * stride;
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sum[v] += p * load(row + v * kLanes<T>);
+  }
+}
+
+template <class T, int V>
+inline __attribute__((always_inline)) void row_product(const T* depth, const T* feature, int64_t stride, int32_t begin,
+                                                       int32_t end, T* out) {
+  Vector<T> sum[V] = {};
+  accumulate<T, V>(depth, feature, stride, begin, end, sum);
+#pragma GCC unroll 8
+  for (int v = 0; v < V; ++v) store(out + v * kLanes<T>, sum[v]);
+}
+
+/// out[c] = Σ_h depth[h] · feature[h][c] over the padded channels, up to eight vectors at a time.
+template <class T>
+inline void row_product(const T* depth, const T* feature, int64_t stride, int32_t begin, int32_t end, int64_t vectors,
+                        T* out) {
+  while (vectors > 0) {
+    switch (vectors) {
+      case 1: row_product<T, 1>(depth, feature, stride, begin, end, out); return;
+      case 2: row_product<T, 2>(depth, feature, stride, begin, end, out); return;
+      case 3: row_product<T, 3>(depth, feature, stride, begin, end, out); return;
+      case 4: row_product<T, 4>(depth, feature, stride, begin, end, out); return;
+      case 5: row_product<T, 5>(depth, feature, stride, begin, end, out); return;
+      case 6: row_product<T, 6>(depth, feature, stride, begin, end, out); return;
+      case 7: row_product<T, 7>(depth, feature, stride, begin, end, out); return;
+      default: row_product<T, 8>(depth, feature, stride, begin, end, out);
+    }
+    vectors -= 8;
+    feature += 8 * kLanes<T>;
+    out += 8 * kLanes<T>;
+  }
+}
+
+/// Everything forward needs, with the element types resolved.
+template <class T, class Context, class Out>
+class Forward {
+ public:
+  explicit Forward(const LiftSplatForwardJob& job)
+      : job_(job),
+        shape_(job.shape),
+        tile_(job.shape),
+        at_(job.shape.layout),
+        // Channels-last maps of T with whole vectors can be read and written in place.
+        direct_context_(std::is_same_v<T, Context> && shape_.context_channels_last && shape_.channels % 16 == 0),
+        direct_out_(std::is_same_v<T, Out> && shape_.out_channels_last && shape_.channels % 16 == 0) {}
+
+  int64_t scratch_elements() const { return shape_.shared_rows * tile_.padded_channels; }
+  int64_t map_elements() const { return direct_out_ ? 0 : at_.cells * tile_.padded_channels; }
+  int64_t thread_elements() const {
+    return kBlock * tile_.depth_bins * tile_.padded_height + staged_elements<T>(tile_) +
+           (direct_context_ ? 0 : kBlock * tile_.height * tile_.padded_channels) + tile_.padded_height;
+  }
+  int64_t workspace_bytes(int threads) const {
+    return (scratch_elements() + map_elements() + threads * round_up(thread_elements(), 16)) *
+           static_cast<int64_t>(sizeof(T));
+  }
+
+  void run() const {
+    T* scratch = reinterpret_cast<T*>(job_.workspace);
+    T* map = direct_out_ ? static_cast<T*>(job_.out) : scratch + scratch_elements();
+    T* blocks = scratch + scratch_elements() + map_elements();
+    const int64_t left = job_.workspace_bytes / static_cast<int64_t>(sizeof(T)) - (blocks - scratch);
+    const int64_t fitting = left / round_up(thread_elements(), 16);
+    const int threads = static_cast<int>(std::clamp<int64_t>(fitting, 1, num_threads()));
+    const int64_t blocks_an_image = (tile_.width + kBlock - 1) / kBlock;
+    const int64_t tasks = shape_.batch * shape_.cameras * blocks_an_image;
+#pragma omp parallel num_threads(threads)
+    {
+      T* mine = blocks + omp_get_thread_num() * round_up(thread_elements(), 16);
+#pragma omp for schedule(dynamic, 1)
+      for (int64_t task = 0; task < tasks; ++task) {
+        splat_block(task / blocks_an_image, task % blocks_an_image * kBlock, mine, scratch, map);
+      }
+#pragma omp for schedule(static)
+      for (int64_t strip = 0; strip < (at_.cells + kStrip - 1) / kStrip; ++strip) finish_cells(strip, scratch, map);
+    }
+  }
+
+ private:
+  static constexpr int64_t kStrip = 64;  ///< cells finished together
+
+  const int32_t* section(int64_t offset) const { return job_.plan + offset; }
+
+  void splat_block(int64_t image, int64_t w0, T* mine, T* scratch, T* map) const {
+    const int count = static_cast<int>(std::min<int64_t>(kBlock, tile_.width - w0));
+    const int64_t b = image / shape_.cameras, n = image % shape_.cameras;
+    T* depth = mine;
+    T* staged = depth + kBlock * tile_.depth_bins * tile_.padded_height;
+    T* packed = staged + staged_elements<T>(tile_);
+    T* summed = packed + (direct_context_ ? 0 : kBlock * tile_.height * tile_.padded_channels);
+
+    const int64_t volume = tile_.depth_bins * tile_.pixels();
+    auto at_image = [&](const void* base, int64_t stride) {
+      return base ? static_cast<const T*>(base) + image * stride + w0 : nullptr;
+    };
+    load_depth_block<T>(tile_,
+                        static_cast<const T*>(job_.depth) + b * shape_.depth_strides[0] +
+                            n * shape_.depth_strides[1] + w0,
+                        shape_.logits, at_image(job_.prior, volume), at_image(job_.prior_weight, tile_.pixels()),
+                        const_cast<T*>(at_image(job_.probabilities, volume)), count, staged, depth);
+    const Context* context =
+        static_cast<const Context*>(job_.context) + b * shape_.context_strides[0] + n * shape_.context_strides[1];
+    if (!direct_context_) {
+      load_context_block<T>(tile_, context, shape_.context_channels_last, w0, count, packed);
+    }
+    for (int w = 0; w < count; ++w) {
+      const T* column = depth + w * tile_.depth_bins * tile_.padded_height;
+      const int64_t index = image * tile_.width + w0 + w;
+      if (direct_context_) {
+        const T* feature = reinterpret_cast<const T*>(context) + (w0 + w) * tile_.channels;
+        splat_column(index, column, feature, tile_.width * tile_.channels, summed, scratch, map);
+      } else {
+        splat_column(index, column, packed + w * tile_.height * tile_.padded_channels, tile_.padded_channels, summed,
+                     scratch, map);
+      }
+    }
+  }
+
+  void splat_column(int64_t column, const T* depth, const T* feature, int64_t stride, T* summed, T* scratch,
+                    T* map) const {
+    const int32_t* row_runs = section(at_.row_runs);
+    const uint32_t* runs = reinterpret_cast<const uint32_t*>(section(at_.runs));
+    const int64_t vectors = tile_.padded_channels / kLanes<T>;
+    const int32_t first = section(at_.column_rows)[column], last = section(at_.column_rows)[column + 1];
+    for (int32_t row = first; row < last; ++row) {
+      const int32_t span = section(at_.row_span)[row];
+      const int32_t slot = section(at_.row_slot)[row];
+      T* out = slot < 0 ? map + static_cast<int64_t>(section(at_.row_cell)[row]) * tile_.padded_channels
+                        : scratch + slot * tile_.padded_channels;
+      const T* p = row_depth<T>(runs, row_runs[row], row_runs[row + 1], span, depth, tile_.padded_height, summed);
+      row_product<T>(p, feature, stride, span_begin(span), span_end(span), vectors, out);
+    }
+  }
+
+  /// Sums the shared cells, zeroes the empty ones, and, where the output has another layout or type, brings the map there.
+  void finish_cells(int64_t strip, const T* scratch, T* map) const {
+    const int32_t* slots = section(at_.cell_slots);
+    const int64_t begin = strip * kStrip, end = std::min(begin + kStrip, at_.cells);
+    for (int64_t cell = begin; cell < end; ++cell) {
+      T* out = map + cell * tile_.padded_channels;
+      const int64_t first = slots[cell] >> 1, last = slots[cell + 1] >> 1;
+      if (!(slots[cell] & 1)) {
+        std::fill_n(out, tile_.padded_channels, T(0));
+      } else if (last > first) {
+        for (int64_t c = 0; c < tile_.padded_channels; c += kLanes<T>) {
+          Vector<T> sum = load(scratch + first * tile_.padded_channels + c);
+          for (int64_t slot = first + 1; slot < last; ++slot) sum += load(scratch + slot * tile_.padded_channels + c);
+          store(out + c, sum);
+        }
+      }
+    }
+    if (!direct_out_) write_out(begin, end, map);
+  }
+
+  void write_out(int64_t begin, int64_t end, const T* map) const {
+    Out* out = static_cast<Out*>(job_.out);
+    if (shape_.out_channels_last) {
+      for (int64_t cell = begin; cell < end; ++cell) {
+        for (int64_t c = 0; c < tile_.channels; c += kLanes<T>) {
+          store_as<T>(out + cell * tile_.channels + c, load(map + cell * tile_.padded_channels + c),
+                      static_cast<int>(tile_.channels - c));
+        }
+      }
+      return;
+    }
+    // [B, Z, Y, X, C] to [B, Z, C, Y, X]: pieces of a strip that lie in one (b, z) plane.
+    const int64_t plane = shape_.grid_rows * shape_.grid_columns;
+    while (begin < end) {
+      const int64_t index = begin / plane, stop = std::min(end, (index + 1) * plane);
+      for (int64_t cell = begin; cell < stop; cell += kBlock) {
+        scatter_columns<T>(map + cell * tile_.padded_channels, tile_.padded_channels, tile_.channels,
+                           static_cast<int>(std::min<int64_t>(kBlock, stop - cell)),
+                           out + index * tile_.channels * plane + cell % plane, plane);
+      }
+      begin = stop;
+    }
+  }
+
+  const LiftSplatForwardJob& job_;
+  const LiftSplatShape& shape_;
+  const TileShape tile_;
+  const LiftSplatPlanLayout& at_;
+  const bool direct_context_, direct_out_;
+};
+
+/// Calls action with a Forward of the job's element types.
+template <class Action>
+auto with_types(const LiftSplatForwardJob& job, Action&& action) {
+  const LiftSplatShape& shape = job.shape;
+  if (shape.depth_type == ElementType::kFloat64) return action(Forward<double, double, double>(job));
+  auto with_out = [&](auto context) {
+    using Context = decltype(context);
+    switch (shape.out_type) {
+      case ElementType::kFloat16: return action(Forward<float, Context, Float16>(job));
+      case ElementType::kBfloat16: return action(Forward<float, Context, Bfloat16>(job));
+      default: return action(Forward<float, Context, float>(job));
+    }
+  };
+  switch (shape.context_type) {
+    case ElementType::kFloat16: return with_out(Float16{});
+    case ElementType::kBfloat16: return with_out(Bfloat16{});
+    default: return with_out(float{});
+  }
+}
+
+}  // namespace
+
+void lift_splat_forward(const LiftSplatForwardJob& job) {
+  with_types(job, [](const auto& forward) { forward.run(); });
+}
+
+int64_t lift_splat_forward_workspace(const LiftSplatForwardJob& job) {
+  return with_types(job, [](const auto& forward) { return forward.workspace_bytes(num_threads()); });
+}
+
+}  // namespace bevel::BEVEL_ISA_NAMESPACE

@@ -1,0 +1,115 @@
+#include "cuda_loader.hpp"
+
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "status.hpp"
+
+namespace bevel {
+namespace {
+
+struct CudaState {
+  std::mutex mutex;
+  bool tried = false;
+  std::string path;  // set by the user; empty: beside libbevel
+  const bevel_cuda_functions* functions = nullptr;
+  int32_t devices = 0;
+  int32_t driver_version = 0;
+  std::string reason;
+};
+
+CudaState& state() {
+  static CudaState instance;
+  return instance;
+}
+
+std::string library_beside_this_one() {
+  Dl_info info;
+  if (!dladdr(reinterpret_cast<void*>(&bevel_version), &info) || !info.dli_fname) return "libbevel_cuda.so";
+  const std::string self = info.dli_fname;
+  const size_t slash = self.rfind('/');
+  return (slash == std::string::npos ? std::string() : self.substr(0, slash + 1)) + "libbevel_cuda.so";
+}
+
+// With the mutex held.
+void open_once(CudaState& s) {
+  if (s.tried) return;
+  s.tried = true;
+  const std::string path = s.path.empty() ? library_beside_this_one() : s.path;
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    s.reason = "the CUDA library cannot be opened: " + std::string(dlerror());
+    return;
+  }
+  auto table = reinterpret_cast<decltype(&bevel_cuda_table)>(dlsym(library, "bevel_cuda_table"));
+  const bevel_cuda_functions* functions = table ? table(BEVEL_CUDA_ABI_VERSION) : nullptr;
+  if (!functions || functions->abi_version != BEVEL_CUDA_ABI_VERSION) {
+    s.reason = path + " does not speak version " + std::to_string(BEVEL_CUDA_ABI_VERSION) +
+               " of the internal ABI: it belongs to another release";
+    dlclose(library);
+    return;
+  }
+  s.functions = functions;
+  bevel_cuda_message message = {};
+  if (functions->probe(&s.devices, &s.driver_version, &message) != BEVEL_OK || s.devices == 0) {
+    s.devices = 0;
+    s.reason = message.text[0] ? message.text : "the driver offers no CUDA device";
+  }
+}
+
+void copy_text(char* to, size_t size, const std::string& text) { std::snprintf(to, size, "%s", text.c_str()); }
+
+}  // namespace
+
+const bevel_cuda_functions& cuda_functions(const char* operator_name) {
+  CudaState& s = state();
+  const std::lock_guard<std::mutex> lock(s.mutex);
+  open_once(s);
+  if (!s.functions || s.devices == 0) {
+    fail(BEVEL_NO_CUDA, "%s: tensors are on CUDA, but %s", operator_name, s.reason.c_str());
+  }
+  return *s.functions;
+}
+
+void check_cuda(const char* operator_name, bevel_status status, const bevel_cuda_message& message) {
+  if (status != BEVEL_OK) fail(status, "%s: %s", operator_name, message.text);
+}
+
+}  // namespace bevel
+
+bevel_status bevel_set_cuda_library(const char* path) {
+  return bevel::guarded("bevel_set_cuda_library", [path] {
+    bevel::CudaState& s = bevel::state();
+    const std::lock_guard<std::mutex> lock(s.mutex);
+    if (s.functions) {
+      bevel::fail(BEVEL_INVALID_ARGUMENT, "bevel_set_cuda_library: the CUDA library is loaded already");
+    }
+    s.path = path ? path : "";
+    s.tried = false;
+    s.reason.clear();
+  });
+}
+
+bevel_status bevel_get_capabilities(bevel_capabilities* capabilities) {
+  return bevel::guarded("bevel_get_capabilities", [capabilities] {
+    const char* name = "bevel_get_capabilities";
+    if (!capabilities || capabilities->struct_size < sizeof *capabilities) {
+      bevel::fail(BEVEL_INVALID_ARGUMENT, "%s: capabilities must be given with struct_size %zu", name,
+                  sizeof *capabilities);
+    }
+    bevel::CudaState& s = bevel::state();
+    const std::lock_guard<std::mutex> lock(s.mutex);
+    bevel::open_once(s);
+    capabilities->cuda_library = s.functions != nullptr;
+    capabilities->cuda_devices = s.devices;
+    capabilities->cuda_runtime = s.functions ? s.functions->runtime_version : 0;
+    capabilities->cuda_driver = s.driver_version;
+    bevel::copy_text(capabilities->cuda_architectures, sizeof capabilities->cuda_architectures,
+                     s.functions ? s.functions->architectures : "");
+    bevel::copy_text(capabilities->cuda_reason, sizeof capabilities->cuda_reason, s.reason);
+  });
+}

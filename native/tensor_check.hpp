@@ -1,0 +1,75 @@
+// Checks of DLTensor arguments. Every failure names operator, argument, what was expected and what came.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "bevel.h"
+#include "core/element_type.hpp"
+
+namespace bevel {
+
+/// A set of dtypes that an argument may have.
+enum DTypeSet : unsigned {
+  kFloat32Only = 1,
+  kFloat64Only = 2,
+  kSixteenBit = 4,
+  kInt32 = 8,
+  kBytes = 16,
+  kFeatureTypes = kFloat32Only | kFloat64Only | kSixteenBit,
+  kFloatOrDouble = kFloat32Only | kFloat64Only,
+};
+
+/// One argument of one operator, under check. Methods chain; each throws Failure.
+class TensorArgument {
+ public:
+  TensorArgument(const char* operator_name, const char* name, const DLTensor* tensor);
+
+  bool given() const { return tensor_ != nullptr; }
+  const TensorArgument& required() const;
+  const TensorArgument& dtype(unsigned allowed) const;
+  /// Shape with −1 for any extent; `reason` explains the expectation ("to match depth").
+  const TensorArgument& shape(std::initializer_list<int64_t> expected, const char* reason = "") const;
+  const TensorArgument& shape(const std::vector<int64_t>& expected, const char* reason = "") const;
+  const TensorArgument& rank(int expected) const;
+  const TensorArgument& compact() const;
+  /// Row-major within the dimensions from `first` on; the dimensions before may have any stride ≥ 0.
+  const TensorArgument& compact_from(int first) const;
+  /// On the given device, or, on CPU, in pinned memory.
+  const TensorArgument& on(DLDevice device) const;
+  const TensorArgument& aligned(int64_t bytes) const;
+
+  int64_t extent(int dimension) const { return tensor_->shape[dimension]; }
+  int64_t elements() const;
+  /// In elements.
+  int64_t stride(int dimension) const;
+  ElementType element_type() const;
+  DLDevice device() const { return tensor_->device; }
+  void* data() const;
+  template <class T>
+  T* data_as() const {
+    return static_cast<T*>(data());
+  }
+  std::string shape_text() const;
+  [[noreturn]] void reject(const std::string& expectation) const;
+
+ private:
+  const char* operator_;
+  const char* name_;
+  const DLTensor* tensor_;
+};
+
+std::string shape_text(const std::vector<int64_t>& shape);
+bool is_cpu(DLDevice device);
+
+/// Throws unless the struct pointer is there and its struct_size is at least that of the fields this library needs.
+void check_struct(const char* operator_name, const void* params, uint64_t needed);
+/// Throws unless a CPU call has no stream.
+void check_stream(const char* operator_name, DLDevice device, const void* stream);
+
+/// a·b, or Failure when it passes 2⁶³ − 1; `what` names the product.
+int64_t checked_product(const char* operator_name, const char* what, std::initializer_list<int64_t> factors);
+
+}  // namespace bevel
