@@ -1,0 +1,105 @@
+package dev.bevel.nuscenes;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The ten classes of the nuScenes detection task, in the label order that the detectors of the BEVDet, BEVDepth, BEVFormer and
+ * CenterPoint families share: {@link #ordinal()} is the label, 0..9. (The evaluation lists them in another order.)
+ */
+public enum DetectionClass {
+  CAR("car", "vehicle.car"),
+  TRUCK("truck", "vehicle.truck"),
+  CONSTRUCTION_VEHICLE("construction_vehicle", "vehicle.construction"),
+  BUS("bus", "vehicle.bus.bendy", "vehicle.bus.rigid"),
+  TRAILER("trailer", "vehicle.trailer"),
+  BARRIER("barrier", "movable_object.barrier"),
+  MOTORCYCLE("motorcycle", "vehicle.motorcycle"),
+  BICYCLE("bicycle", "vehicle.bicycle"),
+  PEDESTRIAN(
+      "pedestrian",
+      "human.pedestrian.adult",
+      "human.pedestrian.child",
+      "human.pedestrian.construction_worker",
+      "human.pedestrian.police_officer"),
+  TRAFFIC_CONE("traffic_cone", "movable_object.trafficcone");
+
+  /** Speed in m/s above which the export rule calls an object moving. */
+  private static final double MOVING_SPEED = 0.2;
+
+  private static final DetectionClass[] BY_LABEL = values();
+  private static final Map<String, DetectionClass> BY_NAME = new HashMap<>();
+  private static final Map<String, DetectionClass> BY_CATEGORY = new HashMap<>();
+
+  static {
+    for (DetectionClass c : BY_LABEL) {
+      BY_NAME.put(c.detectionName, c);
+      for (String category : c.categories) {
+        BY_CATEGORY.put(category, c);
+      }
+    }
+  }
+
+  private final String detectionName;
+  private final String[] categories;
+
+  DetectionClass(String detectionName, String... categories) {
+    this.detectionName = detectionName;
+    this.categories = categories;
+  }
+
+  /** The label a detector predicts, 0..9. */
+  public int label() {
+    return ordinal();
+  }
+
+  /** The name in submissions and results, e.g. {@code traffic_cone}. */
+  public String detectionName() {
+    return detectionName;
+  }
+
+  /**
+   * @throws NuScenesException if {@code label} is outside 0..9
+   */
+  public static DetectionClass ofLabel(int label) {
+    if (label < 0 || label >= BY_LABEL.length) {
+      throw new NuScenesException("detection label must be in 0..9, got " + label);
+    }
+    return BY_LABEL[label];
+  }
+
+  /**
+   * @throws NuScenesException if {@code name} is none of the ten detection names
+   */
+  public static DetectionClass ofName(String name) {
+    DetectionClass found = BY_NAME.get(name);
+    if (found == null) {
+      throw new NuScenesException("unknown detection class '" + name + "', expected one of " + BY_NAME.keySet().stream().sorted().toList());
+    }
+    return found;
+  }
+
+  /** The class of a nuScenes category such as {@code vehicle.bus.rigid}; empty for categories the task ignores. */
+  public static Optional<DetectionClass> ofCategory(String category) {
+    return Optional.ofNullable(BY_CATEGORY.get(category));
+  }
+
+  /**
+   * The attribute a detector without an attribute head submits, from the speed alone (the rule of mmdetection3d, BEVDet and
+   * BEVFormer). A NaN speed counts as standing still.
+   *
+   * @param speed ‖(vx, vy)‖ in m/s in the global frame
+   * @return one of the eight attribute names, or the empty string for barriers and cones
+   */
+  public String attributeForSpeed(double speed) {
+    boolean moving = speed > MOVING_SPEED;
+    return switch (this) {
+      case CAR, TRUCK, CONSTRUCTION_VEHICLE, TRAILER -> moving ? "vehicle.moving" : "vehicle.parked";
+      case BUS -> moving ? "vehicle.moving" : "vehicle.stopped";
+      case MOTORCYCLE, BICYCLE -> moving ? "cycle.with_rider" : "cycle.without_rider";
+      case PEDESTRIAN -> moving ? "pedestrian.moving" : "pedestrian.standing";
+      case BARRIER, TRAFFIC_CONE -> "";
+    };
+  }
+}

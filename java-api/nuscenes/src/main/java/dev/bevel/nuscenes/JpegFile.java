@@ -1,0 +1,207 @@
+package dev.bevel.nuscenes;
+
+import java.awt.image.BufferedImage;
+import java.awt.image.DataBufferByte;
+import java.awt.image.PixelInterleavedSampleModel;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Iterator;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.event.IIOReadWarningListener;
+import javax.imageio.stream.ImageInputStream;
+import javax.imageio.stream.MemoryCacheImageInputStream;
+import org.jspecify.annotations.Nullable;
+
+/** Strict JPEG reading: the file's structure is checked before Java's decoder allocates or decodes anything. */
+final class JpegFile {
+  private static final long MAX_BYTES = 64L << 20;
+
+  /** Progressive files need about ten scans; each costs a pass over the image, so a hostile file could hold thousands. */
+  private static final int MAX_SCANS = 64;
+
+  private static final int SOI = 0xd8;
+  private static final int EOI = 0xd9;
+  private static final int SOS = 0xda;
+  private static final int TEM = 0x01;
+
+  private final Path file;
+  private final byte[] bytes;
+  private int width;
+  private int height;
+  private int scans;
+
+  private JpegFile(Path file, byte[] bytes) {
+    this.file = file;
+    this.bytes = bytes;
+  }
+
+  static RgbImage read(Path file, int expectedWidth, int expectedHeight) {
+    JpegFile jpeg = new JpegFile(file, SensorFiles.readAll(file, "image", MAX_BYTES));
+    jpeg.checkStructure();
+    if (jpeg.width != expectedWidth || jpeg.height != expectedHeight) {
+      throw jpeg.fault("has %d×%d pixels, expected %d×%d".formatted(jpeg.width, jpeg.height, expectedWidth, expectedHeight));
+    }
+    return jpeg.decode();
+  }
+
+  /** Walks all markers from SOI to EOI and takes the size from the frame header. */
+  private void checkStructure() {
+    if (bytes.length < 4 || u8(0) != 0xff || u8(1) != SOI) {
+      throw fault("is no JPEG file: it does not start with the bytes ff d8");
+    }
+    int at = 2;
+    while (true) {
+      at = nextMarker(at);
+      int marker = u8(at - 1);
+      if (marker == EOI) {
+        break;
+      }
+      if (marker == TEM || (marker >= 0xd0 && marker <= SOI)) {
+        throw fault("is damaged: marker ff %02x at byte %d where a segment must start".formatted(marker, at - 2));
+      }
+      int length = at + 2 <= bytes.length ? u16(at) : 0;
+      if (length < 2 || at + length > bytes.length) {
+        throw fault("is cut off or damaged: the segment at byte %d reaches beyond the end of the file".formatted(at - 2));
+      }
+      if (isFrameHeader(marker)) {
+        frameHeader(marker, at, length);
+      }
+      at += length;
+      if (marker == SOS) {
+        at = skipScan(at);
+      }
+    }
+    if (width == 0 || scans == 0) {
+      throw fault("is damaged: it holds no image");
+    }
+  }
+
+  /** The position after the marker that must stand at {@code at} (fill bytes allowed). */
+  private int nextMarker(int at) {
+    int i = at;
+    while (i < bytes.length && u8(i) == 0xff) {
+      i++;
+    }
+    if (i >= bytes.length) {
+      throw fault("is cut off: the end-of-image marker is missing");
+    }
+    if (i == at || u8(i) == 0) {
+      throw fault("is damaged: expected a marker at byte %d".formatted(at));
+    }
+    return i + 1;
+  }
+
+  /** The position of the first marker after entropy-coded data that is neither a stuffed byte nor a restart marker. */
+  private int skipScan(int start) {
+    if (++scans > MAX_SCANS) {
+      throw fault("has more than %d scans".formatted(MAX_SCANS));
+    }
+    for (int i = start; i + 1 < bytes.length; i++) {
+      if (u8(i) == 0xff) {
+        int next = u8(i + 1);
+        if (next != 0 && next != 0xff && !(next >= 0xd0 && next <= 0xd7)) {
+          return i;
+        }
+      }
+    }
+    throw fault("is cut off: the end-of-image marker is missing");
+  }
+
+  private static boolean isFrameHeader(int marker) {
+    return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+  }
+
+  private void frameHeader(int marker, int at, int length) {
+    if (width != 0) {
+      throw fault("is damaged: it has two frame headers");
+    }
+    if (marker > 0xc2) {
+      throw fault("uses a JPEG process (SOF%d) that is not supported: expected baseline or progressive".formatted(marker - 0xc0));
+    }
+    if (length < 17 || u8(at + 2) != 8 || u8(at + 7) != 3) {
+      throw fault("must be an 8-bit image of 3 components");
+    }
+    height = u16(at + 3);
+    width = u16(at + 5);
+    RgbImage.checkSize(width, height, "image " + file);
+  }
+
+  private RgbImage decode() {
+    Iterator<ImageReader> readers = ImageIO.getImageReadersByFormatName("jpeg");
+    if (!readers.hasNext()) {
+      throw new NuScenesException("this Java runtime has no JPEG decoder (module java.desktop)");
+    }
+    ImageReader reader = readers.next();
+    Warnings warnings = new Warnings();
+    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+      reader.addIIOReadWarningListener(warnings);
+      reader.setInput(in, true, true);
+      BufferedImage image = reader.read(0);
+      if (warnings.first != null) {
+        throw fault("is damaged: " + warnings.first);
+      }
+      if (image.getWidth() != width || image.getHeight() != height) {
+        throw fault("decodes to %d×%d pixels, its header says %d×%d".formatted(image.getWidth(), image.getHeight(), width, height));
+      }
+      return toRgb(image);
+    } catch (IOException | IllegalArgumentException | IndexOutOfBoundsException | IllegalStateException | NegativeArraySizeException e) {
+      throw new NuScenesException("image %s cannot be decoded: %s".formatted(file, e.getMessage()), e);
+    } finally {
+      reader.dispose();
+    }
+  }
+
+  private static RgbImage toRgb(BufferedImage image) {
+    int width = image.getWidth();
+    int height = image.getHeight();
+    byte[] rgb = new byte[width * height * 3];
+    if (image.getType() == BufferedImage.TYPE_3BYTE_BGR
+        && image.getRaster().getDataBuffer() instanceof DataBufferByte buffer
+        && image.getRaster().getSampleModel() instanceof PixelInterleavedSampleModel model
+        && buffer.getData().length == rgb.length
+        && model.getScanlineStride() == width * 3) {
+      byte[] bgr = buffer.getData();
+      for (int i = 0; i < rgb.length; i += 3) {
+        rgb[i] = bgr[i + 2];
+        rgb[i + 1] = bgr[i + 1];
+        rgb[i + 2] = bgr[i];
+      }
+    } else {
+      int[] row = new int[width];
+      for (int y = 0, at = 0; y < height; y++) {
+        image.getRGB(0, y, width, 1, row, 0, width);
+        for (int argb : row) {
+          rgb[at++] = (byte) (argb >> 16);
+          rgb[at++] = (byte) (argb >> 8);
+          rgb[at++] = (byte) argb;
+        }
+      }
+    }
+    return new RgbImage(width, height, rgb);
+  }
+
+  private int u8(int i) {
+    return bytes[i] & 0xff;
+  }
+
+  private int u16(int i) {
+    return u8(i) << 8 | u8(i + 1);
+  }
+
+  private NuScenesException fault(String problem) {
+    return new NuScenesException("image " + file + " " + problem);
+  }
+
+  private static final class Warnings implements IIOReadWarningListener {
+    private @Nullable String first;
+
+    @Override
+    public void warningOccurred(ImageReader source, String warning) {
+      if (first == null) {
+        first = warning;
+      }
+    }
+  }
+}

@@ -1,0 +1,93 @@
+package dev.bevel.nuscenes;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+
+/**
+ * One LiDAR sweep in the sensor's own frame. Holds 5 floats a point as the file does: x, y, z (metres), intensity (0–255), ring
+ * index (0–31).
+ */
+public final class LidarPoints {
+  /** Floats per point. */
+  public static final int STRIDE = 5;
+
+  /** The most points a file may hold. A nuScenes sweep has about 34,000. */
+  public static final int MAX_POINTS = 1 << 20;
+
+  private final float[] data;
+
+  private LidarPoints(float[] data) {
+    this.data = data;
+  }
+
+  /**
+   * Points from numbers already in memory.
+   *
+   * @param data 5 floats a point; copied
+   * @throws NuScenesException if the length is no multiple of 5 or a number is not finite
+   */
+  public static LidarPoints of(float[] data) {
+    if (data.length % STRIDE != 0) {
+      throw new NuScenesException("LiDAR points need 5 floats each, got " + data.length + " floats");
+    }
+    return checked(data.clone(), "LiDAR points");
+  }
+
+  /**
+   * Reads a {@code .pcd.bin} file: little-endian float32, 5 a point. nuScenes files hold finite numbers only, so a NaN or an
+   * infinity anywhere means a damaged file and is an error.
+   *
+   * @throws NuScenesException if the file is missing, empty, larger than {@link #MAX_POINTS}, not a multiple of 20 bytes, or
+   *     holds a number that is not finite
+   */
+  public static LidarPoints read(Path file) {
+    byte[] bytes = SensorFiles.readAll(file, "LiDAR file", (long) MAX_POINTS * STRIDE * Float.BYTES);
+    if (bytes.length == 0 || bytes.length % (STRIDE * Float.BYTES) != 0) {
+      throw new NuScenesException(
+          "LiDAR file %s must hold a whole number of 20-byte points, got %d bytes".formatted(file, bytes.length));
+    }
+    float[] data = new float[bytes.length / Float.BYTES];
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(data);
+    return checked(data, "LiDAR file " + file);
+  }
+
+  private static LidarPoints checked(float[] data, String what) {
+    for (int i = 0; i < data.length; i++) {
+      if (!Float.isFinite(data[i])) {
+        throw new NuScenesException(
+            "%s: point %d has the value %s at position %d, expected finite numbers".formatted(what, i / STRIDE, data[i], i % STRIDE));
+      }
+    }
+    return new LidarPoints(data);
+  }
+
+  public int count() {
+    return data.length / STRIDE;
+  }
+
+  public float x(int i) {
+    return data[i * STRIDE];
+  }
+
+  public float y(int i) {
+    return data[i * STRIDE + 1];
+  }
+
+  public float z(int i) {
+    return data[i * STRIDE + 2];
+  }
+
+  public float intensity(int i) {
+    return data[i * STRIDE + 3];
+  }
+
+  public float ring(int i) {
+    return data[i * STRIDE + 4];
+  }
+
+  /** A copy of all numbers, {@code [count, 5]}. */
+  public float[] toArray() {
+    return data.clone();
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * nuScenes for camera BEV detection, in pure Java: tables, geometry, sensor files, image pipeline, depth targets,
+ * submissions and pictures. Depends on no kernel and no LibTorch.
+ */
+module dev.bevel.nuscenes {
+  requires transitive java.desktop;
+  requires com.fasterxml.jackson.core;
+  requires org.joml;
+  requires org.slf4j;
+  requires static org.jspecify;
+
+  exports dev.bevel.nuscenes;
+
+}
