@@ -1,6 +1,6 @@
 /**
- * nuScenes for camera BEV detection, in pure Java: tables, geometry, sensor files, image pipeline, depth targets,
- * submissions and pictures. Depends on no kernel and no LibTorch.
+ * nuScenes for camera BEV detection, in pure Java: tables, geometry, sensor files, image pipeline,
+ * depth targets, submissions and pictures. Depends on no kernel and no LibTorch.
  */
 module dev.bevel.nuscenes {
   requires transitive java.desktop;
@@ -10,5 +10,4 @@ module dev.bevel.nuscenes {
   requires static org.jspecify;
 
   exports dev.bevel.nuscenes;
-
 }

@@ -12,8 +12,9 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 
 /**
- * A file that appears under its name only when it is complete: it is written beside its target under a temporary name, flushed to
- * the device and renamed by {@link #commit}. Closed without commit, it leaves nothing behind and the target untouched.
+ * A file that appears under its name only when it is complete: it is written beside its target
+ * under a temporary name, flushed to the device and renamed by {@link #commit}. Closed without
+ * commit, it leaves nothing behind and the target untouched.
  */
 public final class AtomicFile implements AutoCloseable {
   private final Path target;
@@ -68,7 +69,8 @@ public final class AtomicFile implements AutoCloseable {
     channel.force(true);
     channel.close();
     try {
-      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(
+          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (AtomicMoveNotSupportedException e) {
       Files.move(temporary, target, StandardCopyOption.REPLACE_EXISTING);
     }

@@ -5,8 +5,9 @@ import org.joml.Vector3d;
 /**
  * An oriented box with a velocity, in any frame. Immutable.
  *
- * @param pose box frame → the frame the box is expressed in: the translation is the gravity centre (middle of the volume), and
- *     the box frame has x along the length (heading), y along the width (left), z along the height
+ * @param pose box frame → the frame the box is expressed in: the translation is the gravity centre
+ *     (middle of the volume), and the box frame has x along the length (heading), y along the width
+ *     (left), z along the height
  * @param width metres, along the box's y
  * @param length metres, along the box's x
  * @param height metres, along the box's z
@@ -14,20 +15,30 @@ import org.joml.Vector3d;
  * @param vy as {@code vx}
  * @param vz as {@code vx}
  */
-public record Box3d(Pose pose, double width, double length, double height, double vx, double vy, double vz) {
+public record Box3d(
+    Pose pose, double width, double length, double height, double vx, double vy, double vz) {
   /**
    * @throws NuScenesException if a size is not finite and positive
    */
   public Box3d {
     if (!(width > 0 && length > 0 && height > 0) || !Double.isFinite(width + length + height)) {
       throw new NuScenesException(
-          "box size (width, length, height) must be finite and positive, got (%s, %s, %s)".formatted(width, length, height));
+          "box size (width, length, height) must be finite and positive, got (%s, %s, %s)"
+              .formatted(width, length, height));
     }
   }
 
   /** An upright box: gravity centre, size, heading about z, velocity in the ground plane. */
   public static Box3d upright(
-      double x, double y, double z, double width, double length, double height, double yaw, double vx, double vy) {
+      double x,
+      double y,
+      double z,
+      double width,
+      double length,
+      double height,
+      double yaw,
+      double vx,
+      double vy) {
     return new Box3d(Pose.ofYaw(x, y, z, yaw), width, length, height, vx, vy, 0);
   }
 
@@ -58,7 +69,10 @@ public record Box3d(Pose pose, double width, double length, double height, doubl
     return Math.hypot(x(), y());
   }
 
-  /** The same box seen from another frame: centre and rotation moved, velocity rotated. NaN velocities stay NaN. */
+  /**
+   * The same box seen from another frame: centre and rotation moved, velocity rotated. NaN
+   * velocities stay NaN.
+   */
   public Box3d transformed(Pose frameToOther) {
     Vector3d v = frameToOther.rotate(vx, vy, vz);
     boolean known = Double.isFinite(vx + vy + vz);
@@ -78,8 +92,9 @@ public record Box3d(Pose pose, double width, double length, double height, doubl
   }
 
   /**
-   * The eight corners. Corners 0..3 are the front face (+x of the box) and 4..7 the rear face, each in the order top left,
-   * top right, bottom right, bottom left as seen by someone who looks along the heading.
+   * The eight corners. Corners 0..3 are the front face (+x of the box) and 4..7 the rear face, each
+   * in the order top left, top right, bottom right, bottom left as seen by someone who looks along
+   * the heading.
    */
   public Vector3d[] corners() {
     Vector3d[] corners = new Vector3d[8];

@@ -1,19 +1,30 @@
 package dev.bevel.nuscenes;
 
 /**
- * The two ways mmdetection3d writes a box as nine numbers {@code (x, y, z, d0, d1, d2, yaw, vx, vy)}. This is the only place that
- * knows them. In both, (x, y, z) is the gravity centre, as in the training targets (mmdetection3d's box objects store the centre
- * of the bottom face instead). Only the heading about z survives: roll and pitch of the box are dropped, as upstream does.
+ * The two ways mmdetection3d writes a box as nine numbers {@code (x, y, z, d0, d1, d2, yaw, vx,
+ * vy)}. This is the only place that knows them. In both, (x, y, z) is the gravity centre, as in the
+ * training targets (mmdetection3d's box objects store the centre of the bottom face instead). Only
+ * the heading about z survives: roll and pitch of the box are dropped, as upstream does.
  */
 public enum BoxConvention {
   /**
-   * mmdetection3d before 1.0 and det3d: sizes (width, length, height), {@code yaw = −heading − π/2}. BEVDet v1, BEVFormer,
-   * DETR3D, BEVFusion, CenterPoint.
+   * mmdetection3d before 1.0 and det3d: sizes (width, length, height), {@code yaw = −heading −
+   * π/2}. BEVDet v1, BEVFormer, DETR3D, BEVFusion, CenterPoint.
    */
   MMDET3D_0 {
     @Override
     public double[] encode(Box3d b) {
-      return new double[] {b.x(), b.y(), b.z(), b.width(), b.length(), b.height(), -b.yaw() - Math.PI / 2, b.vx(), b.vy()};
+      return new double[] {
+        b.x(),
+        b.y(),
+        b.z(),
+        b.width(),
+        b.length(),
+        b.height(),
+        -b.yaw() - Math.PI / 2,
+        b.vx(),
+        b.vy()
+      };
     }
 
     @Override
@@ -21,11 +32,16 @@ public enum BoxConvention {
       return Box3d.upright(v[0], v[1], v[2], v[3], v[4], v[5], -v[6] - Math.PI / 2, v[7], v[8]);
     }
   },
-  /** mmdetection3d from 1.0: sizes (length, width, height), {@code yaw = heading}. BEVDepth, BEVDet dev2 and dev3. */
+  /**
+   * mmdetection3d from 1.0: sizes (length, width, height), {@code yaw = heading}. BEVDepth, BEVDet
+   * dev2 and dev3.
+   */
   MMDET3D_1 {
     @Override
     public double[] encode(Box3d b) {
-      return new double[] {b.x(), b.y(), b.z(), b.length(), b.width(), b.height(), b.yaw(), b.vx(), b.vy()};
+      return new double[] {
+        b.x(), b.y(), b.z(), b.length(), b.width(), b.height(), b.yaw(), b.vx(), b.vy()
+      };
     }
 
     @Override
@@ -42,11 +58,13 @@ public enum BoxConvention {
   /**
    * The upright box that nine numbers describe.
    *
-   * @throws NuScenesException if there are not nine numbers, a size is not positive, or a position is not finite
+   * @throws NuScenesException if there are not nine numbers, a size is not positive, or a position
+   *     is not finite
    */
   public Box3d decode(double[] values) {
     if (values.length != 9) {
-      throw new NuScenesException("a box must be 9 numbers (x, y, z, d0, d1, d2, yaw, vx, vy), got " + values.length);
+      throw new NuScenesException(
+          "a box must be 9 numbers (x, y, z, d0, d1, d2, yaw, vx, vy), got " + values.length);
     }
     return decodeChecked(values);
   }

@@ -1,8 +1,9 @@
 package dev.bevel.nuscenes;
 
 /**
- * A pinhole camera {@code K = [[fx, skew, cx], [0, fy, cy], [0, 0, 1]]} in pixels of the undistorted image. A point (x, y, z) of
- * the camera frame is seen at {@code u = (fx x + skew y) / z + cx}, {@code v = fy y / z + cy}.
+ * A pinhole camera {@code K = [[fx, skew, cx], [0, fy, cy], [0, 0, 1]]} in pixels of the
+ * undistorted image. A point (x, y, z) of the camera frame is seen at {@code u = (fx x + skew y) /
+ * z + cx}, {@code v = fy y / z + cy}.
  */
 public record CameraIntrinsics(double fx, double skew, double fy, double cx, double cy) {
   /**

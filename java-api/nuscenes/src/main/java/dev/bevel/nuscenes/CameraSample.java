@@ -12,8 +12,8 @@ import java.nio.file.Path;
  * @param timestamp microseconds, the camera's own
  * @param sensorToEgo camera frame → ego frame at the camera's time
  * @param egoToGlobal ego frame at the camera's time → global frame
- * @param sensorToKeyEgo camera frame → ego frame at the LIDAR_TOP time, through the global frame: the matrix that ego-frame
- *     detectors lift with
+ * @param sensorToKeyEgo camera frame → ego frame at the LIDAR_TOP time, through the global frame:
+ *     the matrix that ego-frame detectors lift with
  */
 public record CameraSample(
     String channel,

@@ -4,36 +4,44 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Depth supervision of a lift-splat detector from one LiDAR sweep: for each camera and feature cell the bin of the nearest point
- * seen there.
- *
- * @param cameras number of cameras N
- * @param height feature rows fH
- * @param width feature columns fW
- * @param bins {@code [N, fH, fW]}: index of the depth bin in 0..D−1, or {@link #NONE} where no point supervises the cell
- * @param depth {@code [N, fH, fW]}: smallest depth of the points that fall into the cell, metres along the camera's z; 0 where
- *     there is none. With {@link Rule#BEVDEPTH} it may lie outside the bins, and the cell's bin is then {@link #NONE}
+ * Depth supervision of a lift-splat detector from one LiDAR sweep: for each camera and feature cell
+ * the bin of the nearest point seen there.
  */
-public record DepthTarget(int cameras, int height, int width, int[] bins, float[] depth) {
+public final class DepthTarget {
   /** Marks a cell without supervision. */
   public static final int NONE = -1;
+
+  private final int cameras;
+  private final int height;
+  private final int width;
+  private final int[] bins;
+  private final float[] depth;
+
+  private DepthTarget(int cameras, int height, int width, int[] bins, float[] depth) {
+    this.cameras = cameras;
+    this.height = height;
+    this.width = width;
+    this.bins = bins;
+    this.depth = depth;
+  }
 
   /** Whose rules decide which points count and where. */
   public enum Rule {
     /**
-     * BEVDepth (Megvii): points with z &gt; 0 strictly inside a 1-pixel margin of the raw image; augmented pixels truncated toward
-     * zero; of points on one pixel the last in file order stays; a cell takes the minimum of its pixels, and only then the bins'
-     * range is applied.
+     * BEVDepth (Megvii): points with z &gt; 0 strictly inside a 1-pixel margin of the raw image;
+     * augmented pixels truncated toward zero; of points on one pixel the last in file order stays;
+     * a cell takes the minimum of its pixels, and only then the bins' range is applied.
      */
     BEVDEPTH,
     /**
-     * BEVDet dev2 and dev3: points with start ≤ z &lt; end; augmented pixels rounded (half to even); a cell takes the minimum of its
-     * pixels.
+     * BEVDet dev2 and dev3: points with start ≤ z &lt; end; augmented pixels rounded (half to
+     * even); a cell takes the minimum of its pixels.
      */
     BEVDET_DEV2,
     /**
-     * BEVDepth inside BEVDet v1: points with start ≤ z &lt; end; the <em>cell</em> is the augmented pixel divided by the stride and
-     * rounded (half to even), so cells are centred on multiples of the stride; nearest point wins.
+     * BEVDepth inside BEVDet v1: points with start ≤ z &lt; end; the <em>cell</em> is the augmented
+     * pixel divided by the stride and rounded (half to even), so cells are centred on multiples of
+     * the stride; nearest point wins.
      */
     BEVDET_V1
   }
@@ -59,7 +67,8 @@ public record DepthTarget(int cameras, int height, int width, int[] bins, float[
     int imageHeight = augmentations.getFirst().height();
     if (stride <= 0 || imageWidth % stride != 0 || imageHeight % stride != 0) {
       throw new NuScenesException(
-          "depth target needs a stride that divides the image of %d×%d, got %d".formatted(imageWidth, imageHeight, stride));
+          "depth target needs a stride that divides the image of %d×%d, got %d"
+              .formatted(imageWidth, imageHeight, stride));
     }
     int cells = imageWidth / stride * (imageHeight / stride);
     float[] depth = new float[augmentations.size() * cells];
@@ -80,7 +89,43 @@ public record DepthTarget(int cameras, int height, int width, int[] bins, float[
       }
     }
     return new DepthTarget(
-        augmentations.size(), imageHeight / stride, imageWidth / stride, binIndices(depth, bins, rule), depth);
+        augmentations.size(),
+        imageHeight / stride,
+        imageWidth / stride,
+        binIndices(depth, bins, rule),
+        depth);
+  }
+
+  /** Number of cameras N. */
+  public int cameras() {
+    return cameras;
+  }
+
+  /** Feature rows fH. */
+  public int height() {
+    return height;
+  }
+
+  /** Feature columns fW. */
+  public int width() {
+    return width;
+  }
+
+  /**
+   * The depth bin of each cell, {@code [N, fH, fW]}: 0..D−1, or {@link #NONE} where no point
+   * supervises the cell. Not a copy.
+   */
+  public int[] bins() {
+    return bins;
+  }
+
+  /**
+   * The smallest depth of the points that fall into each cell, {@code [N, fH, fW]}, metres along
+   * the camera's z; 0 where there is none. With {@link Rule#BEVDEPTH} it may lie outside the bins,
+   * and the cell's bin is then {@link #NONE}. Not a copy.
+   */
+  public float[] depth() {
+    return depth;
   }
 
   /** Number of cells with supervision. */
@@ -105,7 +150,8 @@ public record DepthTarget(int cameras, int height, int width, int[] bins, float[
     }
   }
 
-  private static void nearestPerPixel(Projection p, LidarPoints points, DepthBins bins, float[] pixels) {
+  private static void nearestPerPixel(
+      Projection p, LidarPoints points, DepthBins bins, float[] pixels) {
     for (int i = 0; i < points.count(); i++) {
       if (p.project(points, i) && p.z >= bins.start() && p.z < bins.end()) {
         keepNearest(Math.rint(p.u), Math.rint(p.v), p.width, p.height, p.z, pixels, 0);
@@ -134,7 +180,8 @@ public record DepthTarget(int cameras, int height, int width, int[] bins, float[
     }
   }
 
-  private static void blockMinimum(float[] pixels, int imageWidth, int stride, float[] depth, int offset, int cells) {
+  private static void blockMinimum(
+      float[] pixels, int imageWidth, int stride, float[] depth, int offset, int cells) {
     int width = imageWidth / stride;
     for (int cell = 0; cell < cells; cell++) {
       float nearest = Float.POSITIVE_INFINITY;
@@ -159,11 +206,12 @@ public record DepthTarget(int cameras, int height, int width, int[] bins, float[
 
   private static int binIndex(double depth, DepthBins bins, Rule rule) {
     if (rule == Rule.BEVDET_V1) {
-      return Math.clamp((int) Math.floor((depth - bins.start()) / bins.step()), 0, bins.count() - 1);
+      return Math.clamp(
+          (int) Math.floor((depth - bins.start()) / bins.step()), 0, bins.count() - 1);
     }
     // Upstream counts from 1 and gives 0 the meaning "none".
     double index = (depth - (bins.start() - bins.step())) / bins.step();
-    return index >= 1 && index < bins.count() + 1 ? (int) index - 1 : NONE;
+    return index >= 1 && index < bins.count() + 1 ? ((int) index) - 1 : NONE;
   }
 
   /** LiDAR point → depth, raw pixel and augmented pixel of one camera. */
@@ -207,7 +255,10 @@ public record DepthTarget(int cameras, int height, int width, int[] bins, float[
     }
 
     boolean insideRawMargin(double margin) {
-      return rawU > margin && rawU < camera.width() - margin && rawV > margin && rawV < camera.height() - margin;
+      return rawU > margin
+          && rawU < camera.width() - margin
+          && rawV > margin
+          && rawV < camera.height() - margin;
     }
   }
 }

@@ -1,7 +1,8 @@
 package dev.bevel.nuscenes;
 
 /**
- * One detected object, in a frame its holder names (detectors of the BEVDepth family: the key ego frame).
+ * One detected object, in a frame its holder names (detectors of the BEVDepth family: the key ego
+ * frame).
  *
  * @param score confidence, higher is better
  */

@@ -1,29 +1,32 @@
 package dev.bevel.nuscenes;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * The ten classes of the nuScenes detection task, in the label order that the detectors of the BEVDet, BEVDepth, BEVFormer and
- * CenterPoint families share: {@link #ordinal()} is the label, 0..9. (The evaluation lists them in another order.)
+ * The ten classes of the nuScenes detection task, in the label order that the detectors of the
+ * BEVDet, BEVDepth, BEVFormer and CenterPoint families share: {@link #label()}, 0..9. (The
+ * evaluation lists them in another order.)
  */
 public enum DetectionClass {
-  CAR("car", "vehicle.car"),
-  TRUCK("truck", "vehicle.truck"),
-  CONSTRUCTION_VEHICLE("construction_vehicle", "vehicle.construction"),
-  BUS("bus", "vehicle.bus.bendy", "vehicle.bus.rigid"),
-  TRAILER("trailer", "vehicle.trailer"),
-  BARRIER("barrier", "movable_object.barrier"),
-  MOTORCYCLE("motorcycle", "vehicle.motorcycle"),
-  BICYCLE("bicycle", "vehicle.bicycle"),
+  CAR(0, "car", "vehicle.car"),
+  TRUCK(1, "truck", "vehicle.truck"),
+  CONSTRUCTION_VEHICLE(2, "construction_vehicle", "vehicle.construction"),
+  BUS(3, "bus", "vehicle.bus.bendy", "vehicle.bus.rigid"),
+  TRAILER(4, "trailer", "vehicle.trailer"),
+  BARRIER(5, "barrier", "movable_object.barrier"),
+  MOTORCYCLE(6, "motorcycle", "vehicle.motorcycle"),
+  BICYCLE(7, "bicycle", "vehicle.bicycle"),
   PEDESTRIAN(
+      8,
       "pedestrian",
       "human.pedestrian.adult",
       "human.pedestrian.child",
       "human.pedestrian.construction_worker",
       "human.pedestrian.police_officer"),
-  TRAFFIC_CONE("traffic_cone", "movable_object.trafficcone");
+  TRAFFIC_CONE(9, "traffic_cone", "movable_object.trafficcone");
 
   /** Speed in m/s above which the export rule calls an object moving. */
   private static final double MOVING_SPEED = 0.2;
@@ -41,17 +44,19 @@ public enum DetectionClass {
     }
   }
 
+  private final int label;
   private final String detectionName;
-  private final String[] categories;
+  private final List<String> categories;
 
-  DetectionClass(String detectionName, String... categories) {
+  DetectionClass(int label, String detectionName, String... categories) {
+    this.label = label;
     this.detectionName = detectionName;
-    this.categories = categories;
+    this.categories = List.of(categories);
   }
 
   /** The label a detector predicts, 0..9. */
   public int label() {
-    return ordinal();
+    return label;
   }
 
   /** The name in submissions and results, e.g. {@code traffic_cone}. */
@@ -60,6 +65,8 @@ public enum DetectionClass {
   }
 
   /**
+   * The class with a label.
+   *
    * @throws NuScenesException if {@code label} is outside 0..9
    */
   public static DetectionClass ofLabel(int label) {
@@ -70,24 +77,33 @@ public enum DetectionClass {
   }
 
   /**
+   * The class with a detection name.
+   *
    * @throws NuScenesException if {@code name} is none of the ten detection names
    */
   public static DetectionClass ofName(String name) {
     DetectionClass found = BY_NAME.get(name);
     if (found == null) {
-      throw new NuScenesException("unknown detection class '" + name + "', expected one of " + BY_NAME.keySet().stream().sorted().toList());
+      throw new NuScenesException(
+          "unknown detection class '"
+              + name
+              + "', expected one of "
+              + BY_NAME.keySet().stream().sorted().toList());
     }
     return found;
   }
 
-  /** The class of a nuScenes category such as {@code vehicle.bus.rigid}; empty for categories the task ignores. */
+  /**
+   * The class of a nuScenes category such as {@code vehicle.bus.rigid}; empty for categories the
+   * task ignores.
+   */
   public static Optional<DetectionClass> ofCategory(String category) {
     return Optional.ofNullable(BY_CATEGORY.get(category));
   }
 
   /**
-   * The attribute a detector without an attribute head submits, from the speed alone (the rule of mmdetection3d, BEVDet and
-   * BEVFormer). A NaN speed counts as standing still.
+   * The attribute a detector without an attribute head submits, from the speed alone (the rule of
+   * mmdetection3d, BEVDet and BEVFormer). A NaN speed counts as standing still.
    *
    * @param speed ‖(vx, vy)‖ in m/s in the global frame
    * @return one of the eight attribute names, or the empty string for barriers and cones
@@ -95,7 +111,8 @@ public enum DetectionClass {
   public String attributeForSpeed(double speed) {
     boolean moving = speed > MOVING_SPEED;
     return switch (this) {
-      case CAR, TRUCK, CONSTRUCTION_VEHICLE, TRAILER -> moving ? "vehicle.moving" : "vehicle.parked";
+      case CAR, TRUCK, CONSTRUCTION_VEHICLE, TRAILER ->
+          moving ? "vehicle.moving" : "vehicle.parked";
       case BUS -> moving ? "vehicle.moving" : "vehicle.stopped";
       case MOTORCYCLE, BICYCLE -> moving ? "cycle.with_rider" : "cycle.without_rider";
       case PEDESTRIAN -> moving ? "pedestrian.moving" : "pedestrian.standing";

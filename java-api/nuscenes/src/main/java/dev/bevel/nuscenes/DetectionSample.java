@@ -7,8 +7,8 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * All that a camera detector needs of one key frame. The <em>key ego frame</em> is the ego frame at the time of the LIDAR_TOP
- * sweep; boxes are in it.
+ * All that a camera detector needs of one key frame. The <em>key ego frame</em> is the ego frame at
+ * the time of the LIDAR_TOP sweep; boxes are in it.
  *
  * @param token of the sample
  * @param timestamp microseconds, of the LIDAR_TOP sweep
@@ -16,8 +16,8 @@ import java.util.List;
  * @param lidar the LIDAR_TOP file, which may be absent until it is read
  * @param lidarToEgo LIDAR_TOP frame → key ego frame
  * @param egoToGlobal key ego frame → global frame
- * @param boxes all annotations, also of ignored categories, in table order, in the key ego frame; velocities are NaN where the
- *     tables do not give them
+ * @param boxes all annotations, also of ignored categories, in table order, in the key ego frame;
+ *     velocities are NaN where the tables do not give them
  */
 public record DetectionSample(
     String token,
@@ -31,7 +31,13 @@ public record DetectionSample(
 
   /** The six cameras in the order of the BEVDet and BEVDepth code bases. */
   public static final List<String> CAMERA_ORDER =
-      List.of("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT", "CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT");
+      List.of(
+          "CAM_FRONT_LEFT",
+          "CAM_FRONT",
+          "CAM_FRONT_RIGHT",
+          "CAM_BACK_LEFT",
+          "CAM_BACK",
+          "CAM_BACK_RIGHT");
 
   /** The channel whose time and pose a key frame takes. */
   public static final String LIDAR_CHANNEL = "LIDAR_TOP";
@@ -44,7 +50,8 @@ public record DetectionSample(
   /**
    * A key frame with its six cameras in {@link #CAMERA_ORDER}.
    *
-   * @throws NuScenesException if a camera or the LiDAR has no key frame in this sample, or a camera no intrinsics
+   * @throws NuScenesException if a camera or the LiDAR has no key frame in this sample, or a camera
+   *     no intrinsics
    */
   public static DetectionSample of(NuScenes set, Sample sample) {
     return of(set, sample, CAMERA_ORDER);
@@ -59,14 +66,17 @@ public record DetectionSample(
         sample.token(),
         set.scene(sample).name(),
         lidar.timestamp(),
-        channels.stream().map(channel -> camera(set, set.keyFrame(sample, channel), channel, globalToEgo)).toList(),
+        channels.stream()
+            .map(channel -> camera(set, set.keyFrame(sample, channel), channel, globalToEgo))
+            .toList(),
         set.path(lidar),
         set.calibratedSensor(lidar).sensorToEgo(),
         egoToGlobal,
         set.annotations(sample).stream().map(a -> box(set, a, globalToEgo)).toList());
   }
 
-  private static CameraSample camera(NuScenes set, SampleData data, String channel, Pose globalToKeyEgo) {
+  private static CameraSample camera(
+      NuScenes set, SampleData data, String channel, Pose globalToKeyEgo) {
     var calibrated = set.calibratedSensor(data);
     CameraIntrinsics intrinsics =
         calibrated

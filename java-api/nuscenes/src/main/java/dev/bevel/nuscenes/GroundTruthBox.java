@@ -23,7 +23,10 @@ public record GroundTruthBox(
     String annotationToken,
     String instanceToken) {
 
-  /** Whether any sensor saw the object: the training filter of all detectors here and a filter of the evaluation. */
+  /**
+   * Whether any sensor saw the object: the training filter of all detectors here and a filter of
+   * the evaluation.
+   */
   public boolean isObserved() {
     return lidarPoints + radarPoints > 0;
   }

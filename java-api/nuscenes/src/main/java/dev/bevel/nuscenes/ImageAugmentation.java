@@ -3,10 +3,12 @@ package dev.bevel.nuscenes;
 import java.util.random.RandomGenerator;
 
 /**
- * How a raw camera image becomes network input, and the matrix that says where each raw pixel went: resize by a factor, crop, flip
- * left-right, rotate. The conventions are those of BEVDet, BEVDepth and BEVFusion, so that their weights can be used.
+ * How a raw camera image becomes network input, and the matrix that says where each raw pixel went:
+ * resize by a factor, crop, flip left-right, rotate. The conventions are those of BEVDet, BEVDepth
+ * and BEVFusion, so that their weights can be used.
  *
- * <p>The resized image has {@code (int(W·resize), int(H·resize))} pixels, but the matrix holds {@code resize} itself, as upstream.
+ * <p>The resized image has {@code (int(W·resize), int(H·resize))} pixels, but the matrix holds
+ * {@code resize} itself, as upstream.
  *
  * @param resize factor, &gt; 0
  * @param cropX left edge of the crop in the resized image; may be negative (outside is black)
@@ -16,21 +18,25 @@ import java.util.random.RandomGenerator;
  * @param flip whether left and right are exchanged after the crop
  * @param rotation degrees counter-clockwise as seen, about the centre of the result, after the flip
  */
-public record ImageAugmentation(double resize, int cropX, int cropY, int width, int height, boolean flip, double rotation) {
+public record ImageAugmentation(
+    double resize, int cropX, int cropY, int width, int height, boolean flip, double rotation) {
   /**
    * @throws NuScenesException if a number is not finite or a size not positive
    */
   public ImageAugmentation {
     if (!(resize > 0) || !Double.isFinite(resize + rotation)) {
       throw new NuScenesException(
-          "image augmentation needs resize > 0 and a finite rotation, got resize " + resize + " and rotation " + rotation);
+          "image augmentation needs resize > 0 and a finite rotation, got resize "
+              + resize
+              + " and rotation "
+              + rotation);
     }
     RgbImage.checkSize(width, height, "image augmentation");
   }
 
   /**
-   * What BEVDepth does at test time: the smallest resize that fills the result, cropped at the top and evenly at the sides.
-   * (For 1600×900 to 704×256: factor 0.44, crop (0, 140).)
+   * What BEVDepth does at test time: the smallest resize that fills the result, cropped at the top
+   * and evenly at the sides. (For 1600×900 to 704×256: factor 0.44, crop (0, 140).)
    */
   public static ImageAugmentation inference(int rawWidth, int rawHeight, int width, int height) {
     double resize = Math.max((double) height / rawHeight, (double) width / rawWidth);
@@ -39,7 +45,14 @@ public record ImageAugmentation(double resize, int cropX, int cropY, int width, 
 
   /** A crop at the bottom; {@code side} in [0, 1] says how far right in the room there is. */
   private static ImageAugmentation bottomCrop(
-      int rawWidth, int rawHeight, int width, int height, double resize, double side, boolean flip, double rotation) {
+      int rawWidth,
+      int rawHeight,
+      int width,
+      int height,
+      double resize,
+      double side,
+      boolean flip,
+      double rotation) {
     int cropY = (int) (rawHeight * resize) - height;
     int cropX = (int) (side * Math.max(0, (int) (rawWidth * resize) - width));
     return new ImageAugmentation(resize, cropX, cropY, width, height, flip, rotation);
@@ -55,7 +68,8 @@ public record ImageAugmentation(double resize, int cropX, int cropY, int width, 
    */
   public record Ranges(double minResize, double maxResize, boolean flip, double maxRotation) {
     public Ranges {
-      if (!(minResize > 0 && minResize <= maxResize && maxRotation >= 0) || !Double.isFinite(maxResize + maxRotation)) {
+      if (!(minResize > 0 && minResize <= maxResize && maxRotation >= 0)
+          || !Double.isFinite(maxResize + maxRotation)) {
         throw new NuScenesException(
             "image augmentation ranges need 0 < minResize <= maxResize and maxRotation >= 0, got %s, %s, %s"
                 .formatted(minResize, maxResize, maxRotation));
@@ -63,14 +77,16 @@ public record ImageAugmentation(double resize, int cropX, int cropY, int width, 
     }
 
     /**
-     * BEVDepth's ranges, resize U(0.386, 0.55), flip, ±5.4°, which are for 704 pixels of width; scaled for another width.
+     * BEVDepth's ranges, resize U(0.386, 0.55), flip, ±5.4°, which are for 704 pixels of width;
+     * scaled for another width.
      */
     public static Ranges bevDepth(int width) {
       return new Ranges(0.386 * width / 704, 0.55 * width / 704, true, 5.4);
     }
 
     /** One augmentation. The same state of {@code random} gives the same one. */
-    public ImageAugmentation draw(RandomGenerator random, int rawWidth, int rawHeight, int width, int height) {
+    public ImageAugmentation draw(
+        RandomGenerator random, int rawWidth, int rawHeight, int width, int height) {
       double resize = minResize + (maxResize - minResize) * random.nextDouble();
       double side = random.nextDouble();
       boolean flipped = flip && random.nextBoolean();
@@ -80,8 +96,8 @@ public record ImageAugmentation(double resize, int cropX, int cropY, int width, 
   }
 
   /**
-   * Where raw pixels go: {@code (u', v', d, 1) = M (u, v, d, 1)}, row-major 4×4, identity in the third row and column. The
-   * shift is in column 3.
+   * Where raw pixels go: {@code (u', v', d, 1) = M (u, v, d, 1)}, row-major 4×4, identity in the
+   * third row and column. The shift is in column 3.
    */
   public double[] matrix() {
     double m00 = resize;
@@ -102,10 +118,22 @@ public record ImageAugmentation(double resize, int cropX, int cropY, int width, 
     double bx = cos * -cx + sin * -cy + cx;
     double by = -sin * -cx + cos * -cy + cy;
     return new double[] {
-      cos * m00 + sin * m10, cos * m01 + sin * m11, 0, cos * t0 + sin * t1 + bx,
-      -sin * m00 + cos * m10, -sin * m01 + cos * m11, 0, -sin * t0 + cos * t1 + by,
-      0, 0, 1, 0,
-      0, 0, 0, 1
+      cos * m00 + sin * m10,
+      cos * m01 + sin * m11,
+      0,
+      cos * t0 + sin * t1 + bx,
+      -sin * m00 + cos * m10,
+      -sin * m01 + cos * m11,
+      0,
+      -sin * t0 + cos * t1 + by,
+      0,
+      0,
+      1,
+      0,
+      0,
+      0,
+      0,
+      1
     };
   }
 
@@ -122,14 +150,15 @@ public record ImageAugmentation(double resize, int cropX, int cropY, int width, 
   }
 
   /**
-   * Resizes (Pillow's bicubic), crops, flips and rotates (nearest neighbour, black outside) an image, as Pillow 7 and later do
-   * bit for bit.
+   * Resizes (Pillow's bicubic), crops, flips and rotates (nearest neighbour, black outside) an
+   * image, as Pillow 7 and later do bit for bit.
    */
   public RgbImage apply(RgbImage raw) {
     int resizedWidth = (int) (raw.width() * resize);
     int resizedHeight = (int) (raw.height() * resize);
     RgbImage.checkSize(resizedWidth, resizedHeight, "resized image");
-    RgbImage image = PillowResize.resizeAndCrop(raw, resizedWidth, resizedHeight, cropX, cropY, width, height);
+    RgbImage image =
+        PillowResize.resizeAndCrop(raw, resizedWidth, resizedHeight, cropX, cropY, width, height);
     if (flip) {
       image = PillowTransform.flipLeftRight(image);
     }

@@ -14,11 +14,17 @@ import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.jspecify.annotations.Nullable;
 
-/** Strict JPEG reading: the file's structure is checked before Java's decoder allocates or decodes anything. */
+/**
+ * Strict JPEG reading: the file's structure is checked before Java's decoder allocates or decodes
+ * anything.
+ */
 final class JpegFile {
   private static final long MAX_BYTES = 64L << 20;
 
-  /** Progressive files need about ten scans; each costs a pass over the image, so a hostile file could hold thousands. */
+  /**
+   * Progressive files need about ten scans; each costs a pass over the image, so a hostile file
+   * could hold thousands.
+   */
   private static final int MAX_SCANS = 64;
 
   private static final int SOI = 0xd8;
@@ -41,7 +47,9 @@ final class JpegFile {
     JpegFile jpeg = new JpegFile(file, SensorFiles.readAll(file, "image", MAX_BYTES));
     jpeg.checkStructure();
     if (jpeg.width != expectedWidth || jpeg.height != expectedHeight) {
-      throw jpeg.fault("has %d×%d pixels, expected %d×%d".formatted(jpeg.width, jpeg.height, expectedWidth, expectedHeight));
+      throw jpeg.fault(
+          "has %d×%d pixels, expected %d×%d"
+              .formatted(jpeg.width, jpeg.height, expectedWidth, expectedHeight));
     }
     return jpeg.decode();
   }
@@ -59,11 +67,15 @@ final class JpegFile {
         break;
       }
       if (marker == TEM || (marker >= 0xd0 && marker <= SOI)) {
-        throw fault("is damaged: marker ff %02x at byte %d where a segment must start".formatted(marker, at - 2));
+        throw fault(
+            "is damaged: marker ff %02x at byte %d where a segment must start"
+                .formatted(marker, at - 2));
       }
       int length = at + 2 <= bytes.length ? u16(at) : 0;
       if (length < 2 || at + length > bytes.length) {
-        throw fault("is cut off or damaged: the segment at byte %d reaches beyond the end of the file".formatted(at - 2));
+        throw fault(
+            "is cut off or damaged: the segment at byte %d reaches beyond the end of the file"
+                .formatted(at - 2));
       }
       if (isFrameHeader(marker)) {
         frameHeader(marker, at, length);
@@ -93,7 +105,10 @@ final class JpegFile {
     return i + 1;
   }
 
-  /** The position of the first marker after entropy-coded data that is neither a stuffed byte nor a restart marker. */
+  /**
+   * The position of the first marker after entropy-coded data that is neither a stuffed byte nor a
+   * restart marker.
+   */
   private int skipScan(int start) {
     if (++scans > MAX_SCANS) {
       throw fault("has more than %d scans".formatted(MAX_SCANS));
@@ -118,7 +133,9 @@ final class JpegFile {
       throw fault("is damaged: it has two frame headers");
     }
     if (marker > 0xc2) {
-      throw fault("uses a JPEG process (SOF%d) that is not supported: expected baseline or progressive".formatted(marker - 0xc0));
+      throw fault(
+          "uses a JPEG process (SOF%d) that is not supported: expected baseline or progressive"
+              .formatted(marker - 0xc0));
     }
     if (length < 17 || u8(at + 2) != 8 || u8(at + 7) != 3) {
       throw fault("must be an 8-bit image of 3 components");
@@ -143,11 +160,18 @@ final class JpegFile {
         throw fault("is damaged: " + warnings.first);
       }
       if (image.getWidth() != width || image.getHeight() != height) {
-        throw fault("decodes to %d×%d pixels, its header says %d×%d".formatted(image.getWidth(), image.getHeight(), width, height));
+        throw fault(
+            "decodes to %d×%d pixels, its header says %d×%d"
+                .formatted(image.getWidth(), image.getHeight(), width, height));
       }
       return toRgb(image);
-    } catch (IOException | IllegalArgumentException | IndexOutOfBoundsException | IllegalStateException | NegativeArraySizeException e) {
-      throw new NuScenesException("image %s cannot be decoded: %s".formatted(file, e.getMessage()), e);
+    } catch (IOException
+        | IllegalArgumentException
+        | IndexOutOfBoundsException
+        | IllegalStateException
+        | NegativeArraySizeException e) {
+      throw new NuScenesException(
+          "image %s cannot be decoded: %s".formatted(file, e.getMessage()), e);
     } finally {
       reader.dispose();
     }

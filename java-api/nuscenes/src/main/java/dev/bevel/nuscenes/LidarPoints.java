@@ -5,8 +5,8 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 
 /**
- * One LiDAR sweep in the sensor's own frame. Holds 5 floats a point as the file does: x, y, z (metres), intensity (0–255), ring
- * index (0–31).
+ * One LiDAR sweep in the sensor's own frame. Holds 5 floats a point as the file does: x, y, z
+ * (metres), intensity (0–255), ring index (0–31).
  */
 public final class LidarPoints {
   /** Floats per point. */
@@ -29,23 +29,26 @@ public final class LidarPoints {
    */
   public static LidarPoints of(float[] data) {
     if (data.length % STRIDE != 0) {
-      throw new NuScenesException("LiDAR points need 5 floats each, got " + data.length + " floats");
+      throw new NuScenesException(
+          "LiDAR points need 5 floats each, got " + data.length + " floats");
     }
     return checked(data.clone(), "LiDAR points");
   }
 
   /**
-   * Reads a {@code .pcd.bin} file: little-endian float32, 5 a point. nuScenes files hold finite numbers only, so a NaN or an
-   * infinity anywhere means a damaged file and is an error.
+   * Reads a {@code .pcd.bin} file: little-endian float32, 5 a point. nuScenes files hold finite
+   * numbers only, so a NaN or an infinity anywhere means a damaged file and is an error.
    *
-   * @throws NuScenesException if the file is missing, empty, larger than {@link #MAX_POINTS}, not a multiple of 20 bytes, or
-   *     holds a number that is not finite
+   * @throws NuScenesException if the file is missing, empty, larger than {@link #MAX_POINTS}, not a
+   *     multiple of 20 bytes, or holds a number that is not finite
    */
   public static LidarPoints read(Path file) {
-    byte[] bytes = SensorFiles.readAll(file, "LiDAR file", (long) MAX_POINTS * STRIDE * Float.BYTES);
+    byte[] bytes =
+        SensorFiles.readAll(file, "LiDAR file", (long) MAX_POINTS * STRIDE * Float.BYTES);
     if (bytes.length == 0 || bytes.length % (STRIDE * Float.BYTES) != 0) {
       throw new NuScenesException(
-          "LiDAR file %s must hold a whole number of 20-byte points, got %d bytes".formatted(file, bytes.length));
+          "LiDAR file %s must hold a whole number of 20-byte points, got %d bytes"
+              .formatted(file, bytes.length));
     }
     float[] data = new float[bytes.length / Float.BYTES];
     ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(data);
@@ -56,7 +59,8 @@ public final class LidarPoints {
     for (int i = 0; i < data.length; i++) {
       if (!Float.isFinite(data[i])) {
         throw new NuScenesException(
-            "%s: point %d has the value %s at position %d, expected finite numbers".formatted(what, i / STRIDE, data[i], i % STRIDE));
+            "%s: point %d has the value %s at position %d, expected finite numbers"
+                .formatted(what, i / STRIDE, data[i], i % STRIDE));
       }
     }
     return new LidarPoints(data);

@@ -25,13 +25,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A nuScenes data set: its thirteen tables, checked and linked. Sensor files are opened only when asked for, so a data set
- * without (some of) its images loads. Immutable and safe to share between threads.
+ * A nuScenes data set: its thirteen tables, checked and linked. Sensor files are opened only when
+ * asked for, so a data set without (some of) its images loads. Immutable and safe to share between
+ * threads.
  */
 public final class NuScenes {
   private static final Logger LOG = LoggerFactory.getLogger(NuScenes.class);
 
-  /** Longest time difference over which a velocity is taken from one neighbour; twice this where there are two. */
+  /**
+   * Longest time difference over which a velocity is taken from one neighbour; twice this where
+   * there are two.
+   */
   private static final double MAX_VELOCITY_GAP_SECONDS = 1.5;
 
   private final Path dataRoot;
@@ -53,8 +57,8 @@ public final class NuScenes {
    *
    * @param dataRoot the folder with {@code samples/}, {@code sweeps/} and the version folder
    * @param version e.g. {@code v1.0-mini}
-   * @throws NuScenesException naming file, record and field where a table is missing, malformed or points to a record that is
-   *     not there
+   * @throws NuScenesException naming file, record and field where a table is missing, malformed or
+   *     points to a record that is not there
    */
   public static NuScenes load(Path dataRoot, String version) {
     Path folder = dataRoot.resolve(version);
@@ -101,15 +105,22 @@ public final class NuScenes {
               .toList();
       if (versions.isEmpty()) {
         throw new NuScenesException(
-            "nuScenes data folder " + dataRoot + " has no table folder (v1.0-mini, v1.0-trainval or v1.0-test)");
+            "nuScenes data folder "
+                + dataRoot
+                + " has no table folder (v1.0-mini, v1.0-trainval or v1.0-test)");
       }
       if (versions.size() > 1) {
         throw new NuScenesException(
-            "nuScenes data folder " + dataRoot + " has several table folders " + versions + ": name the one to use");
+            "nuScenes data folder "
+                + dataRoot
+                + " has several table folders "
+                + versions
+                + ": name the one to use");
       }
       return versions.getFirst();
     } catch (IOException e) {
-      throw new NuScenesException("nuScenes data folder %s cannot be listed: %s".formatted(dataRoot, e.getMessage()), e);
+      throw new NuScenesException(
+          "nuScenes data folder %s cannot be listed: %s".formatted(dataRoot, e.getMessage()), e);
     }
   }
 
@@ -118,7 +129,10 @@ public final class NuScenes {
     for (SampleData data : t.sampleData().values()) {
       if (data.isKeyFrame()) {
         String channel = channel(t, data);
-        SampleData other = index.computeIfAbsent(data.sampleToken(), k -> new LinkedHashMap<>()).put(channel, data);
+        SampleData other =
+            index
+                .computeIfAbsent(data.sampleToken(), k -> new LinkedHashMap<>())
+                .put(channel, data);
         if (other != null) {
           throw new NuScenesException(
               "table sample_data: records %s and %s are both key frames of %s in sample %s"
@@ -163,6 +177,8 @@ public final class NuScenes {
   }
 
   /**
+   * The key frame with a token.
+   *
    * @throws NuScenesException if there is no sample with this token
    */
   public Sample sample(String token) {
@@ -174,7 +190,10 @@ public final class NuScenes {
     return NuScenesTables.get(tables.scenes(), "scene", sample.sceneToken());
   }
 
-  /** The files of one key frame by channel (e.g. {@code CAM_FRONT}), in table order. Channels can be missing. */
+  /**
+   * The files of one key frame by channel (e.g. {@code CAM_FRONT}), in table order. Channels can be
+   * missing.
+   */
   public Map<String, SampleData> keyFrames(Sample sample) {
     return Collections.unmodifiableMap(keyFrames.getOrDefault(sample.token(), Map.of()));
   }
@@ -187,7 +206,8 @@ public final class NuScenes {
   public SampleData keyFrame(Sample sample, String channel) {
     SampleData data = keyFrames(sample).get(channel);
     if (data == null) {
-      throw new NuScenesException("sample " + sample.token() + " has no key frame of channel " + channel);
+      throw new NuScenesException(
+          "sample " + sample.token() + " has no key frame of channel " + channel);
     }
     return data;
   }
@@ -217,9 +237,10 @@ public final class NuScenes {
   }
 
   /**
-   * Velocity of the object in the global frame by central differences: from the previous to the next annotation of the instance,
-   * or to or from this one at the ends, over the samples' times. Three NaNs where the instance has one annotation only, or where
-   * the time difference exceeds 1.5 s (3 s with both neighbours): the rule of the nuScenes devkit.
+   * Velocity of the object in the global frame by central differences: from the previous to the
+   * next annotation of the instance, or to or from this one at the ends, over the samples' times.
+   * Three NaNs where the instance has one annotation only, or where the time difference exceeds 1.5
+   * s (3 s with both neighbours): the rule of the nuScenes devkit.
    *
    * @return (vx, vy, vz) in m/s
    */
@@ -231,14 +252,18 @@ public final class NuScenes {
     }
     SampleAnnotation first = hasPrev ? annotation(annotation.prev()) : annotation;
     SampleAnnotation last = hasNext ? annotation(annotation.next()) : annotation;
-    double seconds = 1e-6 * sample(last.sampleToken()).timestamp() - 1e-6 * sample(first.sampleToken()).timestamp();
+    double seconds =
+        1e-6 * sample(last.sampleToken()).timestamp()
+            - 1e-6 * sample(first.sampleToken()).timestamp();
     double limit = hasPrev && hasNext ? 2 * MAX_VELOCITY_GAP_SECONDS : MAX_VELOCITY_GAP_SECONDS;
-    if (seconds > limit) {
+    if (seconds > limit || seconds == 0) {
       return new double[] {Double.NaN, Double.NaN, Double.NaN};
     }
     Box3d a = first.box();
     Box3d b = last.box();
-    return new double[] {(b.x() - a.x()) / seconds, (b.y() - a.y()) / seconds, (b.z() - a.z()) / seconds};
+    return new double[] {
+      (b.x() - a.x()) / seconds, (b.y() - a.y()) / seconds, (b.z() - a.z()) / seconds
+    };
   }
 
   private SampleAnnotation annotation(String token) {
@@ -253,7 +278,8 @@ public final class NuScenes {
 
   /** Calibration of the sensor that recorded a file. */
   public CalibratedSensor calibratedSensor(SampleData data) {
-    return NuScenesTables.get(tables.calibratedSensors(), "calibrated_sensor", data.calibratedSensorToken());
+    return NuScenesTables.get(
+        tables.calibratedSensors(), "calibrated_sensor", data.calibratedSensorToken());
   }
 
   /** Where the vehicle was when a file was recorded. */
@@ -267,7 +293,9 @@ public final class NuScenes {
   }
 
   private static String channel(NuScenesTables t, SampleData data) {
-    CalibratedSensor calibrated = NuScenesTables.get(t.calibratedSensors(), "calibrated_sensor", data.calibratedSensorToken());
+    CalibratedSensor calibrated =
+        NuScenesTables.get(
+            t.calibratedSensors(), "calibrated_sensor", data.calibratedSensorToken());
     Sensor sensor = NuScenesTables.get(t.sensors(), "sensor", calibrated.sensorToken());
     return sensor.channel();
   }
@@ -278,8 +306,8 @@ public final class NuScenes {
   }
 
   /**
-   * From the frame of one sensor at its time to the frame of another at its own time, through both ego poses (cameras and LiDAR
-   * of one key frame are up to 50 ms apart).
+   * From the frame of one sensor at its time to the frame of another at its own time, through both
+   * ego poses (cameras and LiDAR of one key frame are up to 50 ms apart).
    */
   public Pose sensorToSensor(SampleData from, SampleData to) {
     return sensorToGlobal(to).inverse().compose(sensorToGlobal(from));
@@ -293,12 +321,16 @@ public final class NuScenes {
   public Path path(SampleData data) {
     try {
       Path file = dataRoot.resolve(data.filename()).normalize();
-      if (!data.filename().isEmpty() && file.startsWith(dataRoot.normalize()) && !Path.of(data.filename()).isAbsolute()) {
+      if (!data.filename().isEmpty()
+          && file.startsWith(dataRoot.normalize())
+          && !Path.of(data.filename()).isAbsolute()) {
         return file;
       }
     } catch (InvalidPathException e) {
       throw new NuScenesException(
-          "table sample_data, record %s, field filename is no path: %s".formatted(data.token(), e.getMessage()), e);
+          "table sample_data, record %s, field filename is no path: %s"
+              .formatted(data.token(), e.getMessage()),
+          e);
     }
     throw new NuScenesException(
         "table sample_data, record %s, field filename must stay inside the data folder, got %s"

@@ -3,8 +3,9 @@ package dev.bevel.nuscenes;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Data that cannot be used: a missing or damaged file, a table that breaks its schema, a record that points nowhere. The
- * message is one sentence for a person and names the file or the table, record and field at fault.
+ * Data that cannot be used: a missing or damaged file, a table that breaks its schema, a record
+ * that points nowhere. The message is one sentence for a person and names the file or the table,
+ * record and field at fault.
  */
 public final class NuScenesException extends RuntimeException {
   private static final long serialVersionUID = 1L;

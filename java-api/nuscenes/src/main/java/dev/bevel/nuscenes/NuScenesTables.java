@@ -20,9 +20,10 @@ import java.util.Map;
 import java.util.function.Function;
 
 /**
- * The thirteen tables, each a map from token to record in file order, unmodifiable. Made by {@link NuScenes#load}, which has
- * checked that every link leads to a record; only {@code ""} (no neighbour, visibility not known) and the logs of maps are
- * allowed to lead nowhere, since trimmed sets have them.
+ * The thirteen tables, each a map from token to record in file order, unmodifiable. Made by {@link
+ * NuScenes#load}, which has checked that every link leads to a record; only {@code ""} (no
+ * neighbour, visibility not known) and the logs of maps are allowed to lead nowhere, since trimmed
+ * sets have them.
  */
 public record NuScenesTables(
     Map<String, Category> categories,
@@ -59,19 +60,34 @@ public record NuScenesTables(
     Reader r = new Reader(folder, new HashMap<>());
     NuScenesTables tables =
         new NuScenesTables(
-            r.read("category", f -> new Category(f.token("token"), f.text("name"), f.text("description"))),
-            r.read("attribute", f -> new Attribute(f.token("token"), f.text("name"), f.text("description"))),
-            r.read("visibility", f -> new Visibility(f.token("token"), f.text("level"), f.text("description"))),
+            r.read(
+                "category",
+                f -> new Category(f.token("token"), f.text("name"), f.text("description"))),
+            r.read(
+                "attribute",
+                f -> new Attribute(f.token("token"), f.text("name"), f.text("description"))),
+            r.read(
+                "visibility",
+                f -> new Visibility(f.token("token"), f.text("level"), f.text("description"))),
             r.read("instance", NuScenesTables::instance),
-            r.read("sensor", f -> new Sensor(f.token("token"), f.text("channel"), f.text("modality"))),
+            r.read(
+                "sensor", f -> new Sensor(f.token("token"), f.text("channel"), f.text("modality"))),
             r.read("calibrated_sensor", NuScenesTables::calibratedSensor),
-            r.read("ego_pose", f -> new EgoPose(f.token("token"), f.timestamp("timestamp"), f.pose())),
+            r.read(
+                "ego_pose", f -> new EgoPose(f.token("token"), f.timestamp("timestamp"), f.pose())),
             r.read("log", NuScenesTables::log),
             r.read("scene", NuScenesTables::scene),
             r.read("sample", NuScenesTables::sample),
             r.read("sample_data", NuScenesTables::sampleData),
             r.read("sample_annotation", NuScenesTables::annotation),
-            r.read("map", f -> new MapMask(f.token("token"), f.text("category"), f.text("filename"), f.tokens("log_tokens"))));
+            r.read(
+                "map",
+                f ->
+                    new MapMask(
+                        f.token("token"),
+                        f.text("category"),
+                        f.text("filename"),
+                        f.tokens("log_tokens"))));
     tables.checkLinks();
     return tables;
   }
@@ -92,11 +108,17 @@ public record NuScenesTables(
   }
 
   private static CalibratedSensor calibratedSensor(TableFields f) {
-    return new CalibratedSensor(f.token("token"), f.token("sensor_token"), f.pose(), f.intrinsics("camera_intrinsic"));
+    return new CalibratedSensor(
+        f.token("token"), f.token("sensor_token"), f.pose(), f.intrinsics("camera_intrinsic"));
   }
 
   private static Log log(TableFields f) {
-    return new Log(f.token("token"), f.text("logfile"), f.text("vehicle"), f.text("date_captured"), f.text("location"));
+    return new Log(
+        f.token("token"),
+        f.text("logfile"),
+        f.text("vehicle"),
+        f.text("date_captured"),
+        f.text("location"));
   }
 
   private static Scene scene(TableFields f) {
@@ -112,7 +134,11 @@ public record NuScenesTables(
 
   private static Sample sample(TableFields f) {
     return new Sample(
-        f.token("token"), f.timestamp("timestamp"), f.token("scene_token"), f.tokenOrBlank("prev"), f.tokenOrBlank("next"));
+        f.token("token"),
+        f.timestamp("timestamp"),
+        f.token("scene_token"),
+        f.tokenOrBlank("prev"),
+        f.tokenOrBlank("next"));
   }
 
   private static SampleData sampleData(TableFields f) {
@@ -147,9 +173,27 @@ public record NuScenesTables(
 
   private void checkLinks() {
     link("instance", instances, "category_token", Instance::categoryToken, "category", categories);
-    link("instance", instances, "first_annotation_token", Instance::firstAnnotationToken, "sample_annotation", annotations);
-    link("instance", instances, "last_annotation_token", Instance::lastAnnotationToken, "sample_annotation", annotations);
-    link("calibrated_sensor", calibratedSensors, "sensor_token", CalibratedSensor::sensorToken, "sensor", sensors);
+    link(
+        "instance",
+        instances,
+        "first_annotation_token",
+        Instance::firstAnnotationToken,
+        "sample_annotation",
+        annotations);
+    link(
+        "instance",
+        instances,
+        "last_annotation_token",
+        Instance::lastAnnotationToken,
+        "sample_annotation",
+        annotations);
+    link(
+        "calibrated_sensor",
+        calibratedSensors,
+        "sensor_token",
+        CalibratedSensor::sensorToken,
+        "sensor",
+        sensors);
     link("scene", scenes, "log_token", Scene::logToken, "log", logs);
     link("scene", scenes, "first_sample_token", Scene::firstSampleToken, "sample", samples);
     link("scene", scenes, "last_sample_token", Scene::lastSampleToken, "sample", samples);
@@ -157,7 +201,13 @@ public record NuScenesTables(
     link("sample", samples, "prev", Sample::prev, "sample", samples);
     link("sample", samples, "next", Sample::next, "sample", samples);
     link("sample_data", sampleData, "sample_token", SampleData::sampleToken, "sample", samples);
-    link("sample_data", sampleData, "ego_pose_token", SampleData::egoPoseToken, "ego_pose", egoPoses);
+    link(
+        "sample_data",
+        sampleData,
+        "ego_pose_token",
+        SampleData::egoPoseToken,
+        "ego_pose",
+        egoPoses);
     link(
         "sample_data",
         sampleData,
@@ -169,8 +219,20 @@ public record NuScenesTables(
     link("sample_data", sampleData, "next", SampleData::next, "sample_data", sampleData);
     String annotation = "sample_annotation";
     link(annotation, annotations, "sample_token", SampleAnnotation::sampleToken, "sample", samples);
-    link(annotation, annotations, "instance_token", SampleAnnotation::instanceToken, "instance", instances);
-    link(annotation, annotations, "visibility_token", SampleAnnotation::visibilityToken, "visibility", visibilities);
+    link(
+        annotation,
+        annotations,
+        "instance_token",
+        SampleAnnotation::instanceToken,
+        "instance",
+        instances);
+    link(
+        annotation,
+        annotations,
+        "visibility_token",
+        SampleAnnotation::visibilityToken,
+        "visibility",
+        visibilities);
     link(annotation, annotations, "prev", SampleAnnotation::prev, annotation, annotations);
     link(annotation, annotations, "next", SampleAnnotation::next, annotation, annotations);
     for (SampleAnnotation a : annotations.values()) {
@@ -181,14 +243,24 @@ public record NuScenesTables(
   }
 
   private static <T extends TableRecord> void link(
-      String table, Map<String, T> from, String field, Function<T, String> token, String target, Map<String, ?> to) {
+      String table,
+      Map<String, T> from,
+      String field,
+      Function<T, String> token,
+      String target,
+      Map<String, ?> to) {
     for (T record : from.values()) {
       checkLink(table, record, field, token.apply(record), target, to);
     }
   }
 
   private static void checkLink(
-      String table, TableRecord record, String field, String token, String target, Map<String, ?> to) {
+      String table,
+      TableRecord record,
+      String field,
+      String token,
+      String target,
+      Map<String, ?> to) {
     if (!token.isEmpty() && !to.containsKey(token)) {
       throw new NuScenesException(
           "table %s, record %s, field %s: there is no record %s in table %s"

@@ -3,9 +3,9 @@ package dev.bevel.nuscenes;
 import java.util.Arrays;
 
 /**
- * Pillow's bicubic {@code Image.resize} (a convolution with the cubic of a = −0.5 whose support grows with the reduction, in
- * 22-bit fixed point, columns first, rounded to 8 bits in between), followed by {@code Image.crop}. Only the pixels that the
- * crop keeps are computed.
+ * Pillow's bicubic {@code Image.resize} (a convolution with the cubic of a = −0.5 whose support
+ * grows with the reduction, in 22-bit fixed point, columns first, rounded to 8 bits in between),
+ * followed by {@code Image.crop}. Only the pixels that the crop keeps are computed.
  *
  * <p>Source of the method: the Pillow project's image resampling, version 7 and later.
  */
@@ -20,7 +20,8 @@ final class PillowResize {
   /**
    * @param width of the resized image
    * @param height of the resized image
-   * @param cropX left edge of the crop in the resized image, may be negative; likewise the other edges; outside is black
+   * @param cropX left edge of the crop in the resized image, may be negative; likewise the other
+   *     edges; outside is black
    */
   static RgbImage resizeAndCrop(
       RgbImage image, int width, int height, int cropX, int cropY, int cropWidth, int cropHeight) {
@@ -41,7 +42,10 @@ final class PillowResize {
     return result;
   }
 
-  /** Horizontal pass over the rows that the vertical pass will read: {@code [lastRow - firstRow, outputs, 3]}. */
+  /**
+   * Horizontal pass over the rows that the vertical pass will read: {@code [lastRow - firstRow,
+   * outputs, 3]}.
+   */
   private static byte[] resizeColumns(RgbImage image, Kernel k, int firstRow, int lastRow) {
     int outputs = k.start.length;
     byte[] out = new byte[(lastRow - firstRow) * outputs * 3];
@@ -95,19 +99,29 @@ final class PillowResize {
   }
 
   /**
-   * The weights of one axis for outputs {@code from..to}.
-   *
-   * @param start first input of each output
-   * @param length number of inputs of each output
-   * @param weight fixed point, {@code [outputs, taps]}
+   * The weights of one axis: for each output the first input, the number of inputs, and fixed-point
+   * weights {@code [outputs, taps]}.
    */
-  private record Kernel(int[] start, int[] length, int taps, int[] weight) {
+  private static final class Kernel {
+    final int[] start;
+    final int[] length;
+    final int taps;
+    final int[] weight;
+
+    private Kernel(int outputs, int taps) {
+      this.start = new int[outputs];
+      this.length = new int[outputs];
+      this.taps = taps;
+      this.weight = new int[Math.multiplyExact(outputs, taps)];
+    }
+
+    /** Weights for outputs {@code from} (inclusive) to {@code to} (exclusive). */
     static Kernel of(int inputs, int outputs, int from, int to) {
       double scale = (double) inputs / outputs;
       double filterScale = Math.max(scale, 1.0);
       double support = SUPPORT * filterScale;
       int taps = (int) Math.ceil(support) * 2 + 1;
-      Kernel k = new Kernel(new int[to - from], new int[to - from], taps, new int[Math.multiplyExact(to - from, taps)]);
+      Kernel k = new Kernel(to - from, taps);
       double[] w = new double[taps];
       for (int i = 0; i < to - from; i++) {
         double centre = (from + i + 0.5) * scale;
@@ -121,7 +135,8 @@ final class PillowResize {
         }
         for (int t = 0; t < length; t++) {
           double normal = sum == 0 ? w[t] : w[t] / sum;
-          k.weight[i * taps + t] = (int) (normal * (1 << PRECISION_BITS) + (normal < 0 ? -0.5 : 0.5));
+          k.weight[i * taps + t] =
+              (int) (normal * (1 << PRECISION_BITS) + (normal < 0 ? -0.5 : 0.5));
         }
         k.start[i] = start;
         k.length[i] = length;

@@ -3,7 +3,10 @@ package dev.bevel.nuscenes;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 
-/** Pillow's left-right flip and nearest-neighbour rotation, bit for bit. Source of the method: the Pillow project. */
+/**
+ * Pillow's left-right flip and nearest-neighbour rotation, bit for bit. Source of the method: the
+ * Pillow project.
+ */
 final class PillowTransform {
   private PillowTransform() {}
 
@@ -19,7 +22,8 @@ final class PillowTransform {
   }
 
   /**
-   * Rotates about the centre, counter-clockwise as seen; the result has the size of the input and is black where nothing lands.
+   * Rotates about the centre, counter-clockwise as seen; the result has the size of the input and
+   * is black where nothing lands.
    */
   static RgbImage rotate(RgbImage image, double degrees) {
     double angle = degrees - 360 * Math.floor(degrees / 360);
@@ -39,11 +43,14 @@ final class PillowTransform {
   }
 
   /** 16.16 fixed point, as Pillow does for images whose coordinates fit. */
-  private static RgbImage affineNearest(RgbImage image, double a, double b, double c, double d, double e, double f) {
+  private static RgbImage affineNearest(
+      RgbImage image, double a, double b, double c, double d, double e, double f) {
     int width = image.width();
     int height = image.height();
     if (Math.max(width, height) >= 1 << 14) {
-      throw new NuScenesException("an image to rotate must be smaller than 16384 pixels, got %d×%d".formatted(width, height));
+      throw new NuScenesException(
+          "an image to rotate must be smaller than 16384 pixels, got %d×%d"
+              .formatted(width, height));
     }
     RgbImage result = RgbImage.black(width, height);
     int stepXx = fixed(a);

@@ -4,20 +4,37 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/** How 8-bit RGB becomes the float input of a network. Each is the one its detectors were trained with. */
+/**
+ * How 8-bit RGB becomes the float input of a network. Each is the one its detectors were trained
+ * with.
+ */
+@SuppressWarnings(
+    "ImmutableEnumChecker") // the arrays are private and never written after construction
 public enum PixelNormalization {
-  /** Channels R, G, B: {@code (x / 255 − mean) / std} with the torchvision constants. BEVDet v1, BEVFusion. */
-  TORCHVISION_RGB(new int[] {0, 1, 2}, new double[] {0.485, 0.456, 0.406}, new double[] {0.229, 0.224, 0.225}, 255),
   /**
-   * Channels <b>B, G, R</b>, but with the constants of R, G, B in that order: {@code (b − 123.675) / 58.395} and so on. An accident
-   * upstream, where an RGB image goes through a BGR-to-RGB swap; published weights depend on it. BEVDepth, BEVDet dev2 and dev3,
-   * LabelDistill.
+   * Channels R, G, B: {@code (x / 255 − mean) / std} with the torchvision constants. BEVDet v1,
+   * BEVFusion.
    */
-  BEVDEPTH_SWAPPED(new int[] {2, 1, 0}, new double[] {123.675, 116.28, 103.53}, new double[] {58.395, 57.12, 57.375}, 1),
+  TORCHVISION_RGB(
+      new int[] {0, 1, 2},
+      new double[] {0.485, 0.456, 0.406},
+      new double[] {0.229, 0.224, 0.225},
+      255),
+  /**
+   * Channels <b>B, G, R</b>, but with the constants of R, G, B in that order: {@code (b − 123.675)
+   * / 58.395} and so on. An accident upstream, where an RGB image goes through a BGR-to-RGB swap;
+   * published weights depend on it. BEVDepth, BEVDet dev2 and dev3, LabelDistill.
+   */
+  BEVDEPTH_SWAPPED(
+      new int[] {2, 1, 0},
+      new double[] {123.675, 116.28, 103.53},
+      new double[] {58.395, 57.12, 57.375},
+      1),
   /** Channels B, G, R, mean subtracted, std 1. BEVFormer base and small, DETR3D. */
   CAFFE_BGR(new int[] {2, 1, 0}, new double[] {103.53, 116.28, 123.675}, new double[] {1, 1, 1}, 1);
 
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.nativeOrder());
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.nativeOrder());
 
   private final int[] channel;
   private final float[][] table = new float[3][256];

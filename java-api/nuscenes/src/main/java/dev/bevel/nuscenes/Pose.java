@@ -5,10 +5,11 @@ import org.joml.Quaterniond;
 import org.joml.Vector3d;
 
 /**
- * A rigid transform {@code p' = R p + t} that takes points of one frame to another, in double. Immutable. By custom a variable is
- * named source-to-target, e.g. {@code sensorToEgo}.
+ * A rigid transform {@code p' = R p + t} that takes points of one frame to another, in double.
+ * Immutable. By custom a variable is named source-to-target, e.g. {@code sensorToEgo}.
  *
- * <p>The rotation is a unit quaternion (w, x, y, z), as nuScenes stores it; every way of making a pose normalises it.
+ * <p>The rotation is a unit quaternion (w, x, y, z), as nuScenes stores it; every way of making a
+ * pose normalises it.
  */
 public record Pose(double qw, double qx, double qy, double qz, double tx, double ty, double tz) {
   /** The transform that changes nothing. */
@@ -22,7 +23,9 @@ public record Pose(double qw, double qx, double qy, double qz, double tx, double
     if (!Double.isFinite(norm) || norm < 1e-9 || !Double.isFinite(tx + ty + tz)) {
       throw new NuScenesException(
           "pose needs a non-zero quaternion and finite numbers, got rotation %s and translation %s"
-              .formatted(Arrays.toString(new double[] {qw, qx, qy, qz}), Arrays.toString(new double[] {tx, ty, tz})));
+              .formatted(
+                  Arrays.toString(new double[] {qw, qx, qy, qz}),
+                  Arrays.toString(new double[] {tx, ty, tz})));
     }
     qw /= norm;
     qx /= norm;
@@ -39,12 +42,25 @@ public record Pose(double qw, double qx, double qy, double qz, double tx, double
   public static Pose of(double[] translation, double[] rotation) {
     if (translation.length != 3 || rotation.length != 4) {
       throw new NuScenesException(
-          "pose needs 3 numbers of translation and 4 of rotation, got " + translation.length + " and " + rotation.length);
+          "pose needs 3 numbers of translation and 4 of rotation, got "
+              + translation.length
+              + " and "
+              + rotation.length);
     }
-    return new Pose(rotation[0], rotation[1], rotation[2], rotation[3], translation[0], translation[1], translation[2]);
+    return new Pose(
+        rotation[0],
+        rotation[1],
+        rotation[2],
+        rotation[3],
+        translation[0],
+        translation[1],
+        translation[2]);
   }
 
-  /** A rotation by {@code yaw} radians about z (counter-clockwise from +x), then a shift by (x, y, z). */
+  /**
+   * A rotation by {@code yaw} radians about z (counter-clockwise from +x), then a shift by (x, y,
+   * z).
+   */
   public static Pose ofYaw(double x, double y, double z, double yaw) {
     return new Pose(Math.cos(yaw / 2), 0, 0, Math.sin(yaw / 2), x, y, z);
   }
@@ -81,16 +97,24 @@ public record Pose(double qw, double qx, double qy, double qz, double tx, double
   /** The rotation as a 3×3 matrix, row-major, 9 numbers. */
   public double[] rotationMatrix() {
     return new double[] {
-      1 - 2 * (qy * qy + qz * qz), 2 * (qx * qy - qw * qz), 2 * (qx * qz + qw * qy),
-      2 * (qx * qy + qw * qz), 1 - 2 * (qx * qx + qz * qz), 2 * (qy * qz - qw * qx),
-      2 * (qx * qz - qw * qy), 2 * (qy * qz + qw * qx), 1 - 2 * (qx * qx + qy * qy)
+      1 - 2 * (qy * qy + qz * qz),
+      2 * (qx * qy - qw * qz),
+      2 * (qx * qz + qw * qy),
+      2 * (qx * qy + qw * qz),
+      1 - 2 * (qx * qx + qz * qz),
+      2 * (qy * qz - qw * qx),
+      2 * (qx * qz - qw * qy),
+      2 * (qy * qz + qw * qx),
+      1 - 2 * (qx * qx + qy * qy)
     };
   }
 
   /** The transform as a homogeneous 4×4 matrix for column vectors, row-major, 16 numbers. */
   public double[] matrix() {
     double[] r = rotationMatrix();
-    return new double[] {r[0], r[1], r[2], tx, r[3], r[4], r[5], ty, r[6], r[7], r[8], tz, 0, 0, 0, 1};
+    return new double[] {
+      r[0], r[1], r[2], tx, r[3], r[4], r[5], ty, r[6], r[7], r[8], tz, 0, 0, 0, 1
+    };
   }
 
   private Quaterniond rotation() {

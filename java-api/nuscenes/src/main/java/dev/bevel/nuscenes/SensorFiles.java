@@ -25,13 +25,15 @@ final class SensorFiles {
       byte[] bytes = in.readNBytes(Math.toIntExact(maxBytes + 1));
       if (bytes.length > maxBytes) {
         throw new NuScenesException(
-            "%s %s is larger than the %d bytes allowed for such a file".formatted(what, file, maxBytes));
+            "%s %s is larger than the %d bytes allowed for such a file"
+                .formatted(what, file, maxBytes));
       }
       return bytes;
     } catch (NoSuchFileException e) {
       throw new NuScenesException(what + " " + file + " does not exist", e);
     } catch (IOException e) {
-      throw new NuScenesException("%s %s cannot be read: %s".formatted(what, file, e.getMessage()), e);
+      throw new NuScenesException(
+          "%s %s cannot be read: %s".formatted(what, file, e.getMessage()), e);
     }
   }
 }

@@ -12,14 +12,16 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Writes detections in the nuScenes submission format ({@code results_nusc.json}), sample by sample, and puts the file in place
- * only at {@link #finish()}. For the evaluation every sample of the split must be written, also without detections.
+ * Writes detections in the nuScenes submission format ({@code results_nusc.json}), sample by
+ * sample, and puts the file in place only at {@link #finish()}. For the evaluation every sample of
+ * the split must be written, also without detections.
  */
 public final class SubmissionWriter implements AutoCloseable {
   /** The most boxes the format allows a sample. */
   public static final int MAX_BOXES = 500;
 
-  private static final JsonFactory JSON = JsonFactory.builder().disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS).build();
+  private static final JsonFactory JSON =
+      JsonFactory.builder().disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS).build();
 
   private final Path target;
   private final AtomicFile file;
@@ -56,19 +58,25 @@ public final class SubmissionWriter implements AutoCloseable {
   }
 
   /**
-   * Adds one sample. Each box gets the attribute that {@link DetectionClass#attributeForSpeed} gives for its speed.
+   * Adds one sample. Each box gets the attribute that {@link DetectionClass#attributeForSpeed}
+   * gives for its speed.
    *
    * @param sampleToken not written before
-   * @param frameToGlobal from the frame of the detections to the global frame, e.g. {@link DetectionSample#egoToGlobal()}
+   * @param frameToGlobal from the frame of the detections to the global frame, e.g. {@link
+   *     DetectionSample#egoToGlobal()}
    * @param detections in any order; the 500 of highest score are written, highest first
    * @throws NuScenesException if the sample was written before or the file cannot be written
    */
   public void write(String sampleToken, Pose frameToGlobal, List<Detection> detections) {
     if (!written.add(sampleToken)) {
-      throw new NuScenesException("submission %s: sample %s is written twice".formatted(target, sampleToken));
+      throw new NuScenesException(
+          "submission %s: sample %s is written twice".formatted(target, sampleToken));
     }
     List<Detection> best =
-        detections.stream().sorted(Comparator.comparingDouble(Detection::score).reversed()).limit(MAX_BOXES).toList();
+        detections.stream()
+            .sorted(Comparator.comparingDouble(Detection::score).reversed())
+            .limit(MAX_BOXES)
+            .toList();
     try {
       json.writeArrayFieldStart(sampleToken);
       for (Detection detection : best) {
@@ -91,7 +99,8 @@ public final class SubmissionWriter implements AutoCloseable {
     writeNumbers("velocity", box.vx(), box.vy());
     json.writeStringField("detection_name", detection.detectionClass().detectionName());
     json.writeNumberField("detection_score", detection.score());
-    json.writeStringField("attribute_name", detection.detectionClass().attributeForSpeed(box.speed()));
+    json.writeStringField(
+        "attribute_name", detection.detectionClass().attributeForSpeed(box.speed()));
     json.writeEndObject();
   }
 

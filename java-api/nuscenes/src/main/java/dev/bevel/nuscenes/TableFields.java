@@ -12,7 +12,10 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** The fields of the record being read, by name, with typed access. One instance serves a whole table. */
+/**
+ * The fields of the record being read, by name, with typed access. One instance serves a whole
+ * table.
+ */
 final class TableFields {
   private static final Object OBJECT =
       new Object() {
@@ -52,8 +55,8 @@ final class TableFields {
       case VALUE_STRING -> parser.getText();
       case VALUE_NUMBER_INT -> integer(parser);
       case VALUE_NUMBER_FLOAT -> parser.getDoubleValue();
-      case VALUE_TRUE -> Boolean.TRUE;
-      case VALUE_FALSE -> Boolean.FALSE;
+      case VALUE_TRUE -> true;
+      case VALUE_FALSE -> false;
       case START_ARRAY -> {
         List<@Nullable Object> list = new ArrayList<>(4);
         while (parser.nextToken() != JsonToken.END_ARRAY) {
@@ -178,11 +181,16 @@ final class TableFields {
     return orFault("rotation", () -> Pose.of(translation, rotation));
   }
 
-  /** The box of an annotation: gravity centre, size as (width, length, height), rotation; velocity NaN. */
+  /**
+   * The box of an annotation: gravity centre, size as (width, length, height), rotation; velocity
+   * NaN.
+   */
   Box3d box() {
     Pose pose = pose();
     double[] size = numbers("size", 3);
-    return orFault("size", () -> new Box3d(pose, size[0], size[1], size[2], Double.NaN, Double.NaN, Double.NaN));
+    return orFault(
+        "size",
+        () -> new Box3d(pose, size[0], size[1], size[2], Double.NaN, Double.NaN, Double.NaN));
   }
 
   /** A camera's 3×3 K, or nothing for {@code []}. */
@@ -196,7 +204,8 @@ final class TableFields {
     }
     double[] k = new double[9];
     for (int i = 0; i < 9; i++) {
-      boolean present = rows.size() == 3 && rows.get(i / 3) instanceof List<?> row && row.size() == 3;
+      boolean present =
+          rows.size() == 3 && rows.get(i / 3) instanceof List<?> row && row.size() == 3;
       if (!present || !(((List<?>) rows.get(i / 3)).get(i % 3) instanceof Number n)) {
         throw wrongType(name, expected);
       }
@@ -219,7 +228,8 @@ final class TableFields {
   private Object require(String name, String expected) {
     Object value = values.get(name);
     if (value == null) {
-      throw fault(name, (values.containsKey(name) ? "is null" : "is missing") + ", expected " + expected);
+      throw fault(
+          name, (values.containsKey(name) ? "is null" : "is missing") + ", expected " + expected);
     }
     return value;
   }

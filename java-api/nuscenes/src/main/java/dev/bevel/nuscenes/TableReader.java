@@ -17,19 +17,25 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads one table, a JSON array of flat objects, record by record: memory is one record beside the result. Every error names the
- * file and, where there is one, the record and field.
+ * Reads one table, a JSON array of flat objects, record by record: memory is one record beside the
+ * result. Every error names the file and, where there is one, the record and field.
  */
 final class TableReader {
   private static final JsonFactory JSON =
       JsonFactory.builder()
           .streamReadConstraints(
-              StreamReadConstraints.builder().maxStringLength(1 << 20).maxNumberLength(64).maxNestingDepth(16).build())
+              StreamReadConstraints.builder()
+                  .maxStringLength(1 << 20)
+                  .maxNumberLength(64)
+                  .maxNestingDepth(16)
+                  .build())
           .build();
 
   private TableReader() {}
 
   /**
+   * Reads all records of a table.
+   *
    * @param factory makes a record of the fields of one object
    * @param pool keeps one copy of each token of all tables
    * @return the records by token, in file order
@@ -44,28 +50,35 @@ final class TableReader {
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
         JsonParser parser = JSON.createParser(in)) {
       if (parser.nextToken() != JsonToken.START_ARRAY) {
-        throw new NuScenesException("table file " + file + " must hold a JSON array of records" + at(parser));
+        throw new NuScenesException(
+            "table file " + file + " must hold a JSON array of records" + at(parser));
       }
       TableFields fields = new TableFields(file, pool);
       while (parser.nextToken() == JsonToken.START_OBJECT) {
         fields.read(parser, records.size());
         T record = factory.apply(fields);
         if (records.putIfAbsent(record.token(), record) != null) {
-          throw new NuScenesException("table file " + file + " holds two records with token " + record.token());
+          throw new NuScenesException(
+              "table file " + file + " holds two records with token " + record.token());
         }
       }
       if (parser.currentToken() != JsonToken.END_ARRAY) {
-        throw new NuScenesException("table file " + file + " must hold nothing but records in its array" + at(parser));
+        throw new NuScenesException(
+            "table file " + file + " must hold nothing but records in its array" + at(parser));
       }
       if (parser.nextToken() != null) {
-        throw new NuScenesException("table file " + file + " goes on after the end of its array" + at(parser));
+        throw new NuScenesException(
+            "table file " + file + " goes on after the end of its array" + at(parser));
       }
       return records;
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
-          "table file %s is not valid JSON%s: %s".formatted(file, at(e.getLocation()), e.getOriginalMessage()), e);
+          "table file %s is not valid JSON%s: %s"
+              .formatted(file, at(e.getLocation()), e.getOriginalMessage()),
+          e);
     } catch (IOException e) {
-      throw new NuScenesException("table file %s cannot be read: %s".formatted(file, e.getMessage()), e);
+      throw new NuScenesException(
+          "table file %s cannot be read: %s".formatted(file, e.getMessage()), e);
     }
   }
 
@@ -74,6 +87,8 @@ final class TableReader {
   }
 
   private static String at(@Nullable JsonLocation location) {
-    return location == null ? "" : " (line %d, column %d)".formatted(location.getLineNr(), location.getColumnNr());
+    return location == null
+        ? ""
+        : " (line %d, column %d)".formatted(location.getLineNr(), location.getColumnNr());
   }
 }

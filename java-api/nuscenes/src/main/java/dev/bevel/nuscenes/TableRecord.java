@@ -4,8 +4,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A record of one of the thirteen nuScenes tables. Component names are the schema's, in camel case; tokens are what the tables
- * hold ({@code ""} where the schema allows none). Links are checked when the tables are loaded.
+ * A record of one of the thirteen nuScenes tables. Component names are the schema's, in camel case;
+ * tokens are what the tables hold ({@code ""} where the schema allows none). Links are checked when
+ * the tables are loaded.
  */
 public sealed interface TableRecord {
   /** The record's key, unique within its table. */
@@ -22,28 +23,40 @@ public sealed interface TableRecord {
 
   /** One object followed through one scene. */
   record Instance(
-      String token, String categoryToken, int annotationCount, String firstAnnotationToken, String lastAnnotationToken)
+      String token,
+      String categoryToken,
+      int annotationCount,
+      String firstAnnotationToken,
+      String lastAnnotationToken)
       implements TableRecord {}
 
   /**
+   * One sensor of the vehicle.
+   *
    * @param modality {@code camera}, {@code lidar} or {@code radar}
    */
   record Sensor(String token, String channel, String modality) implements TableRecord {}
 
   /**
+   * Mounting of a sensor during one drive, and its lens.
+   *
    * @param sensorToEgo where the sensor sits on the vehicle
    * @param intrinsics present for cameras
    */
-  record CalibratedSensor(String token, String sensorToken, Pose sensorToEgo, Optional<CameraIntrinsics> intrinsics)
+  record CalibratedSensor(
+      String token, String sensorToken, Pose sensorToEgo, Optional<CameraIntrinsics> intrinsics)
       implements TableRecord {}
 
   /**
+   * Where the vehicle was at one time.
+   *
    * @param timestamp microseconds
    */
   record EgoPose(String token, long timestamp, Pose egoToGlobal) implements TableRecord {}
 
   /** One drive. */
-  record Log(String token, String logfile, String vehicle, String dateCaptured, String location) implements TableRecord {}
+  record Log(String token, String logfile, String vehicle, String dateCaptured, String location)
+      implements TableRecord {}
 
   /** About 20 seconds of a drive. */
   record Scene(
@@ -63,7 +76,8 @@ public sealed interface TableRecord {
    * @param prev token of the key frame before, {@code ""} at the start of a scene
    * @param next token of the key frame after, {@code ""} at the end of a scene
    */
-  record Sample(String token, long timestamp, String sceneToken, String prev, String next) implements TableRecord {}
+  record Sample(String token, long timestamp, String sceneToken, String prev, String next)
+      implements TableRecord {}
 
   /**
    * One file of one sensor.
@@ -107,6 +121,10 @@ public sealed interface TableRecord {
       String next)
       implements TableRecord {}
 
-  /** A raster map; detection does not use it, and {@code logTokens} may name logs of a larger set than the one loaded. */
-  record MapMask(String token, String category, String filename, List<String> logTokens) implements TableRecord {}
+  /**
+   * A raster map; detection does not use it, and {@code logTokens} may name logs of a larger set
+   * than the one loaded.
+   */
+  record MapMask(String token, String category, String filename, List<String> logTokens)
+      implements TableRecord {}
 }
