@@ -211,7 +211,11 @@ public final class DepthTarget {
     }
     // Upstream counts from 1 and gives 0 the meaning "none".
     double index = (depth - (bins.start() - bins.step())) / bins.step();
-    return index >= 1 && index < bins.count() + 1 ? ((int) index) - 1 : NONE;
+    if (!(index >= 1 && index < bins.count() + 1)) {
+      return NONE;
+    }
+    int oneBased = (int) index;
+    return oneBased - 1;
   }
 
   /** LiDAR point → depth, raw pixel and augmented pixel of one camera. */

@@ -46,6 +46,8 @@ public enum DetectionClass {
 
   private final int label;
   private final String detectionName;
+
+  @SuppressWarnings("ImmutableEnumChecker") // made by List.of
   private final List<String> categories;
 
   DetectionClass(int label, String detectionName, String... categories) {
