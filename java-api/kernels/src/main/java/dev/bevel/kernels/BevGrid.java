@@ -1,0 +1,112 @@
+package dev.bevel.kernels;
+
+import java.util.Objects;
+
+/**
+ * A bird's-eye-view grid in metres. Cell i of an axis spans [lower + i·cellSize, lower + (i +
+ * 1)·cellSize).
+ *
+ * @param x the x axis of the BEV frame
+ * @param y the y axis
+ * @param z the height axis; one cell for a flat map
+ * @param rounding how coordinates become cell indices
+ * @param rowAxis which axis is the row axis of a map
+ */
+public record BevGrid(Axis x, Axis y, Axis z, CellRounding rounding, RowAxis rowAxis) {
+  /**
+   * One axis of a grid.
+   *
+   * @param lower lower end in metres
+   * @param cellSize size of a cell in metres, greater than 0
+   * @param cells number of cells, 1 or more
+   */
+  public record Axis(double lower, double cellSize, int cells) {
+    /** Checks that the axis has an extent. */
+    public Axis {
+      if (!Double.isFinite(lower) || !Double.isFinite(cellSize) || cellSize <= 0 || cells < 1) {
+        throw invalid(
+            "an axis needs a finite lower end, a cell size > 0 and 1 cell or more, got lower %s, cell size %s, cells %s",
+            lower, cellSize, cells);
+      }
+    }
+
+    /**
+     * An axis from its two ends, as upstream configurations write it: {@code [-51.2, 51.2, 0.8]}
+     * has 128 cells.
+     *
+     * @param lower lower end in metres
+     * @param upper upper end in metres
+     * @param cellSize size of a cell in metres; (upper − lower) must be a multiple of it to 1e-3 of
+     *     a cell
+     */
+    public static Axis range(double lower, double upper, double cellSize) {
+      double cells = (upper - lower) / cellSize;
+      long rounded = Math.round(cells);
+      if (!(Math.abs(cells - rounded) <= 1e-3) || rounded < 1 || rounded > Integer.MAX_VALUE) {
+        throw invalid(
+            "the range from %s to %s must be a whole number of cells of %s, got %s",
+            lower, upper, cellSize, cells);
+      }
+      return new Axis(lower, cellSize, (int) rounded);
+    }
+
+    /** Upper end in metres. */
+    public double upper() {
+      return lower + cells * cellSize;
+    }
+  }
+
+  /** Checks for null. */
+  public BevGrid {
+    Objects.requireNonNull(x, "x");
+    Objects.requireNonNull(y, "y");
+    Objects.requireNonNull(z, "z");
+    Objects.requireNonNull(rounding, "rounding");
+    Objects.requireNonNull(rowAxis, "rowAxis");
+  }
+
+  /**
+   * A grid with the conventions of BEVDet and BEVDepth: {@link CellRounding#TRUNC} and {@link
+   * RowAxis#Y}.
+   *
+   * @param x the x axis
+   * @param y the y axis
+   * @param z the height axis
+   */
+  public static BevGrid of(Axis x, Axis y, Axis z) {
+    return new BevGrid(x, y, z, CellRounding.TRUNC, RowAxis.Y);
+  }
+
+  /**
+   * This grid with another rounding.
+   *
+   * @param other the rounding
+   */
+  public BevGrid withRounding(CellRounding other) {
+    return new BevGrid(x, y, z, other, rowAxis);
+  }
+
+  /**
+   * This grid with another row axis.
+   *
+   * @param other the row axis
+   */
+  public BevGrid withRowAxis(RowAxis other) {
+    return new BevGrid(x, y, z, rounding, other);
+  }
+
+  /** Rows of a map: cells along the row axis. */
+  public int rows() {
+    return rowAxis == RowAxis.Y ? y.cells : x.cells;
+  }
+
+  /** Columns of a map. */
+  public int columns() {
+    return rowAxis == RowAxis.Y ? x.cells : y.cells;
+  }
+
+  private static BevelException invalid(String format, Object... arguments) {
+    return new BevelException(
+        Status.INVALID_ARGUMENT, "BevGrid: " + String.format(format, arguments));
+  }
+}

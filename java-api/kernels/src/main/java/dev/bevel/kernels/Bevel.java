@@ -1,0 +1,93 @@
+package dev.bevel.kernels;
+
+import dev.bevel.kernels.internal.NativeCapabilities;
+import dev.bevel.kernels.internal.NativeLibrary;
+import java.nio.file.Path;
+import java.util.Objects;
+
+/**
+ * The native library: which one was loaded, what it can do here, and its settings. It is loaded by
+ * the first call that needs it; {@link #load} does it at once. What was loaded and why is logged by
+ * SLF4J under {@code dev.bevel.kernels}.
+ *
+ * <p>System properties, read at loading:
+ *
+ * <ul>
+ *   <li>{@code bevel.library.path}: folder that holds libbevel.so (and libbevel_cuda.so), in place
+ *       of the class path
+ *   <li>{@code bevel.cache}: folder that native files of the class path are unpacked to; default
+ *       {@code ~/.cache/bevel}
+ *   <li>{@code bevel.device}: {@code auto} (the default), or {@code cuda}, which makes a missing
+ *       CUDA an error
+ * </ul>
+ *
+ * <p>A library that cannot be loaded is a {@link BevelException} with {@link Status#NOT_LOADED}, at
+ * every use.
+ */
+public final class Bevel {
+  private Bevel() {}
+
+  /** Loads the library if that has not been done. */
+  public static void load() {
+    NativeLibrary.require();
+  }
+
+  /** Version of the loaded library, for example 0.1.0. */
+  public static String version() {
+    return NativeLibrary.text(NativeLibrary.version());
+  }
+
+  /** The file that was loaded. */
+  public static Path libraryPath() {
+    return NativeLibrary.path();
+  }
+
+  /** What the library can do on this machine. Looks for CUDA if that has not been done. */
+  public static Capabilities capabilities() {
+    NativeCapabilities found = NativeCapabilities.current();
+    return new Capabilities(
+        found.cudaLibrary(),
+        found.cudaDevices(),
+        found.cudaRuntime(),
+        found.cudaDriver(),
+        found.cudaArchitectures(),
+        found.cudaReason());
+  }
+
+  /** Fails with {@link Status#NO_CUDA} and the reason unless operators can run on a CUDA device. */
+  public static void requireCuda() {
+    NativeCapabilities.current().requireCuda("Bevel.requireCuda");
+  }
+
+  /** The instruction set that CPU bodies use; at first the best one that the machine has. */
+  public static InstructionSet instructionSet() {
+    return NativeLibrary.instructionSet();
+  }
+
+  /**
+   * Chooses an instruction set for the whole process, for tests and measurements.
+   *
+   * @param choice fails with {@link Status#UNSUPPORTED} where the machine lacks it
+   */
+  public static void setInstructionSet(InstructionSet choice) {
+    NativeLibrary.instructionSet(Objects.requireNonNull(choice, "choice"));
+  }
+
+  /**
+   * Threads that CPU bodies use; at first the environment's BEVEL_NUM_THREADS, else
+   * OMP_NUM_THREADS, else the processors that this process may use.
+   */
+  public static int threads() {
+    return NativeLibrary.threads();
+  }
+
+  /**
+   * Sets the number of threads for the whole process. Results do not depend on it, not even in the
+   * last bit.
+   *
+   * @param count 1 or more
+   */
+  public static void setThreads(int count) {
+    NativeLibrary.threads(count);
+  }
+}

@@ -1,0 +1,176 @@
+package dev.bevel.kernels;
+
+import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.Scratch;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Arguments of {@link LiftSplat#backward(LiftSplatBackward)}; sizes, dtypes and layouts as in
+ * {@link LiftSplatForward}.
+ *
+ * <p>Not safe for use by several threads while it is being set up.
+ */
+public final class LiftSplatBackward {
+  static final String OPERATOR = "lift_splat_backward";
+
+  private static final long PLAN = offset("plan");
+  private static final long GRAD_OUT = offset("grad_out");
+  private static final long PROBABILITIES = offset("probabilities");
+  private static final long CONTEXT = offset("context");
+  private static final long PRIOR = offset("prior");
+  private static final long PRIOR_WEIGHT = offset("prior_weight");
+  private static final long GRAD_DEPTH = offset("grad_depth");
+  private static final long GRAD_CONTEXT = offset("grad_context");
+  private static final long WORKSPACE = offset("workspace");
+  private static final long DEPTH_KIND = offset("depth_kind");
+  private static final long CONTEXT_LAYOUT = offset("context_layout");
+  private static final long OUT_LAYOUT = offset("out_layout");
+  private static final long PLAN_INFO = offset("plan_info");
+
+  private final LiftSplatPlan plan;
+  private final TensorView gradOut;
+  private final TensorView probabilities;
+  private final TensorView context;
+  private @Nullable TensorView prior;
+  private @Nullable TensorView priorWeight;
+  private @Nullable TensorView gradDepth;
+  private @Nullable TensorView gradContext;
+  private @Nullable Workspace workspace;
+  private DepthKind depthKind = DepthKind.LOGITS;
+  private Layout contextLayout = Layout.CHANNELS_FIRST;
+  private Layout outLayout = Layout.CHANNELS_FIRST;
+  private long stream;
+
+  /**
+   * The arguments that every call has. Ask for a gradient with {@link #gradDepth} or {@link
+   * #gradContext}.
+   *
+   * @param plan the geometry
+   * @param gradOut gradient of the map, with the dtype, shape and layout of out
+   * @param probabilities [B, N, D, H, W]: the softmax that forward returned, or the probabilities
+   *     that forward was given
+   * @param context as in forward
+   */
+  public LiftSplatBackward(
+      LiftSplatPlan plan, TensorView gradOut, TensorView probabilities, TensorView context) {
+    this.plan = Objects.requireNonNull(plan, "plan");
+    this.gradOut = Objects.requireNonNull(gradOut, "gradOut");
+    this.probabilities = Objects.requireNonNull(probabilities, "probabilities");
+    this.context = Objects.requireNonNull(context, "context");
+  }
+
+  /**
+   * Asks for the gradient of the logits or, by {@link #depthKind}, of the probabilities.
+   *
+   * @param gradient [B, N, D, H, W], written wholly
+   */
+  public LiftSplatBackward gradDepth(TensorView gradient) {
+    gradDepth = Objects.requireNonNull(gradient, "gradient");
+    return this;
+  }
+
+  /**
+   * Asks for the gradient of the context.
+   *
+   * @param gradient as context, written wholly
+   */
+  public LiftSplatBackward gradContext(TensorView gradient) {
+    gradContext = Objects.requireNonNull(gradient, "gradient");
+    return this;
+  }
+
+  /**
+   * What depth held in forward; logits if not called.
+   *
+   * @param kind logits or probabilities
+   */
+  public LiftSplatBackward depthKind(DepthKind kind) {
+    depthKind = Objects.requireNonNull(kind, "kind");
+    return this;
+  }
+
+  /**
+   * Order of context and its gradient; channels first if not called.
+   *
+   * @param layout the order
+   */
+  public LiftSplatBackward contextLayout(Layout layout) {
+    contextLayout = Objects.requireNonNull(layout, "layout");
+    return this;
+  }
+
+  /**
+   * Order of the map's gradient; channels first if not called.
+   *
+   * @param layout the order
+   */
+  public LiftSplatBackward outLayout(Layout layout) {
+    outLayout = Objects.requireNonNull(layout, "layout");
+    return this;
+  }
+
+  /**
+   * The prior that forward was given; it gets no gradient itself.
+   *
+   * @param distribution G, [B, N, D, H, W]
+   * @param weight f, [B, N, H, W]
+   */
+  public LiftSplatBackward prior(TensorView distribution, TensorView weight) {
+    prior = Objects.requireNonNull(distribution, "distribution");
+    priorWeight = Objects.requireNonNull(weight, "weight");
+    return this;
+  }
+
+  /**
+   * Scratch memory; on the CPU the plan's own is used if not called, on CUDA it must be given.
+   *
+   * @param memory at least {@link LiftSplat#workspaceBytes(LiftSplatBackward)}, or growable
+   */
+  public LiftSplatBackward workspace(Workspace memory) {
+    workspace = Objects.requireNonNull(memory, "memory");
+    return this;
+  }
+
+  /**
+   * The CUDA stream that the work is enqueued on.
+   *
+   * @param cudaStream a {@code cudaStream_t}; 0, which it is if not called, is the default stream
+   *     and the only one on the CPU
+   */
+  public LiftSplatBackward stream(long cudaStream) {
+    stream = cudaStream;
+    return this;
+  }
+
+  Workspace workspace() {
+    return workspace != null ? workspace : plan.workspace(OPERATOR);
+  }
+
+  long stream() {
+    return stream;
+  }
+
+  /** Writes the params struct and returns its address. */
+  long write(Scratch scratch, @Nullable TensorView workspaceMemory) {
+    long params = scratch.struct(Layouts.BACKWARD);
+    scratch.setInput(params + PLAN, "plan", plan.memory());
+    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut);
+    scratch.setInput(params + PROBABILITIES, "probabilities", probabilities);
+    scratch.setInput(params + CONTEXT, "context", context);
+    scratch.setInput(params + PRIOR, "prior", prior);
+    scratch.setInput(params + PRIOR_WEIGHT, "prior_weight", priorWeight);
+    scratch.setOutput(params + GRAD_DEPTH, "grad_depth", gradDepth);
+    scratch.setOutput(params + GRAD_CONTEXT, "grad_context", gradContext);
+    scratch.setOutput(params + WORKSPACE, "workspace", workspaceMemory);
+    scratch.setInt(params + DEPTH_KIND, depthKind.value());
+    scratch.setInt(params + CONTEXT_LAYOUT, contextLayout.value());
+    scratch.setInt(params + OUT_LAYOUT, outLayout.value());
+    scratch.setLong(params + PLAN_INFO, plan.infoAddress());
+    return scratch.address(params);
+  }
+
+  private static long offset(String field) {
+    return Layouts.offset(Layouts.BACKWARD, field);
+  }
+}

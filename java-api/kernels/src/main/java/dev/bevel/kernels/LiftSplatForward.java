@@ -1,0 +1,168 @@
+package dev.bevel.kernels;
+
+import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.Scratch;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Arguments of {@link LiftSplat#forward(LiftSplatForward)}. Sizes: B batch elements of N cameras, D
+ * depth bins, H × W feature pixels, C channels, a grid of Z × Y × X cells.
+ *
+ * <p>dtypes: depth, prior, prior weight and probabilities float32; context and out float32,
+ * bfloat16 or float16, independently; sums are float32. On the CPU all of them may be float64
+ * instead. Depth and context may have any stride over B and N; within an image they are compact.
+ * All stand on the plan's device.
+ *
+ * <p>Not safe for use by several threads while it is being set up.
+ */
+public final class LiftSplatForward {
+  static final String OPERATOR = "lift_splat_forward";
+
+  private static final long PLAN = offset("plan");
+  private static final long DEPTH = offset("depth");
+  private static final long CONTEXT = offset("context");
+  private static final long PRIOR = offset("prior");
+  private static final long PRIOR_WEIGHT = offset("prior_weight");
+  private static final long OUT = offset("out");
+  private static final long PROBABILITIES = offset("probabilities");
+  private static final long WORKSPACE = offset("workspace");
+  private static final long DEPTH_KIND = offset("depth_kind");
+  private static final long CONTEXT_LAYOUT = offset("context_layout");
+  private static final long OUT_LAYOUT = offset("out_layout");
+  private static final long PLAN_INFO = offset("plan_info");
+
+  private final LiftSplatPlan plan;
+  private final TensorView depth;
+  private final TensorView context;
+  private final TensorView out;
+  private @Nullable TensorView prior;
+  private @Nullable TensorView priorWeight;
+  private @Nullable TensorView probabilities;
+  private @Nullable Workspace workspace;
+  private DepthKind depthKind = DepthKind.LOGITS;
+  private Layout contextLayout = Layout.CHANNELS_FIRST;
+  private Layout outLayout = Layout.CHANNELS_FIRST;
+  private long stream;
+
+  /**
+   * The arguments that every call has.
+   *
+   * @param plan the geometry
+   * @param depth [B, N, D, H, W], logits unless {@link #depthKind} says otherwise
+   * @param context [B, N, C, H, W], or [B, N, H, W, C] with {@link #contextLayout} CHANNELS_LAST
+   * @param out written wholly: [B, Z, C, Y, X] (or [B, Z·C, Y, X]), or [B, Z, Y, X, C] with {@link
+   *     #outLayout} CHANNELS_LAST; {@link RowAxis#X} swaps Y and X
+   */
+  public LiftSplatForward(
+      LiftSplatPlan plan, TensorView depth, TensorView context, TensorView out) {
+    this.plan = Objects.requireNonNull(plan, "plan");
+    this.depth = Objects.requireNonNull(depth, "depth");
+    this.context = Objects.requireNonNull(context, "context");
+    this.out = Objects.requireNonNull(out, "out");
+  }
+
+  /**
+   * What depth holds; logits if not called.
+   *
+   * @param kind logits or probabilities
+   */
+  public LiftSplatForward depthKind(DepthKind kind) {
+    depthKind = Objects.requireNonNull(kind, "kind");
+    return this;
+  }
+
+  /**
+   * Order of context; channels first if not called.
+   *
+   * @param layout the order
+   */
+  public LiftSplatForward contextLayout(Layout layout) {
+    contextLayout = Objects.requireNonNull(layout, "layout");
+    return this;
+  }
+
+  /**
+   * Order of out; channels first if not called.
+   *
+   * @param layout the order
+   */
+  public LiftSplatForward outLayout(Layout layout) {
+    outLayout = Objects.requireNonNull(layout, "layout");
+    return this;
+  }
+
+  /**
+   * Mixes a known depth distribution G into the predicted one P, per pixel: f·G + (1 − f)·P (Huang
+   * et al., VCD, arXiv 2310.15670).
+   *
+   * @param distribution G, [B, N, D, H, W]
+   * @param weight f, [B, N, H, W], 0 ≤ f ≤ 1
+   */
+  public LiftSplatForward prior(TensorView distribution, TensorView weight) {
+    prior = Objects.requireNonNull(distribution, "distribution");
+    priorWeight = Objects.requireNonNull(weight, "weight");
+    return this;
+  }
+
+  /**
+   * Asks for the softmax of the logits, before the prior; backward needs it.
+   *
+   * @param softmax [B, N, D, H, W], written wholly
+   */
+  public LiftSplatForward probabilities(TensorView softmax) {
+    probabilities = Objects.requireNonNull(softmax, "softmax");
+    return this;
+  }
+
+  /**
+   * Scratch memory; on the CPU the plan's own is used if not called, on CUDA it must be given.
+   *
+   * @param memory at least {@link LiftSplat#workspaceBytes(LiftSplatForward)}, or growable
+   */
+  public LiftSplatForward workspace(Workspace memory) {
+    workspace = Objects.requireNonNull(memory, "memory");
+    return this;
+  }
+
+  /**
+   * The CUDA stream that the work is enqueued on.
+   *
+   * @param cudaStream a {@code cudaStream_t}; 0, which it is if not called, is the default stream
+   *     and the only one on the CPU
+   */
+  public LiftSplatForward stream(long cudaStream) {
+    stream = cudaStream;
+    return this;
+  }
+
+  Workspace workspace() {
+    return workspace != null ? workspace : plan.workspace(OPERATOR);
+  }
+
+  long stream() {
+    return stream;
+  }
+
+  /** Writes the params struct and returns its address. */
+  long write(Scratch scratch, @Nullable TensorView workspaceMemory) {
+    long params = scratch.struct(Layouts.FORWARD);
+    scratch.setInput(params + PLAN, "plan", plan.memory());
+    scratch.setInput(params + DEPTH, "depth", depth);
+    scratch.setInput(params + CONTEXT, "context", context);
+    scratch.setInput(params + PRIOR, "prior", prior);
+    scratch.setInput(params + PRIOR_WEIGHT, "prior_weight", priorWeight);
+    scratch.setOutput(params + OUT, "out", out);
+    scratch.setOutput(params + PROBABILITIES, "probabilities", probabilities);
+    scratch.setOutput(params + WORKSPACE, "workspace", workspaceMemory);
+    scratch.setInt(params + DEPTH_KIND, depthKind.value());
+    scratch.setInt(params + CONTEXT_LAYOUT, contextLayout.value());
+    scratch.setInt(params + OUT_LAYOUT, outLayout.value());
+    scratch.setLong(params + PLAN_INFO, plan.infoAddress());
+    return scratch.address(params);
+  }
+
+  private static long offset(String field) {
+    return Layouts.offset(Layouts.FORWARD, field);
+  }
+}

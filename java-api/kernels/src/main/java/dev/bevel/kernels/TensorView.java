@@ -1,0 +1,439 @@
+package dev.bevel.kernels;
+
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A tensor in somebody's memory: where it is, element type, shape, strides and device. Nothing is
+ * copied.
+ *
+ * <p>Over a {@link MemorySegment} or a direct {@link ByteBuffer} the whole tensor is checked to lie
+ * inside it, and the segment is held: while a call uses it, closing its arena fails with an {@link
+ * IllegalStateException}; after it was closed, a call with the view does. Over a raw address
+ * ({@link #ofAddress}) nothing can be checked; name the object that owns the memory with {@link
+ * #keeping} so that it is not collected while the view is in use.
+ *
+ * <p>Immutable; the elements are not.
+ */
+public final class TensorView {
+  private static final int MAX_RANK = 8;
+
+  /** Alignment of {@link #allocate}, in bytes: a cache line, and the widest vector register. */
+  static final long ALIGNMENT = 64;
+
+  private final MemorySegment segment;
+  private final DType dtype;
+  private final Device device;
+  private final long[] shape;
+  private final long @Nullable [] strides;
+  private final @Nullable Object owner;
+
+  private TensorView(
+      MemorySegment segment,
+      DType dtype,
+      Device device,
+      long[] shape,
+      long @Nullable [] strides,
+      @Nullable Object owner) {
+    this.segment = segment;
+    this.dtype = dtype;
+    this.device = device;
+    this.shape = shape;
+    this.strides = strides;
+    this.owner = owner;
+  }
+
+  /**
+   * A compact row-major tensor at the start of native host memory.
+   *
+   * @param segment off-heap memory, aligned to the element size, at least as large as the tensor
+   * @param dtype element type
+   * @param shape up to 8 sizes, each 0 or more; none for a scalar
+   */
+  public static TensorView of(MemorySegment segment, DType dtype, long... shape) {
+    return inSegment(segment, dtype, shape.clone(), null);
+  }
+
+  /**
+   * A tensor with strides at the start of native host memory.
+   *
+   * @param segment off-heap memory, aligned to the element size, that holds every element
+   * @param dtype element type
+   * @param shape up to 8 sizes, each 0 or more
+   * @param strides steps in elements, as many as sizes, each 0 or more
+   */
+  public static TensorView ofStrided(
+      MemorySegment segment, DType dtype, long[] shape, long[] strides) {
+    return inSegment(segment, dtype, shape.clone(), strides.clone());
+  }
+
+  /**
+   * A compact row-major tensor at a direct buffer's position. The buffer's byte order does not
+   * matter: elements are in the machine's order.
+   *
+   * @param buffer a direct buffer with at least the tensor's bytes remaining
+   * @param dtype element type
+   * @param shape up to 8 sizes, each 0 or more
+   */
+  public static TensorView of(ByteBuffer buffer, DType dtype, long... shape) {
+    if (!buffer.isDirect()) {
+      throw invalid(
+          "a direct ByteBuffer is needed (ByteBuffer.allocateDirect), got one on the Java heap");
+    }
+    return of(MemorySegment.ofBuffer(buffer), dtype, shape);
+  }
+
+  /**
+   * A compact row-major tensor at a raw address of any device. Whoever calls vouches for the memory
+   * behind it.
+   *
+   * @param address of the first element; 0 only for a tensor without elements
+   * @param dtype element type
+   * @param device where the memory lives
+   * @param shape up to 8 sizes, each 0 or more
+   */
+  public static TensorView ofAddress(long address, DType dtype, Device device, long... shape) {
+    return atAddress(address, dtype, device, shape.clone(), null);
+  }
+
+  /**
+   * A tensor with strides at a raw address of any device. Whoever calls vouches for the memory
+   * behind it.
+   *
+   * @param address of the element with all indices 0
+   * @param dtype element type
+   * @param device where the memory lives
+   * @param shape up to 8 sizes, each 0 or more
+   * @param strides steps in elements, as many as sizes, each 0 or more
+   */
+  public static TensorView ofAddressStrided(
+      long address, DType dtype, Device device, long[] shape, long[] strides) {
+    return atAddress(address, dtype, device, shape.clone(), strides.clone());
+  }
+
+  /**
+   * A new zero-filled compact tensor on the CPU, aligned to 64 bytes.
+   *
+   * @param arena owns the memory
+   * @param dtype element type
+   * @param shape up to 8 sizes, each 0 or more
+   */
+  public static TensorView allocate(Arena arena, DType dtype, long... shape) {
+    long bytes = Math.max(1, byteSize(dtype, shape));
+    return of(arena.allocate(bytes, ALIGNMENT), dtype, shape);
+  }
+
+  /**
+   * A new compact {@link DType#FLOAT32} tensor on the CPU with these elements.
+   *
+   * @param arena owns the memory
+   * @param values elements in row-major order, as many as the shape has
+   * @param shape up to 8 sizes
+   */
+  public static TensorView copyOf(Arena arena, float[] values, long... shape) {
+    TensorView view = allocateFor(arena, DType.FLOAT32, values.length, shape);
+    MemorySegment.copy(values, 0, view.segment, ValueLayout.JAVA_FLOAT, 0, values.length);
+    return view;
+  }
+
+  /**
+   * A new compact {@link DType#FLOAT64} tensor on the CPU with these elements.
+   *
+   * @param arena owns the memory
+   * @param values elements in row-major order, as many as the shape has
+   * @param shape up to 8 sizes
+   */
+  public static TensorView copyOf(Arena arena, double[] values, long... shape) {
+    TensorView view = allocateFor(arena, DType.FLOAT64, values.length, shape);
+    MemorySegment.copy(values, 0, view.segment, ValueLayout.JAVA_DOUBLE, 0, values.length);
+    return view;
+  }
+
+  /**
+   * A new compact {@link DType#INT32} tensor on the CPU with these elements.
+   *
+   * @param arena owns the memory
+   * @param values elements in row-major order, as many as the shape has
+   * @param shape up to 8 sizes
+   */
+  public static TensorView copyOf(Arena arena, int[] values, long... shape) {
+    TensorView view = allocateFor(arena, DType.INT32, values.length, shape);
+    MemorySegment.copy(values, 0, view.segment, ValueLayout.JAVA_INT, 0, values.length);
+    return view;
+  }
+
+  /**
+   * This view, holding a reference to the object that owns its memory for as long as the view
+   * lives.
+   *
+   * @param memoryOwner for example a LibTorch tensor
+   */
+  public TensorView keeping(Object memoryOwner) {
+    return new TensorView(
+        segment, dtype, device, shape, strides, Objects.requireNonNull(memoryOwner, "memoryOwner"));
+  }
+
+  /**
+   * The same elements under another shape.
+   *
+   * @param newShape sizes with the same product; this view must be compact
+   */
+  public TensorView reshape(long... newShape) {
+    long[] copy = newShape.clone();
+    if (!isCompact() || elementCount(copy) != elementCount()) {
+      throw invalid("%s cannot be seen as %s", this, Arrays.toString(newShape));
+    }
+    return new TensorView(segment, dtype, device, copy, null, owner);
+  }
+
+  /** Element type. */
+  public DType dtype() {
+    return dtype;
+  }
+
+  /** Where the memory lives. */
+  public Device device() {
+    return device;
+  }
+
+  /** Number of dimensions. */
+  public int rank() {
+    return shape.length;
+  }
+
+  /** A copy of the sizes. */
+  public long[] shape() {
+    return shape.clone();
+  }
+
+  /**
+   * One size.
+   *
+   * @param dimension 0 ≤ dimension &lt; rank
+   */
+  public long size(int dimension) {
+    return shape[Objects.checkIndex(dimension, shape.length)];
+  }
+
+  /**
+   * One stride, in elements.
+   *
+   * @param dimension 0 ≤ dimension &lt; rank
+   */
+  public long stride(int dimension) {
+    Objects.checkIndex(dimension, shape.length);
+    if (strides != null) {
+      return strides[dimension];
+    }
+    long stride = 1;
+    for (int i = shape.length - 1; i > dimension; i--) {
+      stride *= Math.max(1, shape[i]);
+    }
+    return stride;
+  }
+
+  /** Whether strides were given; without, the tensor is row-major and compact. */
+  public boolean isStrided() {
+    return strides != null;
+  }
+
+  /** True if the elements lie in row-major order without gaps. */
+  public boolean isCompact() {
+    if (strides == null) {
+      return true;
+    }
+    long expected = 1;
+    for (int i = shape.length - 1; i >= 0; i--) {
+      if (shape[i] != 1 && strides[i] != expected) {
+        return elementCount() == 0;
+      }
+      expected *= shape[i];
+    }
+    return true;
+  }
+
+  /** Number of elements. */
+  public long elementCount() {
+    return elementCount(shape);
+  }
+
+  /** Bytes of the elements, gaps not counted. */
+  public long byteSize() {
+    return byteSize(dtype, shape);
+  }
+
+  /** Address of the element with all indices 0, on the tensor's device. */
+  public long address() {
+    return segment.address();
+  }
+
+  /** The memory behind the view. Its size is 0 where the view was made from a raw address. */
+  public MemorySegment segment() {
+    return segment;
+  }
+
+  /** The elements of a compact {@link DType#FLOAT32} tensor on the CPU, in row-major order. */
+  public float[] toFloatArray() {
+    return readable(DType.FLOAT32).toArray(JAVA_FLOAT_UNALIGNED);
+  }
+
+  /** The elements of a compact {@link DType#FLOAT64} tensor on the CPU, in row-major order. */
+  public double[] toDoubleArray() {
+    return readable(DType.FLOAT64).toArray(JAVA_DOUBLE_UNALIGNED);
+  }
+
+  /** The elements of a compact {@link DType#INT32} tensor on the CPU, in row-major order. */
+  public int[] toIntArray() {
+    return readable(DType.INT32).toArray(JAVA_INT_UNALIGNED);
+  }
+
+  /** Type, shape and device, for example {@code float32[1, 6, 59, 16, 44] on cpu}. */
+  @Override
+  public String toString() {
+    String place =
+        dtype.name().toLowerCase(java.util.Locale.ROOT) + Arrays.toString(shape) + " on " + device;
+    return strides == null ? place : place + " with strides " + Arrays.toString(strides);
+  }
+
+  /** The owner of the memory, if one was named. */
+  @Nullable Object owner() {
+    return owner;
+  }
+
+  private MemorySegment readable(DType wanted) {
+    if (dtype != wanted || !isCompact() || device.isCuda()) {
+      throw invalid("%s is not a compact %s tensor on the CPU", this, wanted);
+    }
+    long bytes = byteSize();
+    return segment.byteSize() >= bytes ? segment.asSlice(0, bytes) : segment.reinterpret(bytes);
+  }
+
+  private static TensorView inSegment(
+      MemorySegment segment, DType dtype, long[] shape, long @Nullable [] strides) {
+    Objects.requireNonNull(segment, "segment");
+    if (!segment.isNative()) {
+      throw invalid(
+          "native memory is needed (Arena.allocate or a direct buffer), got a segment on the Java heap");
+    }
+    checkShape(shape, strides);
+    long bytes = extent(dtype, shape, strides);
+    if (bytes > segment.byteSize()) {
+      throw invalid(
+          "%s%s needs %d bytes, the segment has %d",
+          dtype, Arrays.toString(shape), bytes, segment.byteSize());
+    }
+    checkAlignment(segment.address(), dtype);
+    return new TensorView(segment, dtype, Device.CPU, shape, strides, null);
+  }
+
+  private static TensorView atAddress(
+      long address, DType dtype, Device device, long[] shape, long @Nullable [] strides) {
+    Objects.requireNonNull(device, "device");
+    checkShape(shape, strides);
+    if (address == 0 && extent(dtype, shape, strides) > 0) {
+      throw invalid("%s%s at the null address", dtype, Arrays.toString(shape));
+    }
+    checkAlignment(address, dtype);
+    return new TensorView(MemorySegment.ofAddress(address), dtype, device, shape, strides, null);
+  }
+
+  private static TensorView allocateFor(Arena arena, DType dtype, int values, long[] shape) {
+    if (elementCount(shape) != values) {
+      throw invalid(
+          "the shape %s does not have the %d elements given", Arrays.toString(shape), values);
+    }
+    return allocate(arena, dtype, shape);
+  }
+
+  private static void checkShape(long[] shape, long @Nullable [] strides) {
+    if (shape.length > MAX_RANK) {
+      throw invalid("at most %d dimensions, got %s", MAX_RANK, Arrays.toString(shape));
+    }
+    if (strides != null && strides.length != shape.length) {
+      throw invalid(
+          "strides %s do not match the shape %s", Arrays.toString(strides), Arrays.toString(shape));
+    }
+    for (int i = 0; i < shape.length; i++) {
+      if (shape[i] < 0 || (strides != null && strides[i] < 0)) {
+        throw invalid(
+            "sizes and strides must be 0 or more, got shape %s, strides %s",
+            Arrays.toString(shape), strides == null ? "none" : Arrays.toString(strides));
+      }
+    }
+  }
+
+  private static void checkAlignment(long address, DType dtype) {
+    if (address % dtype.byteSize() != 0) {
+      throw invalid(
+          "%s needs an address that is a multiple of %d, got 0x%x",
+          dtype, dtype.byteSize(), address);
+    }
+  }
+
+  private static long elementCount(long[] shape) {
+    checkShape(shape, null);
+    long count = 1;
+    boolean empty = false;
+    for (long size : shape) {
+      empty |= size == 0;
+    }
+    if (empty) {
+      return 0;
+    }
+    try {
+      for (long size : shape) {
+        count = Math.multiplyExact(count, size);
+      }
+      return count;
+    } catch (ArithmeticException overflow) {
+      throw tooLarge(shape, overflow);
+    }
+  }
+
+  private static long byteSize(DType dtype, long[] shape) {
+    Objects.requireNonNull(dtype, "dtype");
+    try {
+      return Math.multiplyExact(elementCount(shape), dtype.byteSize());
+    } catch (ArithmeticException overflow) {
+      throw tooLarge(shape, overflow);
+    }
+  }
+
+  /** Bytes from the first to past the last element. */
+  private static long extent(DType dtype, long[] shape, long @Nullable [] strides) {
+    long bytes = byteSize(dtype, shape);
+    if (strides == null || bytes == 0) {
+      return bytes;
+    }
+    try {
+      long last = 0;
+      for (int i = 0; i < shape.length; i++) {
+        last = Math.addExact(last, Math.multiplyExact(shape[i] - 1, strides[i]));
+      }
+      return Math.multiplyExact(Math.addExact(last, 1), dtype.byteSize());
+    } catch (ArithmeticException overflow) {
+      throw tooLarge(shape, overflow);
+    }
+  }
+
+  private static BevelException tooLarge(long[] shape, ArithmeticException cause) {
+    return new BevelException(
+        Status.INVALID_ARGUMENT,
+        "TensorView: the bytes of " + Arrays.toString(shape) + " exceed 63 bits",
+        cause);
+  }
+
+  private static BevelException invalid(String format, Object... arguments) {
+    return new BevelException(
+        Status.INVALID_ARGUMENT, "TensorView: " + String.format(format, arguments));
+  }
+}

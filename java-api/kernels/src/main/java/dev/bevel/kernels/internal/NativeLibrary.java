@@ -1,0 +1,272 @@
+package dev.bevel.kernels.internal;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import dev.bevel.kernels.BevelException;
+import dev.bevel.kernels.InstructionSet;
+import dev.bevel.kernels.Status;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.SymbolLookup;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Finds and loads libbevel once a process. A failure is kept, and every later use fails with the
+ * same message.
+ *
+ * <p>Order: the folder named by {@code bevel.library.path}, else the class path's {@code
+ * /dev/bevel/native/linux-x86_64/libbevel.so} unpacked by {@link NativeCache}.
+ */
+public final class NativeLibrary {
+  /**
+   * Version of the headers that this binding was written for, as {@code bevel_version()} returns
+   * it.
+   */
+  public static final int HEADER_VERSION = 100;
+
+  private static final Logger LOG = LoggerFactory.getLogger("dev.bevel.kernels");
+  private static final String LIBRARY = "libbevel.so";
+  private static final String CUDA_LIBRARY = "libbevel_cuda.so";
+  private static final String NATIVE_ACCESS_FLAG =
+      "--enable-native-access="
+          + (NativeLibrary.class.getModule().isNamed()
+              ? NativeLibrary.class.getModule().getName()
+              : "ALL-UNNAMED");
+
+  private static volatile boolean ready;
+  private static @Nullable Loaded loaded;
+  private static @Nullable BevelException failure;
+
+  private NativeLibrary() {}
+
+  private record Loaded(Path path, SymbolLookup symbols, int version) {}
+
+  /** Where the library came from. */
+  private record Source(Path library, @Nullable Path cudaLibrary, String reason) {}
+
+  /**
+   * Loads the library if that has not been done; fails with the reason, every time, if it cannot be
+   * used.
+   */
+  public static void require() {
+    if (!ready) {
+      loadOnce();
+    }
+  }
+
+  /** The file that was loaded. */
+  public static Path path() {
+    require();
+    return state().path;
+  }
+
+  /** Version of the loaded library: major * 10000 + minor * 100 + patch. */
+  public static int version() {
+    require();
+    return state().version;
+  }
+
+  /** The instruction set that the CPU bodies use. */
+  public static InstructionSet instructionSet() {
+    require();
+    return InstructionSet.of(Abi.instructionSet());
+  }
+
+  /** Chooses an instruction set. */
+  public static void instructionSet(InstructionSet choice) {
+    require();
+    Abi.instructionSet(choice.value());
+  }
+
+  /** Threads that CPU bodies use. */
+  public static int threads() {
+    require();
+    return Abi.threads();
+  }
+
+  /** Sets the number of threads. */
+  public static void threads(int count) {
+    require();
+    Abi.threads(count);
+  }
+
+  static SymbolLookup symbols() {
+    return state().symbols;
+  }
+
+  private static synchronized Loaded state() {
+    if (loaded == null) {
+      throw new IllegalStateException("Bevel's native library is not loaded");
+    }
+    return loaded;
+  }
+
+  private static synchronized void loadOnce() {
+    if (failure != null) {
+      throw new BevelException(failure.status(), String.valueOf(failure.getMessage()), failure);
+    }
+    if (ready) {
+      return;
+    }
+    try {
+      Source source = find();
+      loaded = load(source);
+      configure(source);
+      ready = true;
+    } catch (BevelException e) {
+      failure = e;
+      throw e;
+    } catch (ExceptionInInitializerError e) {
+      failure =
+          new BevelException(
+              Status.NOT_LOADED,
+              "Bevel: the native library lacks a function of its own headers: " + e.getCause(),
+              e);
+      throw failure;
+    }
+  }
+
+  private static Source find() {
+    String folder = System.getProperty("bevel.library.path");
+    if (folder == null) {
+      NativeCache.Unpacked files = NativeCache.unpack(platform(), LIBRARY, CUDA_LIBRARY);
+      return new Source(files.library(), files.cudaLibrary(), "unpacked from " + files.origin());
+    }
+    Path library = Path.of(folder).toAbsolutePath().resolve(LIBRARY);
+    if (!Files.isRegularFile(library)) {
+      throw notLoaded("bevel.library.path: there is no file " + library);
+    }
+    Path cuda = library.resolveSibling(CUDA_LIBRARY);
+    return new Source(
+        library, Files.isRegularFile(cuda) ? cuda : null, "named by bevel.library.path");
+  }
+
+  private static String platform() {
+    String system = System.getProperty("os.name", "");
+    String machine = System.getProperty("os.arch", "");
+    if (!system.equals("Linux") || !machine.equals("amd64")) {
+      throw notLoaded(
+          "Bevel's native library exists for linux-x86_64 only; this is "
+              + system.toLowerCase(Locale.ROOT)
+              + "-"
+              + machine
+              + ". A library built here can be named with -Dbevel.library.path=FOLDER");
+    }
+    return "linux-x86_64";
+  }
+
+  // Loading native code is what this class is for.
+  @SuppressWarnings("restricted")
+  private static Loaded load(Source source) {
+    Path path = source.library;
+    if (!NativeLibrary.class.getModule().isNativeAccessEnabled()) {
+      LOG.warn("Native access is not enabled for Bevel; start the JVM with {}", NATIVE_ACCESS_FLAG);
+    }
+    try {
+      // System.load first: its error carries the dynamic linker's text, which libraryLookup drops.
+      System.load(path.toString());
+      SymbolLookup symbols = SymbolLookup.libraryLookup(path, Arena.global());
+      return new Loaded(path, symbols, checkedVersion(path, symbols));
+    } catch (IllegalCallerException denied) {
+      throw new BevelException(
+          Status.NOT_LOADED,
+          "Bevel needs native access: start the JVM with " + NATIVE_ACCESS_FLAG,
+          denied);
+    } catch (UnsatisfiedLinkError | IllegalArgumentException error) {
+      throw new BevelException(
+          Status.NOT_LOADED, explain(path, String.valueOf(error.getMessage())), error);
+    }
+  }
+
+  static String explain(Path path, String linkerText) {
+    String message = "Bevel: cannot load " + path + ": " + linkerText;
+    if (linkerText.contains("libgomp")) {
+      return message
+          + ". Install the OpenMP runtime: apt-get install libgomp1 (Debian, Ubuntu), dnf install libgomp (Fedora)";
+    }
+    if (linkerText.contains("failed to map segment")) {
+      return message
+          + ". Its folder forbids execution (noexec): name another with -Dbevel.cache=FOLDER";
+    }
+    if (linkerText.contains("GLIBC_")) {
+      return message
+          + ". The system's C library is too old for this build: build Bevel here and name the folder with"
+          + " -Dbevel.library.path=FOLDER";
+    }
+    return message;
+  }
+
+  @SuppressWarnings("restricted")
+  private static int checkedVersion(Path path, SymbolLookup symbols) {
+    int version;
+    try {
+      version =
+          (int)
+              Linker.nativeLinker()
+                  .downcallHandle(
+                      symbols
+                          .find("bevel_version")
+                          .orElseThrow(
+                              () ->
+                                  notLoaded(
+                                      "Bevel: "
+                                          + path
+                                          + " is no Bevel library: it has no bevel_version")),
+                      FunctionDescriptor.of(JAVA_INT))
+                  .invokeExact();
+    } catch (RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new AssertionError("bevel_version threw", e);
+    }
+    if (version / 100 != HEADER_VERSION / 100) {
+      throw notLoaded(
+          "Bevel: %s has version %s, this binding needs %s"
+              .formatted(path, text(version), text(HEADER_VERSION)));
+    }
+    return version;
+  }
+
+  private static void configure(Source source) {
+    if (source.cudaLibrary != null) {
+      try (Arena arena = Arena.ofConfined()) {
+        Abi.cudaLibrary(arena.allocateFrom(source.cudaLibrary.toString()));
+      }
+    }
+    String device = System.getProperty("bevel.device", "auto");
+    if (!device.equals("auto") && !device.equals("cuda")) {
+      throw notLoaded("bevel.device: expected auto or cuda, got " + device);
+    }
+    if (LOG.isInfoEnabled()) {
+      NativeCapabilities can = NativeCapabilities.read();
+      LOG.info(
+          "Bevel {} from {} ({}): {}, {} threads; {}",
+          text(state().version),
+          source.library,
+          source.reason,
+          InstructionSet.of(Abi.instructionSet()),
+          Abi.threads(),
+          can.cudaReason().isEmpty()
+              ? "CUDA with " + can.cudaDevices() + " device(s), code for " + can.cudaArchitectures()
+              : "no CUDA: " + can.cudaReason());
+    }
+    if (device.equals("cuda")) {
+      NativeCapabilities.read().requireCuda("bevel.device=cuda");
+    }
+  }
+
+  /** A version number in the usual form, for example 0.1.0. */
+  public static String text(int version) {
+    return version / 10000 + "." + version / 100 % 100 + "." + version % 100;
+  }
+
+  private static BevelException notLoaded(String message) {
+    return new BevelException(Status.NOT_LOADED, message);
+  }
+}

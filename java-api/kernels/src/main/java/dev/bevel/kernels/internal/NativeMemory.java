@@ -1,0 +1,63 @@
+package dev.bevel.kernels.internal;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.bevel.kernels.BevelException;
+import dev.bevel.kernels.Status;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * Memory that is not zeroed. Plans and workspaces are sized for the worst case and mostly stay
+ * untouched: {@code Arena.allocate} would write, and so make resident, all of it.
+ */
+public final class NativeMemory {
+  private static final long ALIGNMENT = 64;
+
+  private static final MethodHandle ALIGNED_ALLOC =
+      bind("aligned_alloc", FunctionDescriptor.of(ADDRESS, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle FREE = bind("free", FunctionDescriptor.ofVoid(ADDRESS));
+
+  private NativeMemory() {}
+
+  /**
+   * Allocates memory whose content is undefined, aligned to 64 bytes.
+   *
+   * @param arena frees it on closing
+   * @param bytes 0 or more
+   * @param purpose named in the error if there is no memory
+   */
+  @SuppressWarnings("restricted")
+  public static MemorySegment allocate(Arena arena, long bytes, String purpose) {
+    long size = Math.addExact(Math.max(bytes, 1), ALIGNMENT - 1) & -ALIGNMENT;
+    MemorySegment block;
+    try {
+      block = (MemorySegment) ALIGNED_ALLOC.invokeExact(ALIGNMENT, size);
+    } catch (Throwable e) {
+      throw new AssertionError("aligned_alloc threw", e);
+    }
+    if (block.address() == 0) {
+      throw new BevelException(
+          Status.OUT_OF_MEMORY, purpose + ": no memory for " + size + " bytes");
+    }
+    return block.reinterpret(size, arena, NativeMemory::free);
+  }
+
+  private static void free(MemorySegment block) {
+    try {
+      FREE.invokeExact(block);
+    } catch (Throwable e) {
+      throw new AssertionError("free threw", e);
+    }
+  }
+
+  @SuppressWarnings("restricted")
+  private static MethodHandle bind(String function, FunctionDescriptor descriptor) {
+    Linker linker = Linker.nativeLinker();
+    return linker.downcallHandle(linker.defaultLookup().findOrThrow(function), descriptor);
+  }
+}

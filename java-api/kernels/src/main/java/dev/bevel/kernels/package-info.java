@@ -1,0 +1,9 @@
+/**
+ * Typed operators over Bevel's C ABI: {@link dev.bevel.kernels.LiftSplat} and {@link
+ * dev.bevel.kernels.BevPool}, the tensors they take ({@link dev.bevel.kernels.TensorView}) and the
+ * library itself ({@link dev.bevel.kernels.Bevel}).
+ */
+@NullMarked
+package dev.bevel.kernels;
+
+import org.jspecify.annotations.NullMarked;

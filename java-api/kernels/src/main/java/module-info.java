@@ -1,0 +1,16 @@
+import org.jspecify.annotations.NullMarked;
+
+/**
+ * Bevel's kernels for camera bird's-eye-view perception, bound with the foreign function and memory
+ * API. Needs no LibTorch.
+ *
+ * <p>Start the JVM with {@code --enable-native-access=dev.bevel.kernels} (module path) or {@code
+ * --enable-native-access=ALL-UNNAMED} (class path).
+ */
+@NullMarked
+module dev.bevel.kernels {
+  requires org.slf4j;
+  requires static org.jspecify;
+
+  exports dev.bevel.kernels;
+}
