@@ -1,0 +1,38 @@
+# Tests of CUDA sources on the host: the emulation of src/test/native/emulation, under AddressSanitizer and UBSan.
+#
+#   bevel_add_emulated_test(NAME SOURCE...)
+#
+# adds a GoogleTest program from .cpp and .cu files (the latter compiled as C++ with BEVEL_EMULATE_CUDA, no nvcc needed) and
+# registers its tests with CTest under the label "emulation". An undefined behaviour or an invalid access ends the test.
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+get_filename_component(BEVEL_ROOT "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
+set(BEVEL_EMULATION_SANITIZERS -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+
+add_library(bevel_emulation STATIC EXCLUDE_FROM_ALL
+  ${BEVEL_ROOT}/src/test/native/emulation/fiber.cpp
+  ${BEVEL_ROOT}/src/test/native/emulation/orders.cpp
+  ${BEVEL_ROOT}/src/test/native/emulation/pointer.cpp
+  ${BEVEL_ROOT}/src/test/native/emulation/runtime.cpp
+  ${BEVEL_ROOT}/src/test/native/emulation/scheduler.cpp
+  ${BEVEL_ROOT}/src/test/native/emulation/shadow.cpp)
+target_compile_features(bevel_emulation PUBLIC cxx_std_20)
+target_compile_definitions(bevel_emulation PUBLIC BEVEL_EMULATE_CUDA)
+target_include_directories(bevel_emulation PUBLIC
+  ${BEVEL_ROOT}/src/test/native ${BEVEL_ROOT}/kernels ${BEVEL_ROOT}/native)
+# -O1 -g whatever the build type: sanitizer reports stay readable. No contraction: __fmul_rn and its like must round.
+target_compile_options(bevel_emulation PUBLIC
+  -O1 -g -Wall -Wextra -ffp-contract=off -fno-omit-frame-pointer ${BEVEL_EMULATION_SANITIZERS})
+target_link_options(bevel_emulation PUBLIC ${BEVEL_EMULATION_SANITIZERS})
+
+function(bevel_add_emulated_test name)
+  foreach(source IN LISTS ARGN)
+    if(source MATCHES "\\.cu$")
+      set_source_files_properties(${source} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
+    endif()
+  endforeach()
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE bevel_emulation GTest::gtest GTest::gtest_main)
+  gtest_discover_tests(${name} PROPERTIES LABELS emulation TIMEOUT 240 DISCOVERY_TIMEOUT 60)
+endfunction()

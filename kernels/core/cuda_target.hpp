@@ -1,0 +1,204 @@
+// What every .cu includes: one vocabulary with two targets.
+//
+//  - nvcc: CUDA itself; a DevicePointer or SharedPointer is a plain pointer, so nothing here costs anything.
+//  - BEVEL_EMULATE_CUDA: the host, where threads are fibers, pointers know their arrays, and every access is
+//  checked
+//    (src/test/native/emulation). Needs no CUDA toolkit.
+//
+// Kernels keep to these rules so that both work:
+//  - Launch with BEVEL_LAUNCH; its value is a cudaError_t. A template's name goes in parentheses if it holds
+//  commas.
+//  - Shared arrays by BEVEL_SHARED or BEVEL_DYNAMIC_SHARED, one-dimensional; device memory by DevicePointer,
+//  made on the host
+//    with device_pointer(pointer, count). Elements: `float x = p[i]; p[i] = x; p[i] += x;` (not `auto x =
+//    p[i]`, and of class elements take a copy before the member: `float4 v = p[i]; v.x`). Addresses are `p +
+//    i`. Other types: pointer_cast<U>(p).
+//  - 8- and 16-byte accesses by load_vector / store_vector.
+//  - Every thread of a block reaches every __syncthreads: no early return before one. Masks of warp
+//  collectives name exactly
+//    the lanes that call. Only __syncthreads and __syncwarp order memory, shuffles do not.
+//  - No __activemask, no communication between the blocks of a launch.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(BEVEL_EMULATE_CUDA)
+#include "emulation/emulation.hpp"
+#elif defined(__CUDACC__)
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+#else
+#error "a CUDA source: compile it with nvcc, or for the host with BEVEL_EMULATE_CUDA"
+#endif
+
+namespace bevel {
+
+/// N values that move as one: 4, 8 or 16 bytes, aligned to their size.
+template <class T, int N>
+struct alignas(sizeof(T) * N) Vector {
+  static_assert(sizeof(T) * N <= 16);
+  T values[N];
+  __host__ __device__ T& operator[](int i) { return values[i]; }
+  __host__ __device__ const T& operator[](int i) const { return values[i]; }
+};
+
+}  // namespace bevel
+
+#if defined(BEVEL_EMULATE_CUDA)
+
+#define BEVEL_RESTRICT
+#define BEVEL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
+  ::bevel::emulation::launch(#kernel, kernel, grid, block, shared_bytes, stream __VA_OPT__(, ) __VA_ARGS__)
+// The key is a variable of its own for every instantiation of a function template, as a __shared__ array
+// would be.
+#define BEVEL_SHARED(type, name, count)                                               \
+  const ::bevel::SharedPointer<type> name = ::bevel::emulation::shared_pointer<type>( \
+      [] {                                                                            \
+        static const char key = 0;                                                    \
+        return &key;                                                                  \
+      }(),                                                                            \
+      #name, count)
+#define BEVEL_DYNAMIC_SHARED(type, name) \
+  const ::bevel::SharedPointer<type> name = ::bevel::emulation::dynamic_shared_pointer<type>()
+
+namespace bevel {
+
+template <class T>
+using DevicePointer = emulation::Pointer<T, emulation::Space::kGlobal>;
+template <class T>
+using SharedPointer = emulation::Pointer<T, emulation::Space::kShared>;
+
+template <class T>
+DevicePointer<T> device_pointer(const void* pointer, int64_t count, const char* name = "device memory") {
+  auto* begin = static_cast<std::byte*>(const_cast<void*>(pointer));
+  return {{name, begin, count * static_cast<int64_t>(sizeof(T))}, 0};
+}
+
+template <class U, class T, emulation::Space space>
+emulation::Pointer<U, space> pointer_cast(const emulation::Pointer<T, space>& pointer) {
+  static_assert(std::is_const_v<U> || !std::is_const_v<T>, "a cast may not take const away");
+  return {pointer.region(), pointer.offset()};
+}
+
+/// The `count` elements from `pointer` on, checked for themselves: an array carved out of a larger one.
+template <class T, emulation::Space space>
+emulation::Pointer<T, space> subarray(const emulation::Pointer<T, space>& pointer, int64_t count,
+                                      const char* name = "subarray") {
+  return emulation::subarray(pointer, count, name);
+}
+
+template <int N, class T, emulation::Space space>
+Vector<std::remove_const_t<T>, N> load_vector(const emulation::Pointer<T, space>& pointer,
+                                              emulation::Place place = emulation::Place::current()) {
+  return pointer.template read_as<Vector<std::remove_const_t<T>, N>>(place);
+}
+template <int N, class T>
+Vector<std::remove_const_t<T>, N> load_vector_readonly(const DevicePointer<T>& pointer,
+                                                       emulation::Place place = emulation::Place::current()) {
+  return load_vector<N>(pointer, place);
+}
+template <class T, int N, emulation::Space space>
+void store_vector(const emulation::Pointer<T, space>& pointer, const Vector<T, N>& value,
+                  emulation::Place place = emulation::Place::current()) {
+  pointer.write_as(value, place);
+}
+template <class T, int N>
+void store_vector_streaming(const DevicePointer<T>& pointer, const Vector<T, N>& value,
+                            emulation::Place place = emulation::Place::current()) {
+  store_vector(pointer, value, place);
+}
+
+}  // namespace bevel
+
+#else  // nvcc
+
+#define BEVEL_RESTRICT __restrict__
+#define BEVEL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
+  ((kernel) < < < grid, block, shared_bytes, stream >>> (__VA_ARGS__), cudaGetLastError())
+#define BEVEL_SHARED(type, name, count) __shared__ __align__(16) type name[count]
+#define BEVEL_DYNAMIC_SHARED(type, name)                                        \
+  extern __shared__ __align__(128) unsigned char bevel_dynamic_shared_memory[]; \
+  type* const name = reinterpret_cast<type*>(bevel_dynamic_shared_memory)
+
+namespace bevel {
+
+template <class T>
+using DevicePointer = T*;
+template <class T>
+using SharedPointer = T*;
+
+/// A device address for a kernel; emulation checks every access against `count` and names the array in
+/// messages.
+template <class T>
+DevicePointer<T> device_pointer(const void* pointer, int64_t /*count*/, const char* /*name*/ = nullptr) {
+  return static_cast<T*>(const_cast<void*>(pointer));
+}
+
+/// The same address as a pointer to U.
+template <class U, class T>
+__device__ __forceinline__ U* pointer_cast(T* pointer) {
+  return reinterpret_cast<U*>(pointer);
+}
+
+/// The `count` elements from `pointer` on, which emulation checks for themselves: an array carved out of a
+/// larger one.
+template <class T>
+__device__ __forceinline__ T* subarray(T* pointer, int64_t /*count*/, const char* /*name*/ = nullptr) {
+  return pointer;
+}
+
+template <int bytes>
+struct RawVector;
+template <>
+struct RawVector<4> {
+  using type = unsigned;
+};
+template <>
+struct RawVector<8> {
+  using type = uint2;
+};
+template <>
+struct RawVector<16> {
+  using type = uint4;
+};
+
+template <class T, int N>
+__device__ __forceinline__ Vector<T, N> vector_of(const typename RawVector<sizeof(T) * N>::type& raw) {
+  Vector<T, N> vector;
+  memcpy(&vector, &raw, sizeof raw);
+  return vector;
+}
+template <class T, int N>
+__device__ __forceinline__ typename RawVector<sizeof(T) * N>::type raw_of(const Vector<T, N>& vector) {
+  typename RawVector<sizeof(T) * N>::type raw;
+  memcpy(&raw, &vector, sizeof raw);
+  return raw;
+}
+
+/// N elements in one access; the address must be a multiple of their size (4, 8 or 16 bytes).
+template <int N, class T>
+__device__ __forceinline__ Vector<std::remove_const_t<T>, N> load_vector(T* pointer) {
+  using Raw = typename RawVector<sizeof(T) * N>::type;
+  return vector_of<std::remove_const_t<T>, N>(*reinterpret_cast<const Raw*>(pointer));
+}
+/// The same through the read-only cache: for memory that no thread writes during the launch.
+template <int N, class T>
+__device__ __forceinline__ Vector<std::remove_const_t<T>, N> load_vector_readonly(T* pointer) {
+  using Raw = typename RawVector<sizeof(T) * N>::type;
+  return vector_of<std::remove_const_t<T>, N>(__ldg(reinterpret_cast<const Raw*>(pointer)));
+}
+template <class T, int N>
+__device__ __forceinline__ void store_vector(T* pointer, const Vector<T, N>& value) {
+  *reinterpret_cast<typename RawVector<sizeof(T) * N>::type*>(pointer) = raw_of(value);
+}
+/// The same for data that will not be read again soon.
+template <class T, int N>
+__device__ __forceinline__ void store_vector_streaming(T* pointer, const Vector<T, N>& value) {
+  __stcs(reinterpret_cast<typename RawVector<sizeof(T) * N>::type*>(pointer), raw_of(value));
+}
+
+}  // namespace bevel
+
+#endif
