@@ -192,6 +192,16 @@ void check_stream(const char* operator_name, DLDevice device, const void* stream
   }
 }
 
+TensorArgument check_workspace(const char* operator_name, const DLTensor* workspace, DLDevice device, int64_t bytes) {
+  const TensorArgument argument(operator_name, "workspace", workspace);
+  if (bytes == 0 && !workspace) return argument;
+  argument.required().dtype(kBytes).rank(1).compact().on(device).aligned(64);
+  if (argument.extent(0) < bytes) {
+    argument.reject("must have at least " + std::to_string(bytes) + " bytes, got " + std::to_string(argument.extent(0)));
+  }
+  return argument;
+}
+
 int64_t checked_product(const char* operator_name, const char* what, std::initializer_list<int64_t> factors) {
   int64_t product = 1;
   for (int64_t factor : factors) {

@@ -17,12 +17,6 @@ namespace {
 
 constexpr int64_t kInt32Max = INT32_MAX;
 
-/// Calls one of the three builds of a CPU body.
-#define BEVEL_ON_INSTRUCTION_SET(call)                         \
-  (instruction_set() == BEVEL_ISA_AVX512 ? bevel::avx512::call \
-   : instruction_set() == BEVEL_ISA_AVX2 ? bevel::avx2::call   \
-                                         : bevel::portable::call)
-
 void check_range(const char* op, const char* name, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high) {
     fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be %lld to %lld, got %lld", op, name, static_cast<long long>(low),
@@ -150,17 +144,6 @@ int64_t plan_workspace(const char* op, const LiftSplatPlanJob& job, DLDevice dev
   bevel_cuda_message message = {};
   check_cuda(op, cuda_functions(op).plan_workspace(&job, &bytes, &message), message);
   return bytes;
-}
-
-/// Fails unless the workspace is there, aligned, on the device and large enough.
-TensorArgument check_workspace(const char* op, const DLTensor* workspace, DLDevice device, int64_t bytes) {
-  const TensorArgument argument(op, "workspace", workspace);
-  if (bytes == 0 && !workspace) return argument;
-  argument.required().dtype(kBytes).rank(1).compact().on(device).aligned(64);
-  if (argument.extent(0) < bytes) {
-    argument.reject("must have at least " + std::to_string(bytes) + " bytes, got " + std::to_string(argument.extent(0)));
-  }
-  return argument;
 }
 
 LiftSplatPlanHeader read_header(const char* op, const TensorArgument& plan, void* stream) {

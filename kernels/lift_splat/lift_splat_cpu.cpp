@@ -211,34 +211,18 @@ class Forward {
   const bool direct_context_, direct_out_;
 };
 
-/// Calls action with a Forward of the job's element types.
-template <class Action>
-auto with_types(const LiftSplatForwardJob& job, Action&& action) {
-  const LiftSplatShape& shape = job.shape;
-  if (shape.depth_type == ElementType::kFloat64) return action(Forward<double, double, double>(job));
-  auto with_out = [&](auto context) {
-    using Context = decltype(context);
-    switch (shape.out_type) {
-      case ElementType::kFloat16: return action(Forward<float, Context, Float16>(job));
-      case ElementType::kBfloat16: return action(Forward<float, Context, Bfloat16>(job));
-      default: return action(Forward<float, Context, float>(job));
-    }
-  };
-  switch (shape.context_type) {
-    case ElementType::kFloat16: return with_out(Float16{});
-    case ElementType::kBfloat16: return with_out(Bfloat16{});
-    default: return with_out(float{});
-  }
-}
-
 }  // namespace
 
 void lift_splat_forward(const LiftSplatForwardJob& job) {
-  with_types(job, [](const auto& forward) { forward.run(); });
+  with_element_types(job.shape, [&](auto t, auto context, auto out) {
+    Forward<decltype(t), decltype(context), decltype(out)>(job).run();
+  });
 }
 
 int64_t lift_splat_forward_workspace(const LiftSplatForwardJob& job) {
-  return with_types(job, [](const auto& forward) { return forward.workspace_bytes(num_threads()); });
+  return with_element_types(job.shape, [&](auto t, auto context, auto out) {
+    return Forward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(num_threads());
+  });
 }
 
 }  // namespace bevel::BEVEL_ISA_NAMESPACE

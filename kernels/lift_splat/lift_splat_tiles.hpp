@@ -70,14 +70,40 @@ inline void scatter_columns(const T* columns, int64_t column_stride, int64_t row
   }
 }
 
-/// Depth of a block of columns, ready to be summed: out[w][d][padded_height]. Softmax over the depth bins where the input is
-/// logits, the prior mixed in where there is one; the softmax is written to `probabilities` if that is not null. All pointers
-/// are at the block's first column of the image; `staged` is scratch [D][kBlock].
+/// Depth of one vector of pixels, all bins: softmax over the bins where the input is logits, the prior mixed in where there is one.
+/// The softmax itself goes to `probabilities` if that is not null. Inputs are at the vector's first pixel, bins a plane apart; `out` has
+/// bins `out_stride` apart; `valid` lanes are read and written.
+template <class T>
+inline void lift_depth(const TileShape& tile, const T* depth, bool logits, const T* prior, const T* prior_weight,
+                       T* probabilities, int valid, T* out, int64_t out_stride) {
+  const int64_t plane = tile.pixels();
+  Vector<T> scale = broadcast(T(1));
+  if (logits) {
+    Vector<T> top = broadcast(-static_cast<T>(INFINITY));
+    for (int64_t d = 0; d < tile.depth_bins; ++d) top = maximum<T>(top, load_partial(depth + d * plane, valid));
+    Vector<T> sum = {};
+    for (int64_t d = 0; d < tile.depth_bins; ++d) {
+      const Vector<T> e = exponential(load_partial(depth + d * plane, valid) - top);
+      sum += e;
+      store_partial(out + d * out_stride, e, valid);
+    }
+    scale = T(1) / sum;
+  }
+  const Vector<T> f = prior ? load_partial(prior_weight, valid) : Vector<T>{};
+  for (int64_t d = 0; d < tile.depth_bins; ++d) {
+    Vector<T> p = logits ? load_partial(out + d * out_stride, valid) * scale : load_partial(depth + d * plane, valid);
+    if (probabilities) store_partial(probabilities + d * plane, p, valid);
+    if (prior) p = f * load_partial(prior + d * plane, valid) + (T(1) - f) * p;
+    store_partial(out + d * out_stride, p, valid);
+  }
+}
+
+/// Depth of a block of columns, ready to be summed: out[w][d][padded_height], softmax and prior as above. All pointers are at the
+/// block's first column of the image; `staged` is scratch.
 template <class T>
 void load_depth_block(const TileShape& tile, const T* depth, bool logits, const T* prior, const T* prior_weight,
                       T* probabilities, int count, T* staged, T* out) {
   constexpr int lanes = kLanes<T>;
-  constexpr int vectors = kBlock / lanes;
   const int64_t column_stride = tile.depth_bins * tile.padded_height;
   if (!logits && !prior) {
     for (int64_t d = 0; d < tile.depth_bins; ++d) {
@@ -90,33 +116,11 @@ void load_depth_block(const TileShape& tile, const T* depth, bool logits, const 
   for (int64_t h0 = 0; h0 < tile.height; h0 += lanes) {
     const int row_count = static_cast<int>(std::min<int64_t>(lanes, tile.height - h0));
     for (int row = 0; row < row_count; ++row) {
-      const int64_t pixel = (h0 + row) * tile.width;
-      for (int v = 0; v < vectors; ++v) {
-        const int valid = count - v * lanes;
-        T* strip = staged + row * kBlock + v * lanes;
-        Vector<T> scale = broadcast(T(1));
-        if (logits) {
-          Vector<T> top = broadcast(-static_cast<T>(INFINITY));
-          for (int64_t d = 0; d < tile.depth_bins; ++d) {
-            top = maximum<T>(top, load_partial(depth + d * tile.pixels() + pixel + v * lanes, valid));
-          }
-          Vector<T> sum = {};
-          for (int64_t d = 0; d < tile.depth_bins; ++d) {
-            const Vector<T> x = load_partial(depth + d * tile.pixels() + pixel + v * lanes, valid);
-            const Vector<T> e = exponential(x - top);
-            sum += e;
-            store(strip + d * lanes * kBlock, e);
-          }
-          scale = T(1) / sum;
-        }
-        const Vector<T> f = prior ? load_partial(prior_weight + pixel + v * lanes, valid) : Vector<T>{};
-        for (int64_t d = 0; d < tile.depth_bins; ++d) {
-          const int64_t at = d * tile.pixels() + pixel + v * lanes;
-          Vector<T> p = logits ? load(strip + d * lanes * kBlock) * scale : load_partial(depth + at, valid);
-          if (probabilities) store_partial(probabilities + at, p, valid);
-          if (prior) p = f * load_partial(prior + at, valid) + (T(1) - f) * p;
-          store(strip + d * lanes * kBlock, p);
-        }
+      for (int w = 0; w < count; w += lanes) {
+        const int64_t pixel = (h0 + row) * tile.width + w;
+        lift_depth<T>(tile, depth + pixel, logits, prior ? prior + pixel : nullptr,
+                      prior ? prior_weight + pixel : nullptr, probabilities ? probabilities + pixel : nullptr, count - w,
+                      staged + row * kBlock + w, lanes * kBlock);
       }
     }
     for (int64_t d = 0; d < tile.depth_bins; ++d) {
@@ -170,6 +174,24 @@ inline const T* row_depth(const uint32_t* runs, int64_t begin, int64_t end, int3
     for (int32_t h = span_begin(runs[i]); h < span_end(runs[i]); ++h) summed[h] += depth[h];
   }
   return summed;
+}
+
+/// Calls action(T{}, Context{}, Out{}) for the element types of a call.
+template <class Action>
+auto with_element_types(const LiftSplatShape& shape, Action&& action) {
+  if (shape.depth_type == ElementType::kFloat64) return action(double{}, double{}, double{});
+  auto with_out = [&](auto context) {
+    switch (shape.out_type) {
+      case ElementType::kFloat16: return action(float{}, context, Float16{});
+      case ElementType::kBfloat16: return action(float{}, context, Bfloat16{});
+      default: return action(float{}, context, float{});
+    }
+  };
+  switch (shape.context_type) {
+    case ElementType::kFloat16: return with_out(Float16{});
+    case ElementType::kBfloat16: return with_out(Bfloat16{});
+    default: return with_out(float{});
+  }
 }
 
 }  // namespace bevel::BEVEL_ISA_NAMESPACE
