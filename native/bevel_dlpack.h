@@ -1,7 +1,8 @@
-/* The DLPack structures that cross Bevel's ABI, declared here from the published ABI (DLPack 1.x) so that nothing is vendored.
+/* The DLPack structures that cross Bevel's ABI, declared here from the published ABI (DLPack 1.x) so that
+ * nothing is vendored.
  *
- * They stand inside DLPack's own include guard: with the original dlpack.h included before or after this header the
- * declarations are seen once, and they are layout-compatible with it. */
+ * They stand inside DLPack's own include guard: with the original dlpack.h included before or after this
+ * header the declarations are seen once, and they are layout-compatible with it. */
 #ifndef DLPACK_DLPACK_H_
 #define DLPACK_DLPACK_H_
 
@@ -12,26 +13,16 @@
 extern "C" {
 #endif
 
-/** Where a tensor's memory lives. Bevel runs on kDLCPU, kDLCUDA and kDLCUDAHost (pinned, treated as CPU memory). */
-typedef enum {
-  kDLCPU = 1,
-  kDLCUDA = 2,
-  kDLCUDAHost = 3,
-  kDLCUDAManaged = 13
-} DLDeviceType;
+/** Where a tensor's memory lives. Bevel runs on kDLCPU, kDLCUDA and kDLCUDAHost (pinned, treated as CPU
+ * memory). */
+typedef enum { kDLCPU = 1, kDLCUDA = 2, kDLCUDAHost = 3, kDLCUDAManaged = 13 } DLDeviceType;
 
 typedef struct {
   DLDeviceType device_type;
   int32_t device_id;
 } DLDevice;
 
-typedef enum {
-  kDLInt = 0U,
-  kDLUInt = 1U,
-  kDLFloat = 2U,
-  kDLBfloat = 4U,
-  kDLBool = 6U
-} DLDataTypeCode;
+typedef enum { kDLInt = 0U, kDLUInt = 1U, kDLFloat = 2U, kDLBfloat = 4U, kDLBool = 6U } DLDataTypeCode;
 
 typedef struct {
   uint8_t code;   /**< a DLDataTypeCode */

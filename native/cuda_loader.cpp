@@ -61,7 +61,9 @@ void open_once(CudaState& s) {
   }
 }
 
-void copy_text(char* to, size_t size, const std::string& text) { std::snprintf(to, size, "%s", text.c_str()); }
+void copy_text(char* to, size_t size, const std::string& text) {
+  std::snprintf(to, size, "%s", text.c_str());
+}
 
 }  // namespace
 

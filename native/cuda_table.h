@@ -1,5 +1,5 @@
-// The only symbol that libbevel_cuda exports, and what it returns: the CUDA bodies as plain function pointers. libbevel has
-// checked every argument before it calls one.
+// The only symbol that libbevel_cuda exports, and what it returns: the CUDA bodies as plain function
+// pointers. libbevel has checked every argument before it calls one.
 #pragma once
 
 #include <stddef.h>
@@ -30,17 +30,22 @@ struct bevel_cuda_functions {
 
   /// `device` is made current for the call and the caller's device restored.
   bevel_status (*plan_workspace)(const bevel::LiftSplatPlanJob*, int64_t* bytes, bevel_cuda_message*);
-  bevel_status (*plan_build)(const bevel::LiftSplatPlanJob*, int32_t device, void* stream, bevel_cuda_message*);
+  bevel_status (*plan_build)(const bevel::LiftSplatPlanJob*, int32_t device, void* stream,
+                             bevel_cuda_message*);
   /// Copies `bytes` from the plan to the host and waits for the stream.
   bevel_status (*plan_read)(const int32_t* plan, void* header, int64_t bytes, int32_t device, void* stream,
                             bevel_cuda_message*);
   bevel_status (*forward_workspace)(const bevel::LiftSplatForwardJob*, int64_t* bytes, bevel_cuda_message*);
-  bevel_status (*forward)(const bevel::LiftSplatForwardJob*, int32_t device, void* stream, bevel_cuda_message*);
+  bevel_status (*forward)(const bevel::LiftSplatForwardJob*, int32_t device, void* stream,
+                          bevel_cuda_message*);
   bevel_status (*backward_workspace)(const bevel::LiftSplatBackwardJob*, int64_t* bytes, bevel_cuda_message*);
-  bevel_status (*backward)(const bevel::LiftSplatBackwardJob*, int32_t device, void* stream, bevel_cuda_message*);
+  bevel_status (*backward)(const bevel::LiftSplatBackwardJob*, int32_t device, void* stream,
+                           bevel_cuda_message*);
 
-  bevel_status (*bev_pool_forward)(const bevel::BevPoolForwardJob*, int32_t device, void* stream, bevel_cuda_message*);
-  bevel_status (*bev_pool_backward_workspace)(const bevel::BevPoolBackwardJob*, int64_t* bytes, bevel_cuda_message*);
+  bevel_status (*bev_pool_forward)(const bevel::BevPoolForwardJob*, int32_t device, void* stream,
+                                   bevel_cuda_message*);
+  bevel_status (*bev_pool_backward_workspace)(const bevel::BevPoolBackwardJob*, int64_t* bytes,
+                                              bevel_cuda_message*);
   bevel_status (*bev_pool_backward)(const bevel::BevPoolBackwardJob*, int32_t device, void* stream,
                                     bevel_cuda_message*);
 };

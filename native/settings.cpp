@@ -62,7 +62,8 @@ bevel_status bevel_set_instruction_set(bevel_instruction_set isa) {
                   static_cast<int>(isa));
     }
     if (isa > bevel::best_instruction_set()) {
-      bevel::fail(BEVEL_UNSUPPORTED, "bevel_set_instruction_set: this processor does not have instruction set %d",
+      bevel::fail(BEVEL_UNSUPPORTED,
+                  "bevel_set_instruction_set: this processor does not have instruction set %d",
                   static_cast<int>(isa));
     }
     bevel::isa().store(isa, std::memory_order_relaxed);
@@ -74,7 +75,8 @@ int32_t bevel_get_num_threads(void) { return bevel::num_threads(); }
 bevel_status bevel_set_num_threads(int32_t threads) {
   return bevel::guarded("bevel_set_num_threads", [threads] {
     if (threads < 1 || threads > 4096) {
-      bevel::fail(BEVEL_INVALID_ARGUMENT, "bevel_set_num_threads: threads must be 1 to 4096, got %d", threads);
+      bevel::fail(BEVEL_INVALID_ARGUMENT, "bevel_set_num_threads: threads must be 1 to 4096, got %d",
+                  threads);
     }
     bevel::threads().store(threads, std::memory_order_relaxed);
   });

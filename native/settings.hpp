@@ -5,7 +5,8 @@
 
 namespace bevel {
 
-/// Threads for a parallel region. Every region names them: LibTorch shares this libgomp and changes its default.
+/// Threads for a parallel region. Every region names them: LibTorch shares this libgomp and changes its
+/// default.
 int num_threads();
 
 bevel_instruction_set instruction_set();

@@ -53,7 +53,8 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 TensorArgument::TensorArgument(const char* operator_name, const char* name, const DLTensor* tensor)
     : operator_(operator_name), name_(name), tensor_(tensor) {
   if (!tensor) return;
-  if (tensor->ndim < 0 || tensor->ndim > 8) reject("must have 0 to 8 dimensions, got " + std::to_string(tensor->ndim));
+  if (tensor->ndim < 0 || tensor->ndim > 8)
+    reject("must have 0 to 8 dimensions, got " + std::to_string(tensor->ndim));
   if (tensor->ndim > 0 && !tensor->shape) reject("must have a shape, got a null pointer");
   for (int i = 0; i < tensor->ndim; ++i) {
     if (tensor->shape[i] < 0) reject("must have no negative extent, got " + shape_text());
@@ -87,12 +88,14 @@ const TensorArgument& TensorArgument::shape(const std::vector<int64_t>& expected
     matches = expected[i] < 0 || tensor_->shape[i] == expected[i];
   }
   if (!matches) {
-    reject("must be " + bevel::shape_text(expected) + (*reason ? " " : "") + reason + ", got " + shape_text());
+    reject("must be " + bevel::shape_text(expected) + (*reason ? " " : "") + reason + ", got " +
+           shape_text());
   }
   return *this;
 }
 
-const TensorArgument& TensorArgument::shape(std::initializer_list<int64_t> expected, const char* reason) const {
+const TensorArgument& TensorArgument::shape(std::initializer_list<int64_t> expected,
+                                            const char* reason) const {
   return shape(std::vector<int64_t>(expected), reason);
 }
 
@@ -112,8 +115,9 @@ const TensorArgument& TensorArgument::compact_from(int first) const {
     const int64_t actual = tensor_->strides[i];
     if (i >= first && tensor_->shape[i] != 1 && actual != expected) {
       reject("must be compact (row-major) " +
-             (first ? "from dimension " + std::to_string(first) + " on" : std::string("in memory")) + ": stride of dimension " +
-             std::to_string(i) + " must be " + std::to_string(expected) + ", got " + std::to_string(actual));
+             (first ? "from dimension " + std::to_string(first) + " on" : std::string("in memory")) +
+             ": stride of dimension " + std::to_string(i) + " must be " + std::to_string(expected) +
+             ", got " + std::to_string(actual));
     }
     if (i < first && actual < 0) reject("must have no negative stride, got " + std::to_string(actual));
     expected *= tensor_->shape[i];
@@ -127,7 +131,7 @@ const TensorArgument& TensorArgument::on(DLDevice device) const {
                                          tensor_->device.device_id == device.device_id;
   if (!same) {
     auto name = [](DLDevice d) {
-      return is_cpu(d) ? std::string("the CPU")
+      return is_cpu(d)                  ? std::string("the CPU")
              : d.device_type == kDLCUDA ? "CUDA device " + std::to_string(d.device_id)
                                         : "device type " + std::to_string(d.device_type);
     };
@@ -181,8 +185,9 @@ void check_struct(const char* operator_name, const void* params, uint64_t needed
   uint64_t size;
   std::memcpy(&size, params, sizeof size);
   if (size < needed) {
-    fail(BEVEL_INVALID_ARGUMENT, "%s: params.struct_size must be at least %llu, got %llu (set it with sizeof)",
-         operator_name, static_cast<unsigned long long>(needed), static_cast<unsigned long long>(size));
+    fail(BEVEL_INVALID_ARGUMENT,
+         "%s: params.struct_size must be at least %llu, got %llu (set it with sizeof)", operator_name,
+         static_cast<unsigned long long>(needed), static_cast<unsigned long long>(size));
   }
 }
 
@@ -192,12 +197,14 @@ void check_stream(const char* operator_name, DLDevice device, const void* stream
   }
 }
 
-TensorArgument check_workspace(const char* operator_name, const DLTensor* workspace, DLDevice device, int64_t bytes) {
+TensorArgument check_workspace(const char* operator_name, const DLTensor* workspace, DLDevice device,
+                               int64_t bytes) {
   const TensorArgument argument(operator_name, "workspace", workspace);
   if (bytes == 0 && !workspace) return argument;
   argument.required().dtype(kBytes).rank(1).compact().on(device).aligned(64);
   if (argument.extent(0) < bytes) {
-    argument.reject("must have at least " + std::to_string(bytes) + " bytes, got " + std::to_string(argument.extent(0)));
+    argument.reject("must have at least " + std::to_string(bytes) + " bytes, got " +
+                    std::to_string(argument.extent(0)));
   }
   return argument;
 }

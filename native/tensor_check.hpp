@@ -64,13 +64,15 @@ class TensorArgument {
 std::string shape_text(const std::vector<int64_t>& shape);
 bool is_cpu(DLDevice device);
 
-/// Throws unless the struct pointer is there and its struct_size is at least that of the fields this library needs.
+/// Throws unless the struct pointer is there and its struct_size is at least that of the fields this library
+/// needs.
 void check_struct(const char* operator_name, const void* params, uint64_t needed);
 /// Throws unless a CPU call has no stream.
 void check_stream(const char* operator_name, DLDevice device, const void* stream);
 
 /// Throws unless the workspace is there (or needs not be), 64-byte aligned, on the device and large enough.
-TensorArgument check_workspace(const char* operator_name, const DLTensor* workspace, DLDevice device, int64_t bytes);
+TensorArgument check_workspace(const char* operator_name, const DLTensor* workspace, DLDevice device,
+                               int64_t bytes);
 
 /// a·b, or Failure when it passes 2⁶³ − 1; `what` names the product.
 int64_t checked_product(const char* operator_name, const char* what, std::initializer_list<int64_t> factors);

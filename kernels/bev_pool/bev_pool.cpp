@@ -1,5 +1,5 @@
-// The entry points of bev_pool: every argument is checked here, then the work goes to the CPU body of the chosen instruction set
-// or to CUDA.
+// The entry points of bev_pool: every argument is checked here, then the work goes to the CPU body of the
+// chosen instruction set or to CUDA.
 #include "bev_pool.h"
 
 #include <atomic>
@@ -59,20 +59,23 @@ void check_ranks(const Arguments& a, const BevPoolForwardJob& job) {
   }
   if (bad_point != INT64_MAX) {
     fail(BEVEL_INVALID_ARGUMENT,
-         "%s: ranks of point %lld must lie within depth (%lld elements), feature (%lld rows) and the map (%lld cells), got "
+         "%s: ranks of point %lld must lie within depth (%lld elements), feature (%lld rows) and the map "
+         "(%lld cells), got "
          "depth %d, feature %d, bev %d",
          a.op, static_cast<long long>(bad_point), static_cast<long long>(job.depth_elements),
          static_cast<long long>(job.feature_rows), static_cast<long long>(job.cells),
-         job.ranks_depth ? job.ranks_depth[bad_point] : 0, job.ranks_feature[bad_point], job.ranks_bev[bad_point]);
+         job.ranks_depth ? job.ranks_depth[bad_point] : 0, job.ranks_feature[bad_point],
+         job.ranks_bev[bad_point]);
   }
   if (bad_interval != INT64_MAX) {
-    fail(BEVEL_INVALID_ARGUMENT, "%s: interval %lld must lie within the %lld points, got start %d, length %d", a.op,
-         static_cast<long long>(bad_interval), static_cast<long long>(job.points), job.interval_starts[bad_interval],
-         job.interval_lengths[bad_interval]);
+    fail(BEVEL_INVALID_ARGUMENT, "%s: interval %lld must lie within the %lld points, got start %d, length %d",
+         a.op, static_cast<long long>(bad_interval), static_cast<long long>(job.points),
+         job.interval_starts[bad_interval], job.interval_lengths[bad_interval]);
   }
 }
 
-/// `feature_needed` is false in a backward that only wants the feature's gradient; its shape then comes from that gradient.
+/// `feature_needed` is false in a backward that only wants the feature's gradient; its shape then comes from
+/// that gradient.
 BevPoolForwardJob check_arguments(const Arguments& a, const TensorArgument& feature, int feature_dimensions,
                                   int out_dimensions, DLDevice device) {
   BevPoolForwardJob job = {};
@@ -138,12 +141,14 @@ BevPoolBackwardJob check_backward(const char* op, const bevel_bev_pool_backward_
                        {op, "interval_starts", p->interval_starts},
                        {op, "interval_lengths", p->interval_lengths},
                        {op, "grad_out", p->grad_out}};
-  const TensorArgument grad_depth(op, "grad_depth", p->grad_depth), grad_feature(op, "grad_feature", p->grad_feature);
+  const TensorArgument grad_depth(op, "grad_depth", p->grad_depth),
+      grad_feature(op, "grad_feature", p->grad_feature);
   a.out.required();
   device = a.out.device();
   if (grad_depth.given()) a.feature.required();
   const bool from_feature = a.feature.given();
-  if (!from_feature && !grad_feature.given()) fail(BEVEL_INVALID_ARGUMENT, "%s: no gradient is asked for", op);
+  if (!from_feature && !grad_feature.given())
+    fail(BEVEL_INVALID_ARGUMENT, "%s: no gradient is asked for", op);
   const TensorArgument& feature = from_feature ? a.feature : grad_feature;
   const DLTensor* feature_tensor = from_feature ? p->feature : p->grad_feature;
   feature.dtype(kFeatureTypes);
@@ -155,7 +160,8 @@ BevPoolBackwardJob check_backward(const char* op, const bevel_bev_pool_backward_
     grad_feature.dtype(kFeatureTypes).compact().on(device);
     std::vector<int64_t> shape(feature_tensor->shape, feature_tensor->shape + feature_tensor->ndim);
     grad_feature.shape(shape, "like feature");
-    if (grad_feature.element_type() != job.forward.feature_type) grad_feature.reject("must have the dtype of feature");
+    if (grad_feature.element_type() != job.forward.feature_type)
+      grad_feature.reject("must have the dtype of feature");
     job.grad_feature = grad_feature.data();
   }
   if (grad_depth.given()) {
@@ -227,7 +233,8 @@ bevel_status bevel_bev_pool_backward(const bevel_bev_pool_backward_params* param
     DLDevice device;
     BevPoolBackwardJob job = check_backward(op, params, device);
     check_stream(op, device, stream);
-    const TensorArgument workspace = check_workspace(op, params->workspace, device, backward_workspace(op, job, device));
+    const TensorArgument workspace =
+        check_workspace(op, params->workspace, device, backward_workspace(op, job, device));
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(device)) {

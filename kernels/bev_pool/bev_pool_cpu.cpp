@@ -1,8 +1,9 @@
 // Interval pooling on the CPU.
 //
-// Forward: a thread owns whole intervals, so each cell is summed by one thread in the order of its points, with up to eight vectors of
-// channels in registers. Backward: a point's depth gradient is one dot product; a feature row's gradient is owned by one thread, which
-// walks the points that read the row, listed beforehand by a counting sort. Bound: one feature row of C read for each point.
+// Forward: a thread owns whole intervals, so each cell is summed by one thread in the order of its points,
+// with up to eight vectors of channels in registers. Backward: a point's depth gradient is one dot product; a
+// feature row's gradient is owned by one thread, which walks the points that read the row, listed beforehand
+// by a counting sort. Bound: one feature row of C read for each point.
 #include "bev_pool/bev_pool_cpu.hpp"
 
 #include <algorithm>
@@ -16,7 +17,8 @@ namespace {
 /// A channel chunk held in registers: at most this many vectors.
 constexpr int kVectors = 8;
 
-/// Calls term(i, row, weight) style sums over channels: out[c] = Σ_i weight(i) · row(i)[c] for i in [0, count).
+/// Calls term(i, row, weight) style sums over channels: out[c] = Σ_i weight(i) · row(i)[c] for i in [0,
+/// count).
 template <class T, class Row, class Out, class WeightOf, class RowOf>
 inline void weighted_sum(int64_t count, int64_t channels, WeightOf weight_of, RowOf row_of, Out* out) {
   constexpr int lanes = kLanes<T>;
@@ -55,7 +57,8 @@ void forward(const BevPoolForwardJob& job) {
 #pragma omp parallel num_threads(num_threads())
   {
 #pragma omp for schedule(static)
-    for (int64_t cell = 0; cell < job.cells; ++cell) std::fill_n(out + cell * job.channels, job.channels, Out{});
+    for (int64_t cell = 0; cell < job.cells; ++cell)
+      std::fill_n(out + cell * job.channels, job.channels, Out{});
 #pragma omp for schedule(dynamic, 64)
     for (int64_t interval = 0; interval < job.intervals; ++interval) {
       const int64_t length = job.interval_lengths[interval];
@@ -144,15 +147,21 @@ void with_element_types(const BevPoolForwardJob& job, Action&& action) {
   if (job.feature_type == ElementType::kFloat64) return action(double{}, double{}, double{});
   auto with_out = [&](auto feature) {
     switch (job.out_type) {
-      case ElementType::kFloat16: return action(float{}, feature, Float16{});
-      case ElementType::kBfloat16: return action(float{}, feature, Bfloat16{});
-      default: return action(float{}, feature, float{});
+      case ElementType::kFloat16:
+        return action(float{}, feature, Float16{});
+      case ElementType::kBfloat16:
+        return action(float{}, feature, Bfloat16{});
+      default:
+        return action(float{}, feature, float{});
     }
   };
   switch (job.feature_type) {
-    case ElementType::kFloat16: return with_out(Float16{});
-    case ElementType::kBfloat16: return with_out(Bfloat16{});
-    default: return with_out(float{});
+    case ElementType::kFloat16:
+      return with_out(Float16{});
+    case ElementType::kBfloat16:
+      return with_out(Bfloat16{});
+    default:
+      return with_out(float{});
   }
 }
 

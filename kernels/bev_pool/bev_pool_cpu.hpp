@@ -3,10 +3,10 @@
 
 #include "bev_pool/bev_pool_job.hpp"
 
-#define BEVEL_DECLARE_BEV_POOL(isa)                       \
-  namespace bevel::isa {                                  \
-  void bev_pool_forward(const BevPoolForwardJob& job);    \
-  void bev_pool_backward(const BevPoolBackwardJob& job);  \
+#define BEVEL_DECLARE_BEV_POOL(isa)                      \
+  namespace bevel::isa {                                 \
+  void bev_pool_forward(const BevPoolForwardJob& job);   \
+  void bev_pool_backward(const BevPoolBackwardJob& job); \
   }
 
 BEVEL_DECLARE_BEV_POOL(portable)

@@ -28,7 +28,8 @@ BEVEL_HD int32_t axis_cell(const CellGrid& grid, int axis, double coordinate) {
 
 /// Flat index of a cell within one batch element's grid.
 BEVEL_HD int32_t flat_cell(const CellGrid& grid, int32_t x, int32_t y, int32_t z) {
-  return grid.row_is_x ? (z * grid.cells[0] + x) * grid.cells[1] + y : (z * grid.cells[1] + y) * grid.cells[0] + x;
+  return grid.row_is_x ? (z * grid.cells[0] + x) * grid.cells[1] + y
+                       : (z * grid.cells[1] + y) * grid.cells[0] + x;
 }
 
 /// The cell of a point, or kDroppedCell.

@@ -1,6 +1,6 @@
-// Double arithmetic whose rounding no compiler may change: plans built on the CPU and on CUDA must be equal bit for bit, so
-// nothing in an index path may be contracted to a fused multiply-add. On the device the intrinsics forbid it; on the host
-// the plan builders are compiled with -ffp-contract=off.
+// Double arithmetic whose rounding no compiler may change: plans built on the CPU and on CUDA must be equal
+// bit for bit, so nothing in an index path may be contracted to a fused multiply-add. On the device the
+// intrinsics forbid it; on the host the plan builders are compiled with -ffp-contract=off.
 #pragma once
 
 #include "core/host_device.hpp"

@@ -1,5 +1,5 @@
-// From a pixel of the augmented image to a ray in the BEV frame: the geometry of lift-splat (Philion and Fidler, ECCV 2020),
-// with the image and BEV augmentation that BEVDet and BEVDepth apply.
+// From a pixel of the augmented image to a ray in the BEV frame: the geometry of lift-splat (Philion and
+// Fidler, ECCV 2020), with the image and BEV augmentation that BEVDet and BEVDepth apply.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,8 @@
 
 namespace bevel {
 
-/// What one camera contributes to every point of its frustum. A point at depth z on the pixel (u, v) of the augmented image is
+/// What one camera contributes to every point of its frustum. A point at depth z on the pixel (u, v) of the
+/// augmented image is
 ///   bev = z · ray_to_bev · (undo · (u, v) + undo_offset, 1) + origin.
 struct CameraLift {
   double undo[4];         ///< inverse of the image augmentation's 2×2
@@ -47,8 +48,8 @@ BEVEL_HD void invert3(const double* m, double* inverse) {
 
 }  // namespace detail
 
-/// Combines one camera's matrices: intrinsics 3×3, camera_to_bev 4×4, image_augmentation 4×4 or null, bev_augmentation 4×4 or
-/// null, all row-major doubles.
+/// Combines one camera's matrices: intrinsics 3×3, camera_to_bev 4×4, image_augmentation 4×4 or null,
+/// bev_augmentation 4×4 or null, all row-major doubles.
 BEVEL_HD CameraLift make_camera_lift(const double* intrinsics, const double* camera_to_bev,
                                      const double* image_augmentation, const double* bev_augmentation) {
   CameraLift lift;

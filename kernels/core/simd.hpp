@@ -1,5 +1,5 @@
-// The vectors of the CPU bodies: GCC and Clang vector extensions at the width of the instruction set being compiled
-// (BEVEL_ISA), with the few operations that the bodies need. Included by CPU bodies only.
+// The vectors of the CPU bodies: GCC and Clang vector extensions at the width of the instruction set being
+// compiled (BEVEL_ISA), with the few operations that the bodies need. Included by CPU bodies only.
 #pragma once
 
 #include <cstdint>
@@ -117,8 +117,8 @@ inline __attribute__((always_inline)) void transpose(Vector<T> (&rows)[kLanes<T>
   }
 }
 
-/// e^x. float: argument reduction by ln 2 in two parts and a polynomial of degree 6 (relative error below 2e-7); −Inf gives 0,
-/// NaN gives NaN, above 88.7 Inf. double: the library's.
+/// e^x. float: argument reduction by ln 2 in two parts and a polynomial of degree 6 (relative error below
+/// 2e-7); −Inf gives 0, NaN gives NaN, above 88.7 Inf. double: the library's.
 inline __attribute__((always_inline)) Vector<float> exponential(Vector<float> x) {
   typedef int32_t Bits __attribute__((vector_size(BEVEL_VECTOR_BYTES)));
   const Vector<float> log2e = broadcast(1.44269504088896341f);

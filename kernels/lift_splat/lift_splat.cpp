@@ -1,5 +1,5 @@
-// The entry points of lift_splat: every argument is checked here, then the work goes to the CPU body of the chosen instruction
-// set or to CUDA.
+// The entry points of lift_splat: every argument is checked here, then the work goes to the CPU body of the
+// chosen instruction set or to CUDA.
 #include "lift_splat.h"
 
 #include <cmath>
@@ -19,14 +19,15 @@ constexpr int64_t kInt32Max = INT32_MAX;
 
 void check_range(const char* op, const char* name, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high) {
-    fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be %lld to %lld, got %lld", op, name, static_cast<long long>(low),
-         static_cast<long long>(high), static_cast<long long>(value));
+    fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be %lld to %lld, got %lld", op, name,
+         static_cast<long long>(low), static_cast<long long>(high), static_cast<long long>(value));
   }
 }
 
 void check_finite(const char* op, const char* name, double value, bool positive) {
   if (!std::isfinite(value) || (positive && value <= 0)) {
-    fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be %s, got %g", op, name, positive ? "finite and > 0" : "finite", value);
+    fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be %s, got %g", op, name,
+         positive ? "finite and > 0" : "finite", value);
   }
 }
 
@@ -49,7 +50,8 @@ CellGrid check_grid(const char* op, const bevel_grid& grid) {
   return out;
 }
 
-/// The augmentation must leave depth alone: its rows 2 and 3 and column 2 are the identity's. Checked where the values can be read.
+/// The augmentation must leave depth alone: its rows 2 and 3 and column 2 are the identity's. Checked where
+/// the values can be read.
 void check_image_augmentation(const char* op, const LiftGeometry& g) {
   for (int64_t camera = 0; camera < g.batch * g.cameras; ++camera) {
     for (int i = 0; i < 16; ++i) {
@@ -60,8 +62,9 @@ void check_image_augmentation(const char* op, const LiftGeometry& g) {
                                                  : static_cast<const float*>(g.image_augmentation)[at];
       if (value != (row == column ? 1.0 : 0.0)) {
         fail(BEVEL_INVALID_ARGUMENT,
-             "%s: image_augmentation must leave depth alone: element [%d][%d] of camera %lld must be %d, got %g", op, row,
-             column, static_cast<long long>(camera), row == column, value);
+             "%s: image_augmentation must leave depth alone: element [%d][%d] of camera %lld must be %d, got "
+             "%g",
+             op, row, column, static_cast<long long>(camera), row == column, value);
       }
     }
   }
@@ -89,16 +92,23 @@ LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in,
   g.depth_start = in.depth_start;
   g.depth_step = in.depth_step;
   g.grid = check_grid(op, in.grid);
-  const int64_t cells = checked_product(op, "grid cells", {in.batch, in.grid.cells[0], in.grid.cells[1], in.grid.cells[2]});
-  const int64_t cells_an_element = checked_product(op, "grid cells", {in.grid.cells[0], in.grid.cells[1], in.grid.cells[2]});
-  const int64_t points = checked_product(op, "frustum points", {in.batch, in.cameras, in.depth_bins, in.height, in.width});
+  const int64_t cells =
+      checked_product(op, "grid cells", {in.batch, in.grid.cells[0], in.grid.cells[1], in.grid.cells[2]});
+  const int64_t cells_an_element =
+      checked_product(op, "grid cells", {in.grid.cells[0], in.grid.cells[1], in.grid.cells[2]});
+  const int64_t points =
+      checked_product(op, "frustum points", {in.batch, in.cameras, in.depth_bins, in.height, in.width});
   // Slots are stored with one bit beside them.
-  check_range(op, "batch · grid cells", cells > cells_an_element ? cells : cells_an_element, 0, kInt32Max - 1);
+  check_range(op, "batch · grid cells", cells > cells_an_element ? cells : cells_an_element, 0,
+              kInt32Max - 1);
   check_range(op, "number of frustum points", points, 0, kInt32Max / 2);
 
   if (in.cells) {
     const TensorArgument cells_given(op, "cells", in.cells);
-    cells_given.dtype(kInt32).shape({in.batch, in.cameras, in.depth_bins, in.height, in.width}).compact().on(device);
+    cells_given.dtype(kInt32)
+        .shape({in.batch, in.cameras, in.depth_bins, in.height, in.width})
+        .compact()
+        .on(device);
     if (in.intrinsics || in.camera_to_bev || in.image_augmentation || in.bev_augmentation) {
       cells_given.reject("must not be given together with matrices");
     }
@@ -124,7 +134,8 @@ LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in,
   return g;
 }
 
-LiftSplatPlanJob check_plan_params(const char* op, const bevel_lift_splat_plan_params* params, DLDevice device) {
+LiftSplatPlanJob check_plan_params(const char* op, const bevel_lift_splat_plan_params* params,
+                                   DLDevice device) {
   check_struct(op, params, sizeof *params);
   LiftSplatPlanJob job = {};
   job.geometry = check_geometry(op, params->geometry, device);
@@ -134,7 +145,8 @@ LiftSplatPlanJob check_plan_params(const char* op, const bevel_lift_splat_plan_p
   const int64_t points = g.points();
   job.capacity = params->max_points == 0 || params->max_points > points ? points : params->max_points;
   job.method = params->method;
-  job.layout = plan_layout(g.batch, g.cameras, g.depth_bins, g.height, g.width, g.cells_per_element(), job.capacity);
+  job.layout =
+      plan_layout(g.batch, g.cameras, g.depth_bins, g.height, g.width, g.cells_per_element(), job.capacity);
   return job;
 }
 
@@ -187,7 +199,8 @@ bevel_status bevel_lift_splat_plan_size(const bevel_lift_splat_plan_params* para
       fail(BEVEL_INVALID_ARGUMENT, "%s: plan_elements and workspace_bytes must be given, got NULL", op);
     }
     if (device_type != kDLCPU && device_type != kDLCUDAHost && device_type != kDLCUDA) {
-      fail(BEVEL_INVALID_ARGUMENT, "%s: device_type must be 1 (CPU), 2 (CUDA) or 3 (pinned), got %d", op, device_type);
+      fail(BEVEL_INVALID_ARGUMENT, "%s: device_type must be 1 (CPU), 2 (CUDA) or 3 (pinned), got %d", op,
+           device_type);
     }
     check_struct(op, params, sizeof *params);
     const DLTensor* any = params->geometry.cells ? params->geometry.cells : params->geometry.intrinsics;
@@ -209,10 +222,12 @@ bevel_status bevel_lift_splat_plan_build(const bevel_lift_splat_plan_params* par
     check_stream(op, device, stream);
     LiftSplatPlanJob job = check_plan_params(op, params, device);
     if (plan.extent(0) < job.layout.elements) {
-      plan.reject("must have at least " + std::to_string(job.layout.elements) + " elements, got " + plan.shape_text());
+      plan.reject("must have at least " + std::to_string(job.layout.elements) + " elements, got " +
+                  plan.shape_text());
     }
     job.plan = plan.data_as<int32_t>();
-    job.workspace = check_workspace(op, params->workspace, device, plan_workspace(op, job, device)).data_as<char>();
+    job.workspace =
+        check_workspace(op, params->workspace, device, plan_workspace(op, job, device)).data_as<char>();
     if (is_cpu(device)) {
       build_plan_cpu(job);
     } else {
@@ -222,7 +237,8 @@ bevel_status bevel_lift_splat_plan_build(const bevel_lift_splat_plan_params* par
   });
 }
 
-bevel_status bevel_lift_splat_plan_read_info(const DLTensor* plan, bevel_lift_splat_plan_info* info, void* stream) {
+bevel_status bevel_lift_splat_plan_read_info(const DLTensor* plan, bevel_lift_splat_plan_info* info,
+                                             void* stream) {
   const char* op = "lift_splat_plan_read_info";
   return guarded(op, [=] {
     check_struct(op, info, sizeof *info);
@@ -276,7 +292,8 @@ struct Call {
 
 struct CallArguments {
   const char* op;
-  TensorArgument plan, depth, context, out;  ///< depth is whichever tensor is [B, N, D, H, W]; out is out or grad_out
+  TensorArgument plan, depth, context,
+      out;  ///< depth is whichever tensor is [B, N, D, H, W]; out is out or grad_out
   int32_t depth_kind, context_layout, out_layout;
   int64_t max_points;
   const bevel_lift_splat_plan_info* info;
@@ -336,9 +353,10 @@ void check_tensors(const CallArguments& a, LiftSplatShape& s) {
 }
 
 /// A plan that can be read must have been built for just these shapes.
-void check_header(const CallArguments& a, const LiftSplatPlanHeader& header, LiftSplatShape& s, int64_t capacity) {
-  const int64_t expected[] = {s.batch,  s.cameras,     s.depth_bins, s.height,
-                              s.width,  s.grid_z,      s.grid_rows,  s.grid_columns};
+void check_header(const CallArguments& a, const LiftSplatPlanHeader& header, LiftSplatShape& s,
+                  int64_t capacity) {
+  const int64_t expected[] = {s.batch, s.cameras, s.depth_bins, s.height,
+                              s.width, s.grid_z,  s.grid_rows,  s.grid_columns};
   const int64_t actual[] = {header.batch, header.cameras, header.depth_bins, header.height,
                             header.width, header.grid_z,  header.grid_rows,  header.grid_columns};
   if (std::memcmp(expected, actual, sizeof expected) != 0) {
@@ -351,8 +369,8 @@ void check_header(const CallArguments& a, const LiftSplatPlanHeader& header, Lif
                   std::to_string(header.capacity));
   }
   if (header.capacity != capacity) {
-    a.plan.reject("must be used with the max_points it was built with: capacity " + std::to_string(header.capacity) +
-                  ", got " + std::to_string(capacity));
+    a.plan.reject("must be used with the max_points it was built with: capacity " +
+                  std::to_string(header.capacity) + ", got " + std::to_string(capacity));
   }
   s.intervals = header.method == BEVEL_LIFT_SPLAT_INTERVALS;
   s.rows = header.rows;
@@ -372,12 +390,15 @@ Call check_call(const CallArguments& a) {
   for (const TensorArgument* argument : {&a.depth, &a.context, &a.out}) argument->on(call.device);
 
   const int64_t cells = checked_product(a.op, "cells", {s.batch, s.grid_z, s.grid_rows, s.grid_columns});
-  const int64_t points = checked_product(a.op, "points", {s.batch, s.cameras, s.depth_bins, s.height, s.width});
+  const int64_t points =
+      checked_product(a.op, "points", {s.batch, s.cameras, s.depth_bins, s.height, s.width});
   check_range(a.op, "batch · grid cells", cells, 0, kInt32Max - 1);
   check_range(a.op, "number of frustum points", points, 0, kInt32Max / 2);
   const int64_t capacity = a.max_points == 0 || a.max_points > points ? points : a.max_points;
-  s.layout = plan_layout(s.batch, s.cameras, s.depth_bins, s.height, s.width, s.cells_per_element(), capacity);
-  if (a.plan.extent(0) < kPlanHeaderElements) a.plan.reject("is too short for a plan: " + a.plan.shape_text());
+  s.layout =
+      plan_layout(s.batch, s.cameras, s.depth_bins, s.height, s.width, s.cells_per_element(), capacity);
+  if (a.plan.extent(0) < kPlanHeaderElements)
+    a.plan.reject("is too short for a plan: " + a.plan.shape_text());
   if (is_cpu(call.device)) {
     check_header(a, read_header(a.op, a.plan, a.stream), s, capacity);
   } else {
@@ -404,14 +425,17 @@ void check_prior(const char* op, const Call& call, const DLTensor* prior, const 
   }
   if (!g.given()) return;
   const unsigned same = s.depth_type == ElementType::kFloat64 ? kFloat64Only : kFloat32Only;
-  g.dtype(same).shape({s.batch, s.cameras, s.depth_bins, s.height, s.width}, "to match depth").compact().on(call.device);
+  g.dtype(same)
+      .shape({s.batch, s.cameras, s.depth_bins, s.height, s.width}, "to match depth")
+      .compact()
+      .on(call.device);
   f.dtype(same).shape({s.batch, s.cameras, s.height, s.width}, "to match depth").compact().on(call.device);
   prior_data = g.data();
   weight_data = f.data();
 }
 
 /// An optional [B, N, D, H, W] tensor of the depth's type.
-void* check_volume(const char* op, const Call& call, const TensorArgument& argument) {
+void* check_volume(const Call& call, const TensorArgument& argument) {
   if (!argument.given()) return nullptr;
   const LiftSplatShape& s = call.shape;
   argument.dtype(s.depth_type == ElementType::kFloat64 ? kFloat64Only : kFloat32Only)
@@ -420,10 +444,19 @@ void* check_volume(const char* op, const Call& call, const TensorArgument& argum
   return argument.data();
 }
 
-LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward_params* p, void* stream, Call& call) {
+LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward_params* p, void* stream,
+                                  Call& call) {
   check_struct(op, p, sizeof *p);
-  call = check_call({op, {op, "plan", p->plan}, {op, "depth", p->depth}, {op, "context", p->context},
-                     {op, "out", p->out}, p->depth_kind, p->context_layout, p->out_layout, p->max_points, p->plan_info,
+  call = check_call({op,
+                     {op, "plan", p->plan},
+                     {op, "depth", p->depth},
+                     {op, "context", p->context},
+                     {op, "out", p->out},
+                     p->depth_kind,
+                     p->context_layout,
+                     p->out_layout,
+                     p->max_points,
+                     p->plan_info,
                      stream});
   LiftSplatForwardJob job = {};
   job.shape = call.shape;
@@ -433,8 +466,9 @@ LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward
   job.out = TensorArgument(op, "out", p->out).data();
   check_prior(op, call, p->prior, p->prior_weight, job.prior, job.prior_weight);
   const TensorArgument probabilities(op, "probabilities", p->probabilities);
-  if (probabilities.given() && !job.shape.logits) probabilities.reject("are only written when depth holds logits");
-  job.probabilities = check_volume(op, call, probabilities);
+  if (probabilities.given() && !job.shape.logits)
+    probabilities.reject("are only written when depth holds logits");
+  job.probabilities = check_volume(call, probabilities);
   if (probabilities.given()) probabilities.compact();
   return job;
 }
@@ -450,11 +484,20 @@ int64_t forward_workspace(const char* op, const LiftSplatForwardJob& job, const 
   return bytes;
 }
 
-LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backward_params* p, void* stream, Call& call) {
+LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backward_params* p, void* stream,
+                                    Call& call) {
   check_struct(op, p, sizeof *p);
-  call = check_call({op, {op, "plan", p->plan}, {op, "probabilities", p->probabilities}, {op, "context", p->context},
-                     {op, "grad_out", p->grad_out}, p->depth_kind, p->context_layout, p->out_layout, p->max_points,
-                     p->plan_info, stream});
+  call = check_call({op,
+                     {op, "plan", p->plan},
+                     {op, "probabilities", p->probabilities},
+                     {op, "context", p->context},
+                     {op, "grad_out", p->grad_out},
+                     p->depth_kind,
+                     p->context_layout,
+                     p->out_layout,
+                     p->max_points,
+                     p->plan_info,
+                     stream});
   LiftSplatBackwardJob job = {};
   job.plan = call.plan;
   const TensorArgument probabilities(op, "probabilities", p->probabilities);
@@ -464,7 +507,7 @@ LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backw
   check_prior(op, call, p->prior, p->prior_weight, job.prior, job.prior_weight);
 
   const TensorArgument grad_depth(op, "grad_depth", p->grad_depth);
-  job.grad_depth = check_volume(op, call, grad_depth);
+  job.grad_depth = check_volume(call, grad_depth);
   if (grad_depth.given()) {
     grad_depth.compact_from(2);
     for (int i = 0; i < 2; ++i) call.shape.depth_strides[i] = grad_depth.stride(i);
@@ -475,7 +518,8 @@ LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backw
     std::vector<int64_t> shape;
     for (int i = 0; i < 5; ++i) shape.push_back(context.extent(i));
     grad_context.dtype(kFeatureTypes).shape(shape, "like context").compact_from(2).on(call.device);
-    if (grad_context.element_type() != context.element_type()) grad_context.reject("must have the dtype of context");
+    if (grad_context.element_type() != context.element_type())
+      grad_context.reject("must have the dtype of context");
     for (int i = 0; i < 2; ++i) job.grad_context_strides[i] = grad_context.stride(i);
     job.grad_context = grad_context.data();
   }
@@ -497,7 +541,8 @@ int64_t backward_workspace(const char* op, const LiftSplatBackwardJob& job, cons
 }  // namespace
 }  // namespace bevel
 
-bevel_status bevel_lift_splat_forward_workspace(const bevel_lift_splat_forward_params* params, int64_t* bytes) {
+bevel_status bevel_lift_splat_forward_workspace(const bevel_lift_splat_forward_params* params,
+                                                int64_t* bytes) {
   const char* op = "lift_splat_forward";
   return guarded(op, [=] {
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);
@@ -526,7 +571,8 @@ bevel_status bevel_lift_splat_forward(const bevel_lift_splat_forward_params* par
   });
 }
 
-bevel_status bevel_lift_splat_backward_workspace(const bevel_lift_splat_backward_params* params, int64_t* bytes) {
+bevel_status bevel_lift_splat_backward_workspace(const bevel_lift_splat_backward_params* params,
+                                                 int64_t* bytes) {
   const char* op = "lift_splat_backward";
   return guarded(op, [=] {
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);

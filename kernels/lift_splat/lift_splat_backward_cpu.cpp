@@ -1,9 +1,10 @@
 // Lift-splat backward on the CPU.
 //
-// A task is a block of 16 columns of one image, as in forward, and owns every gradient of its pixels: no atomics, one order. For each
-// plan row the output gradient of its cell, G, is read once; the depths' gradients are G times the transposed features (H in the
-// vector lanes), the context's gradient is the depths times G (channels in the lanes). The softmax backward p·(dp − Σ p·dp) is done as
-// the block is written. Bound: twice forward's multiply-adds and one cold row of the output gradient for each plan row.
+// A task is a block of 16 columns of one image, as in forward, and owns every gradient of its pixels: no
+// atomics, one order. For each plan row the output gradient of its cell, G, is read once; the depths'
+// gradients are G times the transposed features (H in the vector lanes), the context's gradient is the depths
+// times G (channels in the lanes). The softmax backward p·(dp − Σ p·dp) is done as the block is written.
+// Bound: twice forward's multiply-adds and one cold row of the output gradient for each plan row.
 #include <omp.h>
 
 #include <cmath>
@@ -26,7 +27,8 @@ struct Row {
   int32_t begin, end;
 };
 
-/// depth_gradient[row][h] = <G[row], F[h]> for all h, four rows at a time; `transposed` is [C][padded_height].
+/// depth_gradient[row][h] = <G[row], F[h]> for all h, four rows at a time; `transposed` is
+/// [C][padded_height].
 template <class T, int Rows>
 inline void depth_gradients(const Row<T>* rows, const T* transposed, int64_t channels, int64_t height,
                             int64_t padded_height, T* out) {
@@ -42,8 +44,9 @@ inline void depth_gradients(const Row<T>* rows, const T* transposed, int64_t cha
   }
 }
 
-/// context_gradient[h][c] += Σ depth[row][h] · G[row][c] over rows that cover h. Rows are added in order at every h: the rows common
-/// to all four go through registers together, and a row never touches an h outside its range.
+/// context_gradient[h][c] += Σ depth[row][h] · G[row][c] over rows that cover h. Rows are added in order at
+/// every h: the rows common to all four go through registers together, and a row never touches an h outside
+/// its range.
 template <class T, int Rows>
 inline void context_gradients(const Row<T>* rows, int64_t padded_channels, T* out) {
   int32_t begin = rows[0].begin, end = rows[0].end;
@@ -89,7 +92,8 @@ class Backward {
            tile_.padded_channels * tile_.padded_height + rows_at_once_elements();
   }
   int64_t workspace_bytes(int threads) const {
-    return (gradient_.elements() + threads * round_up(thread_elements(), 16)) * static_cast<int64_t>(sizeof(T));
+    return (gradient_.elements() + threads * round_up(thread_elements(), 16)) *
+           static_cast<int64_t>(sizeof(T));
   }
 
   void run() const {
@@ -107,7 +111,8 @@ class Backward {
       for (int64_t strip = 0; strip < gradient_.strips(); ++strip) gradient_.prepare(strip, map);
 #pragma omp for schedule(dynamic, 1)
       for (int64_t task = 0; task < tasks; ++task) {
-        differentiate_block(task / blocks_an_image, task % blocks_an_image * kBlock, mine, gradient_.rows(map));
+        differentiate_block(task / blocks_an_image, task % blocks_an_image * kBlock, mine,
+                            gradient_.rows(map));
       }
     }
   }
@@ -133,14 +138,14 @@ class Backward {
     const T* probabilities = at_image(job_.probabilities, volume);
     const T* prior_weight = at_image(job_.prior_weight, tile_.pixels());
     if (job_.grad_context) {
-      load_depth_block<T>(tile_, probabilities, false, at_image(job_.prior, volume), prior_weight, nullptr, count, staged,
-                          depth);
+      load_depth_block<T>(tile_, probabilities, false, at_image(job_.prior, volume), prior_weight, nullptr,
+                          count, staged, depth);
       std::fill_n(feature_gradient, feature_elements(), T(0));
     }
     if (job_.grad_depth) {
       std::fill_n(depth_gradient, volume_elements(), T(0));
-      const Context* context =
-          static_cast<const Context*>(job_.context) + b * shape_.context_strides[0] + n * shape_.context_strides[1];
+      const Context* context = static_cast<const Context*>(job_.context) + b * shape_.context_strides[0] +
+                               n * shape_.context_strides[1];
       load_context_block<T>(tile_, context, shape_.context_channels_last, w0, count, feature);
     }
     for (int w = 0; w < count; ++w) {
@@ -154,10 +159,11 @@ class Backward {
                            feature_gradient + feature_offset, few_rows, map);
     }
     if (job_.grad_depth) {
-      T* out = static_cast<T*>(job_.grad_depth) + b * shape_.depth_strides[0] + n * shape_.depth_strides[1] + w0;
+      T* out =
+          static_cast<T*>(job_.grad_depth) + b * shape_.depth_strides[0] + n * shape_.depth_strides[1] + w0;
       for (int64_t d = 0; d < tile_.depth_bins; ++d) {
-        scatter_columns<T>(depth_gradient + d * tile_.padded_height, tile_.depth_bins * tile_.padded_height, tile_.height,
-                           count, out + d * tile_.pixels(), tile_.width);
+        scatter_columns<T>(depth_gradient + d * tile_.padded_height, tile_.depth_bins * tile_.padded_height,
+                           tile_.height, count, out + d * tile_.pixels(), tile_.width);
       }
       finish_depth_gradient<T>(tile_, probabilities, prior_weight, shape_.logits, count, out);
     }
@@ -168,8 +174,8 @@ class Backward {
     }
   }
 
-  void differentiate_column(int64_t column, const T* depth, T* depth_gradient, const T* transposed, T* feature_gradient,
-                            T* few_rows, const T* map) const {
+  void differentiate_column(int64_t column, const T* depth, T* depth_gradient, const T* transposed,
+                            T* feature_gradient, T* few_rows, const T* map) const {
     const int32_t* row_runs = section(at_.row_runs);
     const uint32_t* runs = reinterpret_cast<const uint32_t*>(section(at_.runs));
     T* dots = few_rows + kRowsAtOnce * tile_.padded_height;
@@ -183,8 +189,8 @@ class Backward {
         rows[i].end = span_end(span);
         rows[i].gradient = map + static_cast<int64_t>(section(at_.row_cell)[row + i]) * gradient_.stride();
         if (job_.grad_context) {
-          rows[i].depth = row_depth<T>(runs, row_runs[row + i], row_runs[row + i + 1], span, depth, tile_.padded_height,
-                                       few_rows + i * tile_.padded_height);
+          rows[i].depth = row_depth<T>(runs, row_runs[row + i], row_runs[row + i + 1], span, depth,
+                                       tile_.padded_height, few_rows + i * tile_.padded_height);
         }
       }
       differentiate_rows(rows, rows_now, transposed, feature_gradient, dots);
@@ -200,17 +206,20 @@ class Backward {
     }
   }
 
-  void differentiate_rows(const Row<T>* rows, int count, const T* transposed, T* feature_gradient, T* dots) const {
+  void differentiate_rows(const Row<T>* rows, int count, const T* transposed, T* feature_gradient,
+                          T* dots) const {
     if (count == kRowsAtOnce) {
       if (job_.grad_depth) {
-        depth_gradients<T, kRowsAtOnce>(rows, transposed, tile_.channels, tile_.height, tile_.padded_height, dots);
+        depth_gradients<T, kRowsAtOnce>(rows, transposed, tile_.channels, tile_.height, tile_.padded_height,
+                                        dots);
       }
       if (job_.grad_context) context_gradients<T, kRowsAtOnce>(rows, tile_.padded_channels, feature_gradient);
       return;
     }
     for (int i = 0; i < count; ++i) {
       if (job_.grad_depth) {
-        depth_gradients<T, 1>(rows + i, transposed, tile_.channels, tile_.height, tile_.padded_height, dots + i * tile_.padded_height);
+        depth_gradients<T, 1>(rows + i, transposed, tile_.channels, tile_.height, tile_.padded_height,
+                              dots + i * tile_.padded_height);
       }
       if (job_.grad_context) context_gradients<T, 1>(rows + i, tile_.padded_channels, feature_gradient);
     }

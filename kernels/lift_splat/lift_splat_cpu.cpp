@@ -1,10 +1,11 @@
 // Lift-splat forward on the CPU.
 //
-// A task is a block of 16 columns of one image. It brings the block's depth (softmax on the way) and, where the layout demands it,
-// its context into cache as columns, then multiplies: each plan row is a vector of H depths times the column's [H, C] features, C
-// accumulators in registers. Rows that own their cell are stored straight to the output; the others go to scratch slots, which a
-// second pass over the cells sums in slot order, writing the empty cells' zeros as it goes. Every sum has one owner and one order, so
-// the number of threads cannot change a bit. Bound: the fused multiply-adds, C for each (row, h), and the output's write.
+// A task is a block of 16 columns of one image. It brings the block's depth (softmax on the way) and, where
+// the layout demands it, its context into cache as columns, then multiplies: each plan row is a vector of H
+// depths times the column's [H, C] features, C accumulators in registers. Rows that own their cell are stored
+// straight to the output; the others go to scratch slots, which a second pass over the cells sums in slot
+// order, writing the empty cells' zeros as it goes. Every sum has one owner and one order, so the number of
+// threads cannot change a bit. Bound: the fused multiply-adds, C for each (row, h), and the output's write.
 #include "lift_splat/lift_splat_cpu.hpp"
 
 #include <omp.h>
@@ -19,8 +20,8 @@ namespace {
 
 /// Adds rows [begin, end) of depth × feature to V vectors of channels.
 template <class T, int V>
-inline __attribute__((always_inline)) void accumulate(const T* depth, const T* feature, int64_t stride, int32_t begin,
-                                                      int32_t end, Vector<T> (&sum)[V]) {
+inline __attribute__((always_inline)) void accumulate(const T* depth, const T* feature, int64_t stride,
+                                                      int32_t begin, int32_t end, Vector<T> (&sum)[V]) {
   for (int32_t h = begin; h < end; ++h) {
     const Vector<T> p = broadcast(depth[h]);
     const T* row = feature + h * stride;
@@ -30,8 +31,8 @@ inline __attribute__((always_inline)) void accumulate(const T* depth, const T* f
 }
 
 template <class T, int V>
-inline __attribute__((always_inline)) void row_product(const T* depth, const T* feature, int64_t stride, int32_t begin,
-                                                       int32_t end, T* out) {
+inline __attribute__((always_inline)) void row_product(const T* depth, const T* feature, int64_t stride,
+                                                       int32_t begin, int32_t end, T* out) {
   Vector<T> sum[V] = {};
   accumulate<T, V>(depth, feature, stride, begin, end, sum);
 #pragma GCC unroll 8
@@ -40,18 +41,33 @@ inline __attribute__((always_inline)) void row_product(const T* depth, const T* 
 
 /// out[c] = Σ_h depth[h] · feature[h][c] over the padded channels, up to eight vectors at a time.
 template <class T>
-inline void row_product(const T* depth, const T* feature, int64_t stride, int32_t begin, int32_t end, int64_t vectors,
-                        T* out) {
+inline void row_product(const T* depth, const T* feature, int64_t stride, int32_t begin, int32_t end,
+                        int64_t vectors, T* out) {
   while (vectors > 0) {
     switch (vectors) {
-      case 1: row_product<T, 1>(depth, feature, stride, begin, end, out); return;
-      case 2: row_product<T, 2>(depth, feature, stride, begin, end, out); return;
-      case 3: row_product<T, 3>(depth, feature, stride, begin, end, out); return;
-      case 4: row_product<T, 4>(depth, feature, stride, begin, end, out); return;
-      case 5: row_product<T, 5>(depth, feature, stride, begin, end, out); return;
-      case 6: row_product<T, 6>(depth, feature, stride, begin, end, out); return;
-      case 7: row_product<T, 7>(depth, feature, stride, begin, end, out); return;
-      default: row_product<T, 8>(depth, feature, stride, begin, end, out);
+      case 1:
+        row_product<T, 1>(depth, feature, stride, begin, end, out);
+        return;
+      case 2:
+        row_product<T, 2>(depth, feature, stride, begin, end, out);
+        return;
+      case 3:
+        row_product<T, 3>(depth, feature, stride, begin, end, out);
+        return;
+      case 4:
+        row_product<T, 4>(depth, feature, stride, begin, end, out);
+        return;
+      case 5:
+        row_product<T, 5>(depth, feature, stride, begin, end, out);
+        return;
+      case 6:
+        row_product<T, 6>(depth, feature, stride, begin, end, out);
+        return;
+      case 7:
+        row_product<T, 7>(depth, feature, stride, begin, end, out);
+        return;
+      default:
+        row_product<T, 8>(depth, feature, stride, begin, end, out);
     }
     vectors -= 8;
     feature += 8 * kLanes<T>;
@@ -69,7 +85,8 @@ class Forward {
         tile_(job.shape),
         at_(job.shape.layout),
         // Channels-last maps of T with whole vectors can be read and written in place.
-        direct_context_(std::is_same_v<T, Context> && shape_.context_channels_last && shape_.channels % 16 == 0),
+        direct_context_(std::is_same_v<T, Context> && shape_.context_channels_last &&
+                        shape_.channels % 16 == 0),
         direct_out_(std::is_same_v<T, Out> && shape_.out_channels_last && shape_.channels % 16 == 0) {}
 
   int64_t scratch_elements() const { return shape_.shared_rows * tile_.padded_channels; }
@@ -100,7 +117,8 @@ class Forward {
         splat_block(task / blocks_an_image, task % blocks_an_image * kBlock, mine, scratch, map);
       }
 #pragma omp for schedule(static)
-      for (int64_t strip = 0; strip < (at_.cells + kStrip - 1) / kStrip; ++strip) finish_cells(strip, scratch, map);
+      for (int64_t strip = 0; strip < (at_.cells + kStrip - 1) / kStrip; ++strip)
+        finish_cells(strip, scratch, map);
     }
   }
 
@@ -121,13 +139,13 @@ class Forward {
     auto at_image = [&](const void* base, int64_t stride) {
       return base ? static_cast<const T*>(base) + image * stride + w0 : nullptr;
     };
-    load_depth_block<T>(tile_,
-                        static_cast<const T*>(job_.depth) + b * shape_.depth_strides[0] +
-                            n * shape_.depth_strides[1] + w0,
-                        shape_.logits, at_image(job_.prior, volume), at_image(job_.prior_weight, tile_.pixels()),
-                        const_cast<T*>(at_image(job_.probabilities, volume)), count, staged, depth);
-    const Context* context =
-        static_cast<const Context*>(job_.context) + b * shape_.context_strides[0] + n * shape_.context_strides[1];
+    load_depth_block<T>(
+        tile_,
+        static_cast<const T*>(job_.depth) + b * shape_.depth_strides[0] + n * shape_.depth_strides[1] + w0,
+        shape_.logits, at_image(job_.prior, volume), at_image(job_.prior_weight, tile_.pixels()),
+        const_cast<T*>(at_image(job_.probabilities, volume)), count, staged, depth);
+    const Context* context = static_cast<const Context*>(job_.context) + b * shape_.context_strides[0] +
+                             n * shape_.context_strides[1];
     if (!direct_context_) {
       load_context_block<T>(tile_, context, shape_.context_channels_last, w0, count, packed);
     }
@@ -138,8 +156,8 @@ class Forward {
         const T* feature = reinterpret_cast<const T*>(context) + (w0 + w) * tile_.channels;
         splat_column(index, column, feature, tile_.width * tile_.channels, summed, scratch, map);
       } else {
-        splat_column(index, column, packed + w * tile_.height * tile_.padded_channels, tile_.padded_channels, summed,
-                     scratch, map);
+        splat_column(index, column, packed + w * tile_.height * tile_.padded_channels, tile_.padded_channels,
+                     summed, scratch, map);
       }
     }
   }
@@ -155,12 +173,14 @@ class Forward {
       const int32_t slot = section(at_.row_slot)[row];
       T* out = slot < 0 ? map + static_cast<int64_t>(section(at_.row_cell)[row]) * tile_.padded_channels
                         : scratch + slot * tile_.padded_channels;
-      const T* p = row_depth<T>(runs, row_runs[row], row_runs[row + 1], span, depth, tile_.padded_height, summed);
+      const T* p =
+          row_depth<T>(runs, row_runs[row], row_runs[row + 1], span, depth, tile_.padded_height, summed);
       row_product<T>(p, feature, stride, span_begin(span), span_end(span), vectors, out);
     }
   }
 
-  /// Sums the shared cells, zeroes the empty ones, and, where the output has another layout or type, brings the map there.
+  /// Sums the shared cells, zeroes the empty ones, and, where the output has another layout or type, brings
+  /// the map there.
   void finish_cells(int64_t strip, const T* scratch, T* map) const {
     const int32_t* slots = section(at_.cell_slots);
     const int64_t begin = strip * kStrip, end = std::min(begin + kStrip, at_.cells);
@@ -172,7 +192,8 @@ class Forward {
       } else if (last > first) {
         for (int64_t c = 0; c < tile_.padded_channels; c += kLanes<T>) {
           Vector<T> sum = load(scratch + first * tile_.padded_channels + c);
-          for (int64_t slot = first + 1; slot < last; ++slot) sum += load(scratch + slot * tile_.padded_channels + c);
+          for (int64_t slot = first + 1; slot < last; ++slot)
+            sum += load(scratch + slot * tile_.padded_channels + c);
           store(out + c, sum);
         }
       }

@@ -1,13 +1,13 @@
-// What lift-splat's backward bodies share: the output gradient as rows of channels, the softmax backward, and the store of a context
-// gradient. Included by the CPU bodies only.
+// What lift-splat's backward bodies share: the output gradient as rows of channels, the softmax backward, and
+// the store of a context gradient. Included by the CPU bodies only.
 #pragma once
 
 #include "lift_splat/lift_splat_tiles.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 
-/// Row c of cell q, whatever the layout and type of grad_out: read in place where it is channels-last in T with whole vectors, else
-/// brought into the workspace first.
+/// Row c of cell q, whatever the layout and type of grad_out: read in place where it is channels-last in T
+/// with whole vectors, else brought into the workspace first.
 template <class T, class Out>
 class OutputGradient {
  public:
@@ -43,8 +43,8 @@ class OutputGradient {
       const int64_t index = begin / plane, stop = std::min(end, (index + 1) * plane);
       for (int64_t cell = begin; cell < stop; cell += kBlock) {
         gather_columns<T>(from + index * tile_.channels * plane + cell % plane, plane, tile_.channels,
-                          static_cast<int>(std::min<int64_t>(kBlock, stop - cell)), map + cell * tile_.padded_channels,
-                          tile_.padded_channels);
+                          static_cast<int>(std::min<int64_t>(kBlock, stop - cell)),
+                          map + cell * tile_.padded_channels, tile_.padded_channels);
       }
       begin = stop;
     }
@@ -57,11 +57,11 @@ class OutputGradient {
   const bool direct_;
 };
 
-/// Turns gradients of the mixed depth, in place, into those of the given depth: times (1 − f) under a prior, then through the softmax.
-/// Pointers are at the block's first column.
+/// Turns gradients of the mixed depth, in place, into those of the given depth: times (1 − f) under a prior,
+/// then through the softmax. Pointers are at the block's first column.
 template <class T>
-void finish_depth_gradient(const TileShape& tile, const T* probabilities, const T* prior_weight, bool logits, int count,
-                           T* gradient) {
+void finish_depth_gradient(const TileShape& tile, const T* probabilities, const T* prior_weight, bool logits,
+                           int count, T* gradient) {
   if (!logits && !prior_weight) return;
   for (int64_t h = 0; h < tile.height; ++h) {
     for (int w = 0; w < count; w += kLanes<T>) {
@@ -101,7 +101,8 @@ void store_context_block(const TileShape& tile, const T* columns, bool channels_
         }
       }
     } else {
-      scatter_columns<T>(row, column_stride, tile.channels, count, image + h * tile.width + w0, tile.pixels());
+      scatter_columns<T>(row, column_stride, tile.channels, count, image + h * tile.width + w0,
+                         tile.pixels());
     }
   }
 }

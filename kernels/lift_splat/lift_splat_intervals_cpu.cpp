@@ -1,7 +1,9 @@
-// Lift-splat on the CPU where runs are short (z-resolved grids): points sorted by cell, pooled by bev_pool's body.
+// Lift-splat on the CPU where runs are short (z-resolved grids): points sorted by cell, pooled by bev_pool's
+// body.
 //
-// Depth is lifted to a dense volume of probabilities and context to rows of channels, both in the workspace unless they are so already;
-// then forward is bev_pool over the plan's ranks, and backward walks each pixel's depth bins, which owns every gradient it writes.
+// Depth is lifted to a dense volume of probabilities and context to rows of channels, both in the workspace
+// unless they are so already; then forward is bev_pool over the plan's ranks, and backward walks each pixel's
+// depth bins, which owns every gradient it writes.
 #include <omp.h>
 
 #include <cmath>
@@ -18,10 +20,11 @@ namespace {
 template <class T>
 constexpr ElementType kTypeOf = std::is_same_v<T, double> ? ElementType::kFloat64 : ElementType::kFloat32;
 
-/// Mixed probabilities of all images, dense [B·N, D, H, W] in `out`; the plain softmax in `probabilities` if that is not null.
+/// Mixed probabilities of all images, dense [B·N, D, H, W] in `out`; the plain softmax in `probabilities` if
+/// that is not null.
 template <class T>
-void lift_volume(const LiftSplatShape& shape, const T* depth, const int64_t* strides, bool logits, const T* prior,
-                 const T* prior_weight, T* probabilities, T* out) {
+void lift_volume(const LiftSplatShape& shape, const T* depth, const int64_t* strides, bool logits,
+                 const T* prior, const T* prior_weight, T* probabilities, T* out) {
   const TileShape tile(shape);
   const int64_t volume = tile.depth_bins * tile.pixels();
 #pragma omp parallel for num_threads(num_threads()) schedule(static)
@@ -46,13 +49,14 @@ void collect_context(const LiftSplatShape& shape, const Context* context, T* out
 #pragma omp parallel for num_threads(num_threads()) schedule(static)
   for (int64_t line = 0; line < shape.batch * shape.cameras * tile.height; ++line) {
     const int64_t image = line / tile.height, h = line % tile.height;
-    const Context* from =
-        context + image / shape.cameras * shape.context_strides[0] + image % shape.cameras * shape.context_strides[1];
+    const Context* from = context + image / shape.cameras * shape.context_strides[0] +
+                          image % shape.cameras * shape.context_strides[1];
     T* to = out + line * tile.width * tile.channels;
     for (int64_t w = 0; w < tile.width; ++w) {
       for (int64_t c = 0; c < tile.channels; ++c) {
-        to[w * tile.channels + c] = shape.context_channels_last ? widen(from[(h * tile.width + w) * tile.channels + c])
-                                                                : widen(from[c * tile.pixels() + h * tile.width + w]);
+        to[w * tile.channels + c] = shape.context_channels_last
+                                        ? widen(from[(h * tile.width + w) * tile.channels + c])
+                                        : widen(from[c * tile.pixels() + h * tile.width + w]);
       }
     }
   }
@@ -112,7 +116,8 @@ class IntervalForward {
     for (int64_t index = 0; index < shape_.batch * shape_.grid_z; ++index) {
       for (int64_t c = 0; c < tile_.channels; ++c) {
         for (int64_t cell = 0; cell < plane; ++cell) {
-          out[(index * tile_.channels + c) * plane + cell] = narrow_from(map[(index * plane + cell) * tile_.channels + c]);
+          out[(index * tile_.channels + c) * plane + cell] =
+              narrow_from(map[(index * plane + cell) * tile_.channels + c]);
         }
       }
     }
@@ -150,11 +155,13 @@ class IntervalBackward {
     T* depth = map + gradient_.elements();
     T* blocks = depth + round_up(volume(), 16);
     const int64_t left = job_.workspace_bytes / static_cast<int64_t>(sizeof(T)) - (blocks - map);
-    const int threads =
-        static_cast<int>(std::clamp<int64_t>(left / std::max<int64_t>(1, 2 * thread_elements()), 1, num_threads()));
-    const int64_t strides[2] = {shape_.cameras * tile_.depth_bins * tile_.pixels(), tile_.depth_bins * tile_.pixels()};
-    lift_volume<T>(shape_, static_cast<const T*>(job_.probabilities), strides, false, static_cast<const T*>(job_.prior),
-                   static_cast<const T*>(job_.prior_weight), nullptr, depth);
+    const int threads = static_cast<int>(
+        std::clamp<int64_t>(left / std::max<int64_t>(1, 2 * thread_elements()), 1, num_threads()));
+    const int64_t strides[2] = {shape_.cameras * tile_.depth_bins * tile_.pixels(),
+                                tile_.depth_bins * tile_.pixels()};
+    lift_volume<T>(shape_, static_cast<const T*>(job_.probabilities), strides, false,
+                   static_cast<const T*>(job_.prior), static_cast<const T*>(job_.prior_weight), nullptr,
+                   depth);
     const int64_t blocks_an_image = (tile_.width + kBlock - 1) / kBlock;
 #pragma omp parallel num_threads(threads)
     {
@@ -163,7 +170,8 @@ class IntervalBackward {
       for (int64_t strip = 0; strip < gradient_.strips(); ++strip) gradient_.prepare(strip, map);
 #pragma omp for schedule(dynamic, 1)
       for (int64_t task = 0; task < shape_.batch * shape_.cameras * blocks_an_image; ++task) {
-        differentiate_block(task / blocks_an_image, task % blocks_an_image * kBlock, depth, gradient_.rows(map), mine);
+        differentiate_block(task / blocks_an_image, task % blocks_an_image * kBlock, depth,
+                            gradient_.rows(map), mine);
       }
     }
   }
@@ -174,8 +182,8 @@ class IntervalBackward {
     const int64_t b = image / shape_.cameras, n = image % shape_.cameras;
     const int64_t volume = tile_.depth_bins * tile_.pixels();
     T* feature_gradient = feature + thread_elements();
-    const Context* context =
-        static_cast<const Context*>(job_.context) + b * shape_.context_strides[0] + n * shape_.context_strides[1];
+    const Context* context = static_cast<const Context*>(job_.context) + b * shape_.context_strides[0] +
+                             n * shape_.context_strides[1];
     load_context_block<T>(tile_, context, shape_.context_channels_last, w0, count, feature);
     std::fill_n(feature_gradient, thread_elements(), T(0));
     T* depth_gradient = job_.grad_depth ? static_cast<T*>(job_.grad_depth) + b * shape_.depth_strides[0] +
@@ -189,8 +197,8 @@ class IntervalBackward {
           const int64_t row = (w * tile_.height + h) * tile_.padded_channels;
           T dot = T(0);
           if (cells[at] >= 0) {
-            dot = differentiate_point(map + cells[at] * gradient_.stride(), depth[image * volume + w0 + at], feature + row,
-                                      feature_gradient + row);
+            dot = differentiate_point(map + cells[at] * gradient_.stride(), depth[image * volume + w0 + at],
+                                      feature + row, feature_gradient + row);
           }
           if (depth_gradient) depth_gradient[at] = dot;
         }
@@ -251,7 +259,8 @@ void lift_splat_intervals_backward(const LiftSplatBackwardJob& job) {
 
 int64_t lift_splat_intervals_backward_workspace(const LiftSplatBackwardJob& job) {
   return with_element_types(job.shape, [&](auto t, auto context, auto out) {
-    return IntervalBackward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(num_threads());
+    return IntervalBackward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(
+        num_threads());
   });
 }
 

@@ -1,5 +1,5 @@
-// Checked arguments of lift_splat: what the entry points hand to the CPU and CUDA bodies. Plain pointers and sizes; every rule
-// of lift_splat.h about them holds already.
+// Checked arguments of lift_splat: what the entry points hand to the CPU and CUDA bodies. Plain pointers and
+// sizes; every rule of lift_splat.h about them holds already.
 #pragma once
 
 #include <cstdint>
@@ -43,14 +43,14 @@ struct LiftSplatShape {
   LiftSplatPlanLayout layout;
   int64_t batch, cameras, depth_bins, height, width, channels;
   int64_t grid_z, grid_rows, grid_columns;
-  bool intervals;                           ///< the plan's method; meaningful on the CPU only (CUDA reads the header)
-  int64_t rows;                             ///< rows the workspace is sized for
-  int64_t shared_rows;                      ///< scratch slots the workspace is sized for
-  int64_t depth_strides[2];                 ///< of B and N, in elements
-  int64_t context_strides[2];               ///< of B and N, in elements
-  bool logits;                              ///< depth holds logits
+  bool intervals;              ///< the plan's method; meaningful on the CPU only (CUDA reads the header)
+  int64_t rows;                ///< rows the workspace is sized for
+  int64_t shared_rows;         ///< scratch slots the workspace is sized for
+  int64_t depth_strides[2];    ///< of B and N, in elements
+  int64_t context_strides[2];  ///< of B and N, in elements
+  bool logits;                 ///< depth holds logits
   bool context_channels_last, out_channels_last;
-  ElementType depth_type;                   ///< float32, or float64 when everything is
+  ElementType depth_type;  ///< float32, or float64 when everything is
   ElementType context_type, out_type;
 
   int64_t cells_per_element() const { return grid_z * grid_rows * grid_columns; }
@@ -84,7 +84,8 @@ struct LiftSplatBackwardJob {
   int64_t workspace_bytes;
 };
 
-// CPU bodies, one set an instruction set (see lift_splat_cpu.cpp). Plans are built by one body only: its arithmetic is fixed.
+// CPU bodies, one set an instruction set (see lift_splat_cpu.cpp). Plans are built by one body only: its
+// arithmetic is fixed.
 void build_plan_cpu(const LiftSplatPlanJob& job);
 int64_t plan_workspace_cpu(const LiftSplatPlanJob& job);
 void write_points_cpu(const LiftGeometry& geometry, void* points, bool points_are_double);

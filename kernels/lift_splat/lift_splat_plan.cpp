@@ -1,7 +1,8 @@
 // Builds lift-splat's plan on the CPU: the counterpart of lift_splat_plan.cu, equal to it bit for bit.
 //
-// Work is divided by image columns; each thread lifts a column's points to cells, D·H at a time, and sorts its runs. The bound is the
-// double-precision divisions of the cell mapping, three a point. Placing rows in cells is one sequential pass over the rows.
+// Work is divided by image columns; each thread lifts a column's points to cells, D·H at a time, and sorts
+// its runs. The bound is the double-precision divisions of the cell mapping, three a point. Placing rows in
+// cells is one sequential pass over the rows.
 #include "lift_splat/lift_splat_plan.hpp"
 
 #include <algorithm>
@@ -31,7 +32,8 @@ std::vector<CameraLift> camera_lifts(const LiftGeometry& g) {
     read_matrix(g.intrinsics, g.matrices_are_double, camera, 9, intrinsics);
     read_matrix(g.camera_to_bev, g.matrices_are_double, camera, 16, to_bev);
     if (g.image_augmentation) read_matrix(g.image_augmentation, g.matrices_are_double, camera, 16, image);
-    if (g.bev_augmentation) read_matrix(g.bev_augmentation, g.matrices_are_double, camera / g.cameras, 16, bev);
+    if (g.bev_augmentation)
+      read_matrix(g.bev_augmentation, g.matrices_are_double, camera / g.cameras, 16, bev);
     lifts[camera] = make_camera_lift(intrinsics, to_bev, g.image_augmentation ? image : nullptr,
                                      g.bev_augmentation ? bev : nullptr);
   }
@@ -55,14 +57,15 @@ struct ColumnRays {
   }
 };
 
-/// Cells (within the batch element) of one depth bin of one column, all rows. No operation here may be contracted, and this
-/// file is compiled so, which makes every clone give the same bits.
+/// Cells (within the batch element) of one depth bin of one column, all rows. No operation here may be
+/// contracted, and this file is compiled so, which makes every clone give the same bits.
 __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void cells_of_depth(
     const CellGrid& grid, double depth, const double* __restrict ray_x, const double* __restrict ray_y,
-    const double* __restrict ray_z, const double* __restrict origin, int64_t height, int32_t* __restrict cells) {
+    const double* __restrict ray_z, const double* __restrict origin, int64_t height,
+    int32_t* __restrict cells) {
   for (int64_t h = 0; h < height; ++h) {
-    cells[h] = point_cell(grid, point_on_ray(depth, ray_x[h], origin[0]), point_on_ray(depth, ray_y[h], origin[1]),
-                          point_on_ray(depth, ray_z[h], origin[2]));
+    cells[h] = point_cell(grid, point_on_ray(depth, ray_x[h], origin[0]),
+                          point_on_ray(depth, ray_y[h], origin[1]), point_on_ray(depth, ray_z[h], origin[2]));
   }
 }
 
@@ -128,7 +131,8 @@ bool continues_row(uint64_t key, int32_t row_cell, int32_t row_end) {
   return key_cell(key) == row_cell && span_begin(key_run(key)) <= row_end;
 }
 
-ColumnCount collect_runs(ColumnCells& source, const LiftGeometry& g, int64_t column, int32_t* cells, uint64_t* keys) {
+ColumnCount collect_runs(ColumnCells& source, const LiftGeometry& g, int64_t column, int32_t* cells,
+                         uint64_t* keys) {
   ColumnCount count;
   source.begin(column);
   const int64_t first_cell = source.first_cell();
@@ -161,7 +165,8 @@ ColumnCount collect_runs(ColumnCells& source, const LiftGeometry& g, int64_t col
 }
 
 /// Writes one column's rows and runs at their places.
-void write_rows(const LiftSplatPlanJob& job, const uint64_t* keys, const ColumnCount& count, int64_t row, int64_t run) {
+void write_rows(const LiftSplatPlanJob& job, const uint64_t* keys, const ColumnCount& count, int64_t row,
+                int64_t run) {
   int32_t* plan = job.plan;
   const LiftSplatPlanLayout& at = job.layout;
   int32_t row_cell = -1, row_begin = 0, row_end = 0;
@@ -206,7 +211,8 @@ void place_rows_in_cells(const LiftSplatPlanJob& job, int32_t* cell_rows, LiftSp
   }
 }
 
-void build_columns(const LiftSplatPlanJob& job, const BuildWorkspace& workspace, LiftSplatPlanHeader& header) {
+void build_columns(const LiftSplatPlanJob& job, const BuildWorkspace& workspace,
+                   LiftSplatPlanHeader& header) {
   const LiftSplatPlanLayout& at = job.layout;
   const int64_t keys_a_column = job.geometry.depth_bins * job.geometry.height;
   std::vector<int64_t> first_run(static_cast<size_t>(at.columns));
@@ -251,7 +257,8 @@ void write_cells_of_columns(const LiftGeometry& g, bool over_batch, int32_t* out
 }
 
 /// Counting sort of the points by cell: bev_pool_v2's five arrays.
-void build_intervals(const LiftSplatPlanJob& job, const BuildWorkspace& workspace, LiftSplatPlanHeader& header) {
+void build_intervals(const LiftSplatPlanJob& job, const BuildWorkspace& workspace,
+                     LiftSplatPlanHeader& header) {
   const LiftGeometry& g = job.geometry;
   const LiftSplatPlanLayout& at = job.layout;
   int32_t* point_cells = job.plan + at.point_cell;
@@ -321,9 +328,9 @@ void build_plan_cpu(const LiftSplatPlanJob& job) {
     header.points += workspace.counts[column].points;
     header.runs += workspace.counts[column].runs;
   }
-  header.method = job.method != BEVEL_LIFT_SPLAT_AUTO                ? job.method
+  header.method = job.method != BEVEL_LIFT_SPLAT_AUTO             ? job.method
                   : prefers_intervals(header.points, header.runs) ? BEVEL_LIFT_SPLAT_INTERVALS
-                                                                     : BEVEL_LIFT_SPLAT_COLUMNS;
+                                                                  : BEVEL_LIFT_SPLAT_COLUMNS;
   header.overflow = header.points > job.capacity;
   if (!header.overflow) {
     if (header.method == BEVEL_LIFT_SPLAT_COLUMNS) {
@@ -336,7 +343,9 @@ void build_plan_cpu(const LiftSplatPlanJob& job) {
   std::memcpy(job.plan, &header, sizeof header);
 }
 
-void write_cells_cpu(const LiftGeometry& geometry, int32_t* cells) { write_cells_of_columns(geometry, false, cells); }
+void write_cells_cpu(const LiftGeometry& geometry, int32_t* cells) {
+  write_cells_of_columns(geometry, false, cells);
+}
 
 void write_points_cpu(const LiftGeometry& g, void* points, bool points_are_double) {
   const std::vector<CameraLift> lifts = camera_lifts(g);

@@ -1,16 +1,18 @@
 // The plan of lift-splat: what both devices build, bit for bit the same, and both read.
 //
-// In one image column w of one camera, all rows h of a depth bin d land in 1.0 to 1.6 BEV cells on average, because an image column
-// is nearly a vertical plane. The plan stores that:
+// In one image column w of one camera, all rows h of a depth bin d land in 1.0 to 1.6 BEV cells on average,
+// because an image column is nearly a vertical plane. The plan stores that:
 //   run   a maximal range [h0, h1) of rows of one (column, depth bin) in one cell;
-//   row   the runs of one column that share a cell and whose ranges touch: depths of the same pixel can be summed before the
-//         feature is multiplied, exactly, since within a column the feature depends on h only. A row's range is contiguous.
-// Runs of a column are ordered by (cell, h0, d); rows follow that order, columns follow (batch element, camera, w).
-// A cell with a single row is written straight to the output. Rows of a shared cell get slots in a scratch buffer, cell after cell
-// and, within a cell, in row order, so that their sum has one fixed order.
+//   row   the runs of one column that share a cell and whose ranges touch: depths of the same pixel can be
+//   summed before the
+//         feature is multiplied, exactly, since within a column the feature depends on h only. A row's range
+//         is contiguous.
+// Runs of a column are ordered by (cell, h0, d); rows follow that order, columns follow (batch element,
+// camera, w). A cell with a single row is written straight to the output. Rows of a shared cell get slots in
+// a scratch buffer, cell after cell and, within a cell, in row order, so that their sum has one fixed order.
 //
-// The plan is one int32 buffer: a header, then sections whose places depend on capacities only, never on what the data held, so that
-// a device can fill it without a word to the host.
+// The plan is one int32 buffer: a header, then sections whose places depend on capacities only, never on what
+// the data held, so that a device can fill it without a word to the host.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +38,8 @@ constexpr int64_t kPlanMagic = 0x4c53706c616e3031;  // "LSplan01"
 constexpr int64_t kPlanHeaderElements = 64;         // int32s reserved for the header
 static_assert(sizeof(LiftSplatPlanHeader) <= kPlanHeaderElements * 4);
 
-/// Where each section begins, in int32 elements from the start of the plan. The sections of the two methods overlie each other;
-/// the header says which are there.
+/// Where each section begins, in int32 elements from the start of the plan. The sections of the two methods
+/// overlie each other; the header says which are there.
 struct LiftSplatPlanLayout {
   int64_t columns;  ///< K = B·N·W
   int64_t cells;    ///< B·Z·Y·X
@@ -69,7 +71,8 @@ BEVEL_HD int32_t span_end(uint32_t run) { return static_cast<int32_t>(run & 255u
 
 /// Orders the runs of a column: by cell, then first row, then depth bin; the end of the range rides along.
 BEVEL_HD uint64_t run_key(uint32_t cell, uint32_t h0, uint32_t d, uint32_t h1) {
-  return static_cast<uint64_t>(cell) << 32 | static_cast<uint64_t>(h0) << 24 | static_cast<uint64_t>(d) << 8 | h1;
+  return static_cast<uint64_t>(cell) << 32 | static_cast<uint64_t>(h0) << 24 | static_cast<uint64_t>(d) << 8 |
+         h1;
 }
 BEVEL_HD int32_t key_cell(uint64_t key) { return static_cast<int32_t>(key >> 32); }
 BEVEL_HD uint32_t key_run(uint64_t key) {

@@ -1,5 +1,6 @@
-// Tiles of lift-splat's CPU bodies: blocks of kBlock image columns moved between the tensors' layouts (w fastest) and the columns'
-// (h or channel fastest), with the softmax and the prior on the way. Included by the CPU bodies only.
+// Tiles of lift-splat's CPU bodies: blocks of kBlock image columns moved between the tensors' layouts (w
+// fastest) and the columns' (h or channel fastest), with the softmax and the prior on the way. Included by
+// the CPU bodies only.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +14,9 @@ namespace bevel::BEVEL_ISA_NAMESPACE {
 /// Image columns that a task owns: 64 bytes of float.
 constexpr int kBlock = 16;
 
-inline int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+inline int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 /// Sizes in elements of T of one image's tiles.
 struct TileShape {
@@ -31,8 +34,9 @@ struct TileShape {
   int64_t pixels() const { return height * width; }
 };
 
-/// Gathers a plane [rows][W] (stride `row_stride`) of `count` columns from w0 on into columns[w][row], for all rows; columns are
-/// `column_stride` apart. Rows up to the next multiple of the vector are written with zeros.
+/// Gathers a plane [rows][W] (stride `row_stride`) of `count` columns from w0 on into columns[w][row], for
+/// all rows; columns are `column_stride` apart. Rows up to the next multiple of the vector are written with
+/// zeros.
 template <class T, class Storage>
 inline void gather_columns(const Storage* plane, int64_t row_stride, int64_t rows, int count, T* columns,
                            int64_t column_stride) {
@@ -45,7 +49,8 @@ inline void gather_columns(const Storage* plane, int64_t row_stride, int64_t row
         square[i] = i < row_count ? load_as<T>(plane + (row + i) * row_stride + w, count - w) : Vector<T>{};
       }
       transpose<T>(square);
-      for (int i = 0; i < std::min(lanes, count - w); ++i) store(columns + (w + i) * column_stride + row, square[i]);
+      for (int i = 0; i < std::min(lanes, count - w); ++i)
+        store(columns + (w + i) * column_stride + row, square[i]);
     }
   }
 }
@@ -70,17 +75,19 @@ inline void scatter_columns(const T* columns, int64_t column_stride, int64_t row
   }
 }
 
-/// Depth of one vector of pixels, all bins: softmax over the bins where the input is logits, the prior mixed in where there is one.
-/// The softmax itself goes to `probabilities` if that is not null. Inputs are at the vector's first pixel, bins a plane apart; `out` has
-/// bins `out_stride` apart; `valid` lanes are read and written.
+/// Depth of one vector of pixels, all bins: softmax over the bins where the input is logits, the prior mixed
+/// in where there is one. The softmax itself goes to `probabilities` if that is not null. Inputs are at the
+/// vector's first pixel, bins a plane apart; `out` has bins `out_stride` apart; `valid` lanes are read and
+/// written.
 template <class T>
-inline void lift_depth(const TileShape& tile, const T* depth, bool logits, const T* prior, const T* prior_weight,
-                       T* probabilities, int valid, T* out, int64_t out_stride) {
+inline void lift_depth(const TileShape& tile, const T* depth, bool logits, const T* prior,
+                       const T* prior_weight, T* probabilities, int valid, T* out, int64_t out_stride) {
   const int64_t plane = tile.pixels();
   Vector<T> scale = broadcast(T(1));
   if (logits) {
     Vector<T> top = broadcast(-static_cast<T>(INFINITY));
-    for (int64_t d = 0; d < tile.depth_bins; ++d) top = maximum<T>(top, load_partial(depth + d * plane, valid));
+    for (int64_t d = 0; d < tile.depth_bins; ++d)
+      top = maximum<T>(top, load_partial(depth + d * plane, valid));
     Vector<T> sum = {};
     for (int64_t d = 0; d < tile.depth_bins; ++d) {
       const Vector<T> e = exponential(load_partial(depth + d * plane, valid) - top);
@@ -91,24 +98,25 @@ inline void lift_depth(const TileShape& tile, const T* depth, bool logits, const
   }
   const Vector<T> f = prior ? load_partial(prior_weight, valid) : Vector<T>{};
   for (int64_t d = 0; d < tile.depth_bins; ++d) {
-    Vector<T> p = logits ? load_partial(out + d * out_stride, valid) * scale : load_partial(depth + d * plane, valid);
+    Vector<T> p =
+        logits ? load_partial(out + d * out_stride, valid) * scale : load_partial(depth + d * plane, valid);
     if (probabilities) store_partial(probabilities + d * plane, p, valid);
     if (prior) p = f * load_partial(prior + d * plane, valid) + (T(1) - f) * p;
     store_partial(out + d * out_stride, p, valid);
   }
 }
 
-/// Depth of a block of columns, ready to be summed: out[w][d][padded_height], softmax and prior as above. All pointers are at the
-/// block's first column of the image; `staged` is scratch.
+/// Depth of a block of columns, ready to be summed: out[w][d][padded_height], softmax and prior as above. All
+/// pointers are at the block's first column of the image; `staged` is scratch.
 template <class T>
-void load_depth_block(const TileShape& tile, const T* depth, bool logits, const T* prior, const T* prior_weight,
-                      T* probabilities, int count, T* staged, T* out) {
+void load_depth_block(const TileShape& tile, const T* depth, bool logits, const T* prior,
+                      const T* prior_weight, T* probabilities, int count, T* staged, T* out) {
   constexpr int lanes = kLanes<T>;
   const int64_t column_stride = tile.depth_bins * tile.padded_height;
   if (!logits && !prior) {
     for (int64_t d = 0; d < tile.depth_bins; ++d) {
-      gather_columns<T>(depth + d * tile.pixels(), tile.width, tile.height, count, out + d * tile.padded_height,
-                        column_stride);
+      gather_columns<T>(depth + d * tile.pixels(), tile.width, tile.height, count,
+                        out + d * tile.padded_height, column_stride);
     }
     return;
   }
@@ -119,13 +127,13 @@ void load_depth_block(const TileShape& tile, const T* depth, bool logits, const 
       for (int w = 0; w < count; w += lanes) {
         const int64_t pixel = (h0 + row) * tile.width + w;
         lift_depth<T>(tile, depth + pixel, logits, prior ? prior + pixel : nullptr,
-                      prior ? prior_weight + pixel : nullptr, probabilities ? probabilities + pixel : nullptr, count - w,
-                      staged + row * kBlock + w, lanes * kBlock);
+                      prior ? prior_weight + pixel : nullptr, probabilities ? probabilities + pixel : nullptr,
+                      count - w, staged + row * kBlock + w, lanes * kBlock);
       }
     }
     for (int64_t d = 0; d < tile.depth_bins; ++d) {
-      gather_columns<T>(staged + d * lanes * kBlock, kBlock, row_count, count, out + d * tile.padded_height + h0,
-                        column_stride);
+      gather_columns<T>(staged + d * lanes * kBlock, kBlock, row_count, count,
+                        out + d * tile.padded_height + h0, column_stride);
     }
   }
 }
@@ -136,10 +144,11 @@ int64_t staged_elements(const TileShape& tile) {
   return tile.depth_bins * kLanes<T> * kBlock;
 }
 
-/// Context of a block of columns as rows of channels: out[w][h][padded_channels], padding zero. `image` is one image's context,
-/// w0 the block's first column.
+/// Context of a block of columns as rows of channels: out[w][h][padded_channels], padding zero. `image` is
+/// one image's context, w0 the block's first column.
 template <class T, class Storage>
-void load_context_block(const TileShape& tile, const Storage* image, bool channels_last, int64_t w0, int count, T* out) {
+void load_context_block(const TileShape& tile, const Storage* image, bool channels_last, int64_t w0,
+                        int count, T* out) {
   const int64_t column_stride = tile.height * tile.padded_channels;
   for (int64_t h = 0; h < tile.height; ++h) {
     T* row = out + h * tile.padded_channels;
@@ -148,7 +157,8 @@ void load_context_block(const TileShape& tile, const Storage* image, bool channe
         const Storage* from = image + (h * tile.width + w0 + w) * tile.channels;
         for (int64_t c = 0; c < tile.padded_channels; c += kLanes<T>) {
           store(row + w * column_stride + c,
-                load_as<T>(from + std::min(c, tile.channels), static_cast<int>(std::max<int64_t>(0, tile.channels - c))));
+                load_as<T>(from + std::min(c, tile.channels),
+                           static_cast<int>(std::max<int64_t>(0, tile.channels - c))));
         }
       }
     } else {
@@ -162,8 +172,8 @@ void load_context_block(const TileShape& tile, const Storage* image, bool channe
   }
 }
 
-/// The depth of a row: sums the depths of its runs into `summed` (indexed by h) where there are several, else points at the
-/// run's own. `column` is the column's [D][padded_height].
+/// The depth of a row: sums the depths of its runs into `summed` (indexed by h) where there are several, else
+/// points at the run's own. `column` is the column's [D][padded_height].
 template <class T>
 inline const T* row_depth(const uint32_t* runs, int64_t begin, int64_t end, int32_t span, const T* column,
                           int64_t padded_height, T* summed) {
@@ -182,15 +192,21 @@ auto with_element_types(const LiftSplatShape& shape, Action&& action) {
   if (shape.depth_type == ElementType::kFloat64) return action(double{}, double{}, double{});
   auto with_out = [&](auto context) {
     switch (shape.out_type) {
-      case ElementType::kFloat16: return action(float{}, context, Float16{});
-      case ElementType::kBfloat16: return action(float{}, context, Bfloat16{});
-      default: return action(float{}, context, float{});
+      case ElementType::kFloat16:
+        return action(float{}, context, Float16{});
+      case ElementType::kBfloat16:
+        return action(float{}, context, Bfloat16{});
+      default:
+        return action(float{}, context, float{});
     }
   };
   switch (shape.context_type) {
-    case ElementType::kFloat16: return with_out(Float16{});
-    case ElementType::kBfloat16: return with_out(Bfloat16{});
-    default: return with_out(float{});
+    case ElementType::kFloat16:
+      return with_out(Float16{});
+    case ElementType::kBfloat16:
+      return with_out(Bfloat16{});
+    default:
+      return with_out(float{});
   }
 }
 

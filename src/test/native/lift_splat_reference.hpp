@@ -1,5 +1,6 @@
-// Lift-splat in double and in plain loops, straight from its definition: the yardstick of every other implementation. The geometry is
-// derived anew (general 4×4 inverse, homogeneous points), not taken from kernels/core.
+// Lift-splat in double and in plain loops, straight from its definition: the yardstick of every other
+// implementation. The geometry is derived anew (general 4×4 inverse, homogeneous points), not taken from
+// kernels/core.
 #pragma once
 
 #include <array>
@@ -81,9 +82,10 @@ struct Calibration {
   std::vector<double> intrinsics, camera_to_bev, image_augmentation, bev_augmentation;
 };
 
-/// A metric frustum point by its definition: undo the augmentation, scale by depth, undo the intrinsics, go to the BEV frame.
-inline void reference_point(const Calibration& calibration, int64_t cameras, int64_t camera, double u, double v, double z,
-                            double out[3]) {
+/// A metric frustum point by its definition: undo the augmentation, scale by depth, undo the intrinsics, go
+/// to the BEV frame.
+inline void reference_point(const Calibration& calibration, int64_t cameras, int64_t camera, double u,
+                            double v, double z, double out[3]) {
   Matrix4 image, intrinsics = identity4(), to_bev, bev;
   for (int i = 0; i < 16; ++i) {
     image[i] = calibration.image_augmentation[camera * 16 + i];
@@ -109,17 +111,20 @@ struct ReferenceResult {
   std::vector<double> probabilities, out, grad_depth, grad_context;
 };
 
-/// Forward, and backward of `grad_out` ([B,Z,rows,columns,C]) where it is not empty. `cells` are within the batch element; prior may be
-/// empty.
+/// Forward, and backward of `grad_out` ([B,Z,rows,columns,C]) where it is not empty. `cells` are within the
+/// batch element; prior may be empty.
 inline ReferenceResult reference_lift_splat(const Sizes& s, const std::vector<int32_t>& cells,
                                             const std::vector<double>& depth, bool logits,
-                                            const std::vector<double>& context, const std::vector<double>& prior,
+                                            const std::vector<double>& context,
+                                            const std::vector<double>& prior,
                                             const std::vector<double>& prior_weight,
                                             const std::vector<double>& grad_out) {
   ReferenceResult r;
   const int64_t plane = s.height * s.width, per_element = s.nz * s.ny * s.nx;
   r.probabilities = depth;
-  auto at = [&](int64_t image, int64_t d, int64_t pixel) { return (image * s.depth_bins + d) * plane + pixel; };
+  auto at = [&](int64_t image, int64_t d, int64_t pixel) {
+    return (image * s.depth_bins + d) * plane + pixel;
+  };
   const int64_t images = s.batch * s.cameras;
   if (logits) {
     for (int64_t image = 0; image < images; ++image) {

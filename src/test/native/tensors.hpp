@@ -40,7 +40,8 @@ inline DLDataType dtype_of<uint8_t>() {
   return {kDLUInt, 8, 1};
 }
 
-/// A compact CPU tensor that owns its memory, 64-byte aligned and filled with a pattern that is NaN as a float.
+/// A compact CPU tensor that owns its memory, 64-byte aligned and filled with a pattern that is NaN as a
+/// float.
 template <class T>
 class Tensor {
  public:
@@ -51,7 +52,8 @@ class Tensor {
     data_ = static_cast<T*>(std::aligned_alloc(64, bytes));
     if (!data_) throw std::bad_alloc();
     std::memset(data_, 0xff, bytes);
-    view_ = {data_, {kDLCPU, 0}, static_cast<int32_t>(shape_.size()), dtype_of<T>(), shape_.data(), nullptr, 0};
+    view_ = {data_, {kDLCPU, 0}, static_cast<int32_t>(shape_.size()), dtype_of<T>(), shape_.data(), nullptr,
+             0};
   }
   Tensor(const Tensor&) = delete;
   Tensor& operator=(const Tensor&) = delete;
