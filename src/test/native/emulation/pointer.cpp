@@ -21,7 +21,7 @@ void check_access(const Region& region, Space space, int64_t offset, size_t size
   const char* verb = access == Access::kRead    ? "read of "
                      : access == Access::kWrite ? "write of "
                                                 : "atomic on ";
-  if (offset < 0 || offset + static_cast<int64_t>(size) > region.bytes) {
+  if (region.begin == nullptr || offset < 0 || offset + static_cast<int64_t>(size) > region.bytes) {
     launch.fail(shared ? FaultKind::kSharedOutOfBounds : FaultKind::kGlobalOutOfBounds,
                 verb + element(region, offset, size), place);
   }
