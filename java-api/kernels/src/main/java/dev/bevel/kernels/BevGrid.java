@@ -25,8 +25,8 @@ public record BevGrid(Axis x, Axis y, Axis z, CellRounding rounding, RowAxis row
     public Axis {
       if (!Double.isFinite(lower) || !Double.isFinite(cellSize) || cellSize <= 0 || cells < 1) {
         throw invalid(
-            "an axis needs a finite lower end, a cell size > 0 and 1 cell or more, got lower %s, cell size %s, cells %s",
-            lower, cellSize, cells);
+            "an axis needs a finite lower end, a cell size > 0 and 1 cell or more, got lower %s, cell size %s, cells %s"
+                .formatted(lower, cellSize, cells));
       }
     }
 
@@ -44,8 +44,8 @@ public record BevGrid(Axis x, Axis y, Axis z, CellRounding rounding, RowAxis row
       long rounded = Math.round(cells);
       if (!(Math.abs(cells - rounded) <= 1e-3) || rounded < 1 || rounded > Integer.MAX_VALUE) {
         throw invalid(
-            "the range from %s to %s must be a whole number of cells of %s, got %s",
-            lower, upper, cellSize, cells);
+            "the range from %s to %s must be a whole number of cells of %s, got %s"
+                .formatted(lower, upper, cellSize, cells));
       }
       return new Axis(lower, cellSize, (int) rounded);
     }
@@ -105,8 +105,7 @@ public record BevGrid(Axis x, Axis y, Axis z, CellRounding rounding, RowAxis row
     return rowAxis == RowAxis.Y ? x.cells : y.cells;
   }
 
-  private static BevelException invalid(String format, Object... arguments) {
-    return new BevelException(
-        Status.INVALID_ARGUMENT, "BevGrid: " + String.format(format, arguments));
+  private static BevelException invalid(String message) {
+    return new BevelException(Status.INVALID_ARGUMENT, "BevGrid: " + message);
   }
 }

@@ -162,32 +162,35 @@ public final class LiftSplatGeometry {
   }
 
   /**
-   * Matrices as the caller gave them: an array is copied to native memory that lives as long as the
-   * geometry.
+   * A matrix as the caller gave it: a tensor, or the values of an array, copied and still without a
+   * shape.
    */
-  private record Matrix(String name, double @Nullable [] values, @Nullable TensorView tensor) {
+  private record Matrix(String name, TensorView tensor, boolean flat) {
+    static Matrix of(String name, TensorView tensor) {
+      return new Matrix(name, Objects.requireNonNull(tensor, name), false);
+    }
+
+    /** The copy lives as long as the geometry: nobody closes one. */
+    static Matrix of(String name, double[] values) {
+      return new Matrix(name, TensorView.copyOf(Arena.ofAuto(), values, values.length), true);
+    }
+
     TensorView view(long... shape) {
-      if (tensor != null) {
-        if (!Arrays.equals(tensor.shape(), shape)) {
-          throw mismatch(shape, tensor.toString());
-        }
-        return tensor;
-      }
-      double[] array = Objects.requireNonNull(values, name);
       long count = 1;
       for (long size : shape) {
         count *= size;
       }
-      if (array.length != count) {
-        throw mismatch(shape, array.length + " values");
+      if (flat ? tensor.elementCount() == count : Arrays.equals(tensor.shape(), shape)) {
+        return flat ? tensor.reshape(shape) : tensor;
       }
-      return TensorView.copyOf(Arena.ofAuto(), array, shape);
-    }
-
-    private BevelException mismatch(long[] shape, String got) {
-      return new BevelException(
+      throw new BevelException(
           Status.INVALID_ARGUMENT,
-          "LiftSplatGeometry: " + name + " must be " + Arrays.toString(shape) + ", got " + got);
+          "LiftSplatGeometry: "
+              + name
+              + " must be "
+              + Arrays.toString(shape)
+              + ", got "
+              + (flat ? tensor.elementCount() + " values" : tensor));
     }
   }
 
@@ -306,7 +309,7 @@ public final class LiftSplatGeometry {
      * @param values [B, N, 3, 3], row-major
      */
     public Builder intrinsics(double[] values) {
-      matrices.intrinsics = new Matrix("intrinsics", values.clone(), null);
+      matrices.intrinsics = Matrix.of("intrinsics", values);
       return this;
     }
 
@@ -316,8 +319,7 @@ public final class LiftSplatGeometry {
      * @param values float32 or float64 [B, N, 3, 3] on the plan's device
      */
     public Builder intrinsics(TensorView values) {
-      matrices.intrinsics =
-          new Matrix("intrinsics", null, Objects.requireNonNull(values, "values"));
+      matrices.intrinsics = Matrix.of("intrinsics", values);
       return this;
     }
 
@@ -327,7 +329,7 @@ public final class LiftSplatGeometry {
      * @param values [B, N, 4, 4], row-major
      */
     public Builder cameraToBev(double[] values) {
-      matrices.cameraToBev = new Matrix("cameraToBev", values.clone(), null);
+      matrices.cameraToBev = Matrix.of("cameraToBev", values);
       return this;
     }
 
@@ -337,8 +339,7 @@ public final class LiftSplatGeometry {
      * @param values float32 or float64 [B, N, 4, 4] on the plan's device
      */
     public Builder cameraToBev(TensorView values) {
-      matrices.cameraToBev =
-          new Matrix("cameraToBev", null, Objects.requireNonNull(values, "values"));
+      matrices.cameraToBev = Matrix.of("cameraToBev", values);
       return this;
     }
 
@@ -348,7 +349,7 @@ public final class LiftSplatGeometry {
      * @param values [B, N, 4, 4], row-major; rows 2 and 3 and column 2 those of the identity
      */
     public Builder imageAugmentation(double[] values) {
-      matrices.imageAugmentation = new Matrix("imageAugmentation", values.clone(), null);
+      matrices.imageAugmentation = Matrix.of("imageAugmentation", values);
       return this;
     }
 
@@ -359,8 +360,7 @@ public final class LiftSplatGeometry {
      *     those of the identity
      */
     public Builder imageAugmentation(TensorView values) {
-      matrices.imageAugmentation =
-          new Matrix("imageAugmentation", null, Objects.requireNonNull(values, "values"));
+      matrices.imageAugmentation = Matrix.of("imageAugmentation", values);
       return this;
     }
 
@@ -371,7 +371,7 @@ public final class LiftSplatGeometry {
      * @param values [B, 4, 4], row-major
      */
     public Builder bevAugmentation(double[] values) {
-      matrices.bevAugmentation = new Matrix("bevAugmentation", values.clone(), null);
+      matrices.bevAugmentation = Matrix.of("bevAugmentation", values);
       return this;
     }
 
@@ -382,8 +382,7 @@ public final class LiftSplatGeometry {
      * @param values float32 or float64 [B, 4, 4] on the plan's device
      */
     public Builder bevAugmentation(TensorView values) {
-      matrices.bevAugmentation =
-          new Matrix("bevAugmentation", null, Objects.requireNonNull(values, "values"));
+      matrices.bevAugmentation = Matrix.of("bevAugmentation", values);
       return this;
     }
 

@@ -190,7 +190,7 @@ public final class TensorView {
   public TensorView reshape(long... newShape) {
     long[] copy = newShape.clone();
     if (!isCompact() || elementCount(copy) != elementCount()) {
-      throw invalid("%s cannot be seen as %s", this, Arrays.toString(newShape));
+      throw invalid("%s cannot be seen as %s".formatted(this, Arrays.toString(newShape)));
     }
     return new TensorView(segment, dtype, device, copy, null, owner);
   }
@@ -309,9 +309,11 @@ public final class TensorView {
     return owner;
   }
 
+  // A raw address has no size of its own; whoever made the view vouched for the memory.
+  @SuppressWarnings("restricted")
   private MemorySegment readable(DType wanted) {
     if (dtype != wanted || !isCompact() || device.isCuda()) {
-      throw invalid("%s is not a compact %s tensor on the CPU", this, wanted);
+      throw invalid("%s is not a compact %s tensor on the CPU".formatted(this, wanted));
     }
     long bytes = byteSize();
     return segment.byteSize() >= bytes ? segment.asSlice(0, bytes) : segment.reinterpret(bytes);
@@ -328,8 +330,8 @@ public final class TensorView {
     long bytes = extent(dtype, shape, strides);
     if (bytes > segment.byteSize()) {
       throw invalid(
-          "%s%s needs %d bytes, the segment has %d",
-          dtype, Arrays.toString(shape), bytes, segment.byteSize());
+          "%s%s needs %d bytes, the segment has %d"
+              .formatted(dtype, Arrays.toString(shape), bytes, segment.byteSize()));
     }
     checkAlignment(segment.address(), dtype);
     return new TensorView(segment, dtype, Device.CPU, shape, strides, null);
@@ -340,7 +342,7 @@ public final class TensorView {
     Objects.requireNonNull(device, "device");
     checkShape(shape, strides);
     if (address == 0 && extent(dtype, shape, strides) > 0) {
-      throw invalid("%s%s at the null address", dtype, Arrays.toString(shape));
+      throw invalid("%s%s at the null address".formatted(dtype, Arrays.toString(shape)));
     }
     checkAlignment(address, dtype);
     return new TensorView(MemorySegment.ofAddress(address), dtype, device, shape, strides, null);
@@ -349,24 +351,27 @@ public final class TensorView {
   private static TensorView allocateFor(Arena arena, DType dtype, int values, long[] shape) {
     if (elementCount(shape) != values) {
       throw invalid(
-          "the shape %s does not have the %d elements given", Arrays.toString(shape), values);
+          "the shape %s does not have the %d elements given"
+              .formatted(Arrays.toString(shape), values));
     }
     return allocate(arena, dtype, shape);
   }
 
   private static void checkShape(long[] shape, long @Nullable [] strides) {
     if (shape.length > MAX_RANK) {
-      throw invalid("at most %d dimensions, got %s", MAX_RANK, Arrays.toString(shape));
+      throw invalid("at most %d dimensions, got %s".formatted(MAX_RANK, Arrays.toString(shape)));
     }
     if (strides != null && strides.length != shape.length) {
       throw invalid(
-          "strides %s do not match the shape %s", Arrays.toString(strides), Arrays.toString(shape));
+          "strides %s do not match the shape %s"
+              .formatted(Arrays.toString(strides), Arrays.toString(shape)));
     }
     for (int i = 0; i < shape.length; i++) {
       if (shape[i] < 0 || (strides != null && strides[i] < 0)) {
         throw invalid(
-            "sizes and strides must be 0 or more, got shape %s, strides %s",
-            Arrays.toString(shape), strides == null ? "none" : Arrays.toString(strides));
+            "sizes and strides must be 0 or more, got shape %s, strides %s"
+                .formatted(
+                    Arrays.toString(shape), strides == null ? "none" : Arrays.toString(strides)));
       }
     }
   }
@@ -374,8 +379,8 @@ public final class TensorView {
   private static void checkAlignment(long address, DType dtype) {
     if (address % dtype.byteSize() != 0) {
       throw invalid(
-          "%s needs an address that is a multiple of %d, got 0x%x",
-          dtype, dtype.byteSize(), address);
+          "%s needs an address that is a multiple of %d, got 0x%x"
+              .formatted(dtype, dtype.byteSize(), address));
     }
   }
 
@@ -432,8 +437,7 @@ public final class TensorView {
         cause);
   }
 
-  private static BevelException invalid(String format, Object... arguments) {
-    return new BevelException(
-        Status.INVALID_ARGUMENT, "TensorView: " + String.format(format, arguments));
+  private static BevelException invalid(String message) {
+    return new BevelException(Status.INVALID_ARGUMENT, "TensorView: " + message);
   }
 }

@@ -23,6 +23,7 @@ import java.util.Arrays;
  * returns. Without that, {@code Arena.close()} on another thread would free memory under a running
  * kernel.
  */
+@SuppressWarnings("restricted")
 public final class Abi {
   private static final Linker LINKER = Linker.nativeLinker();
 

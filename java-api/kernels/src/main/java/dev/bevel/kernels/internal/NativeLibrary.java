@@ -41,11 +41,13 @@ public final class NativeLibrary {
 
   private static volatile boolean ready;
   private static @Nullable Loaded loaded;
-  private static @Nullable BevelException failure;
+  private static @Nullable Failure failure;
 
   private NativeLibrary() {}
 
   private record Loaded(Path path, SymbolLookup symbols, int version) {}
+
+  private record Failure(Status status, String message) {}
 
   /** Where the library came from. */
   private record Source(Path library, @Nullable Path cudaLibrary, String reason) {}
@@ -109,7 +111,7 @@ public final class NativeLibrary {
 
   private static synchronized void loadOnce() {
     if (failure != null) {
-      throw new BevelException(failure.status(), String.valueOf(failure.getMessage()), failure);
+      throw new BevelException(failure.status, failure.message);
     }
     if (ready) {
       return;
@@ -120,15 +122,13 @@ public final class NativeLibrary {
       configure(source);
       ready = true;
     } catch (BevelException e) {
-      failure = e;
+      failure = new Failure(e.status(), String.valueOf(e.getMessage()));
       throw e;
     } catch (ExceptionInInitializerError e) {
-      failure =
-          new BevelException(
-              Status.NOT_LOADED,
-              "Bevel: the native library lacks a function of its own headers: " + e.getCause(),
-              e);
-      throw failure;
+      String message =
+          "Bevel: the native library lacks a function of its own headers: " + e.getCause();
+      failure = new Failure(Status.NOT_LOADED, message);
+      throw new BevelException(Status.NOT_LOADED, message, e);
     }
   }
 
