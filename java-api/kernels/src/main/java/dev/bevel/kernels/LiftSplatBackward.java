@@ -26,6 +26,7 @@ public final class LiftSplatBackward {
   private static final long DEPTH_KIND = offset("depth_kind");
   private static final long CONTEXT_LAYOUT = offset("context_layout");
   private static final long OUT_LAYOUT = offset("out_layout");
+  private static final long MAX_POINTS = offset("max_points");
   private static final long PLAN_INFO = offset("plan_info");
 
   private final LiftSplatPlan plan;
@@ -166,6 +167,7 @@ public final class LiftSplatBackward {
     scratch.setInt(params + DEPTH_KIND, depthKind.value());
     scratch.setInt(params + CONTEXT_LAYOUT, contextLayout.value());
     scratch.setInt(params + OUT_LAYOUT, outLayout.value());
+    scratch.setLong(params + MAX_POINTS, plan.maxPoints());
     scratch.setLong(params + PLAN_INFO, plan.infoAddress());
     return scratch.address(params);
   }

@@ -30,6 +30,7 @@ public final class LiftSplatForward {
   private static final long DEPTH_KIND = offset("depth_kind");
   private static final long CONTEXT_LAYOUT = offset("context_layout");
   private static final long OUT_LAYOUT = offset("out_layout");
+  private static final long MAX_POINTS = offset("max_points");
   private static final long PLAN_INFO = offset("plan_info");
 
   private final LiftSplatPlan plan;
@@ -158,6 +159,7 @@ public final class LiftSplatForward {
     scratch.setInt(params + DEPTH_KIND, depthKind.value());
     scratch.setInt(params + CONTEXT_LAYOUT, contextLayout.value());
     scratch.setInt(params + OUT_LAYOUT, outLayout.value());
+    scratch.setLong(params + MAX_POINTS, plan.maxPoints());
     scratch.setLong(params + PLAN_INFO, plan.infoAddress());
     return scratch.address(params);
   }

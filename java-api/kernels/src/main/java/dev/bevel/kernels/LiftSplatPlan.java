@@ -33,15 +33,18 @@ public final class LiftSplatPlan implements AutoCloseable {
 
   private final TensorView memory;
   private final Dimensions dimensions;
+  private final long maxPoints;
   private final @Nullable Arena arena;
   private final MemorySegment info;
   private final Workspace workspace = Workspace.cpu();
   private volatile boolean infoKnown;
   private volatile boolean closed;
 
-  private LiftSplatPlan(TensorView memory, Dimensions dimensions, @Nullable Arena arena) {
+  private LiftSplatPlan(
+      TensorView memory, LiftSplatGeometry geometry, long maxPoints, @Nullable Arena arena) {
     this.memory = memory;
-    this.dimensions = dimensions;
+    this.dimensions = Dimensions.of(geometry);
+    this.maxPoints = maxPoints;
     this.arena = arena;
     this.info = (arena == null ? Arena.ofAuto() : arena).allocate(Layouts.PLAN_INFO);
     info.set(ValueLayout.JAVA_LONG, 0, Layouts.PLAN_INFO.byteSize());
@@ -99,8 +102,8 @@ public final class LiftSplatPlan implements AutoCloseable {
               NativeMemory.allocate(temporary, size.workspaceBytes, BUILD),
               DType.UINT8,
               size.workspaceBytes);
-      LiftSplatPlan plan = new LiftSplatPlan(memory, Dimensions.of(geometry), arena);
-      plan.build(geometry, method, 0, scratchMemory, 0);
+      LiftSplatPlan plan = new LiftSplatPlan(memory, geometry, 0, arena);
+      plan.build(geometry, method, scratchMemory, 0);
       plan.readInfo(0);
       built = true;
       return plan;
@@ -134,8 +137,8 @@ public final class LiftSplatPlan implements AutoCloseable {
       long stream) {
     Objects.requireNonNull(memory, "memory");
     Objects.requireNonNull(workspace, "workspace");
-    LiftSplatPlan plan = new LiftSplatPlan(memory, Dimensions.of(geometry), null);
-    plan.build(geometry, method, maxPoints, workspace, stream);
+    LiftSplatPlan plan = new LiftSplatPlan(memory, geometry, maxPoints, null);
+    plan.build(geometry, method, workspace, stream);
     if (!memory.device().isCuda()) {
       plan.readInfo(0);
     }
@@ -286,17 +289,18 @@ public final class LiftSplatPlan implements AutoCloseable {
     return workspace;
   }
 
+  /** Capacity in kept points that the plan was built with; 0: all points. */
+  long maxPoints() {
+    return maxPoints;
+  }
+
   /** Address of the counts as the C ABI wants them, or 0 while they are unknown. */
   long infoAddress() {
     return infoKnown ? info.address() : 0;
   }
 
   private void build(
-      LiftSplatGeometry geometry,
-      PoolingMethod method,
-      long maxPoints,
-      TensorView buildWorkspace,
-      long stream) {
+      LiftSplatGeometry geometry, PoolingMethod method, TensorView buildWorkspace, long stream) {
     try (Scratch scratch = Scratch.begin(BUILD)) {
       long params = writeParams(scratch, geometry, method, maxPoints);
       scratch.setOutput(params + PLAN, "plan", memory);

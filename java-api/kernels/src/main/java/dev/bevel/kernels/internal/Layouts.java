@@ -119,6 +119,7 @@ public final class Layouts {
           int32("context_layout"),
           int32("out_layout"),
           int32("reserved"),
+          int64("max_points"),
           pointer("plan_info"));
 
   /** {@code bevel_lift_splat_backward_params}. */
@@ -139,6 +140,7 @@ public final class Layouts {
           int32("context_layout"),
           int32("out_layout"),
           int32("reserved"),
+          int64("max_points"),
           pointer("plan_info"));
 
   /** {@code bevel_bev_pool_forward_params}. */

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.kernels.internal;
+
+import org.jspecify.annotations.NullMarked;
