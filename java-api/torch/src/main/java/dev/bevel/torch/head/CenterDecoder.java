@@ -1,0 +1,191 @@
+package dev.bevel.torch.head;
+
+import dev.bevel.torch.TensorArrays;
+import dev.bevel.torch.TensorScope;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.PriorityQueue;
+
+/**
+ * Reads boxes off the maps of a CenterHead: the highest-scoring cells of each task over all its classes (one cell may give
+ * several classes), decoded, filtered by score and range, then thinned by {@link CircleNms} task by task. Equal scores are
+ * taken in order of (class, row, column). Done in float32 on the CPU. A NaN score is never a detection.
+ */
+public final class CenterDecoder {
+  private final HeadGrid grid;
+  private final HeadTasks tasks;
+  private final DecodeSettings settings;
+
+  /**
+   * @throws IllegalArgumentException if the settings are for another number of tasks
+   */
+  public CenterDecoder(HeadGrid grid, HeadTasks tasks, DecodeSettings settings) {
+    if (settings.nmsThresholds().size() != tasks.count()) {
+      throw new IllegalArgumentException(
+          "CenterDecoder: nmsThresholds must have one entry for each of %d tasks, got %s"
+              .formatted(tasks.count(), settings.nmsThresholds()));
+    }
+    this.grid = grid;
+    this.tasks = tasks;
+    this.settings = settings;
+  }
+
+  /**
+   * The detections of each sample of a batch: task by task, by falling score in a task.
+   *
+   * @param predictions one per task
+   * @throws IllegalArgumentException if their number or shapes do not fit the grid and the tasks
+   */
+  public List<List<Detection>> decode(List<TaskPrediction> predictions) {
+    if (predictions.size() != tasks.count()) {
+      throw new IllegalArgumentException(
+          "CenterDecoder: there must be %d task predictions, got %d"
+              .formatted(tasks.count(), predictions.size()));
+    }
+    List<List<Detection>> result = new ArrayList<>();
+    try (TensorScope scope = TensorScope.open()) {
+      for (int task = 0; task < predictions.size(); task++) {
+        Maps maps = Maps.of(predictions.get(task));
+        checkShape(task, maps);
+        for (int sample = 0; sample < maps.batch; sample++) {
+          if (task == 0) {
+            result.add(new ArrayList<>());
+          }
+          List<Detection> candidates = candidates(maps, task, sample);
+          double threshold = settings.nmsThresholds().get(task);
+          result.get(sample).addAll(CircleNms.keep(candidates, threshold, settings.maxPerTask()));
+        }
+      }
+    }
+    return result;
+  }
+
+  /** The decoded boxes of one task and sample before suppression, by falling score. */
+  List<Detection> candidates(Maps maps, int task, int sample) {
+    int cells = grid.cells();
+    List<Detection> found = new ArrayList<>();
+    for (int index : top(maps, sample)) {
+      int channel = index / cells;
+      float score = maps.score(sample, index);
+      double[] box = box(maps, sample, index % cells);
+      if (score > settings.scoreThreshold() && settings.inRange(box)) {
+        found.add(new Detection(tasks.firstLabel(task) + channel, score, box));
+      }
+    }
+    return found;
+  }
+
+  /** Indices into {@code [C, H, W]} of the highest scores, best first. */
+  private List<Integer> top(Maps maps, int sample) {
+    Comparator<Integer> worstFirst =
+        Comparator.<Integer>comparingDouble(i -> maps.score(sample, i))
+            .thenComparing(Comparator.reverseOrder());
+    PriorityQueue<Integer> best = new PriorityQueue<>(worstFirst);
+    for (int i = 0; i < maps.classes * grid.cells(); i++) {
+      if (Float.isNaN(maps.score(sample, i))) {
+        continue;
+      }
+      best.add(i);
+      if (best.size() > settings.maxCandidates()) {
+        best.remove();
+      }
+    }
+    List<Integer> sorted = new ArrayList<>(best);
+    sorted.sort(worstFirst.reversed());
+    return sorted;
+  }
+
+  private double[] box(Maps maps, int sample, int cell) {
+    int column = cell % grid.width();
+    int row = cell / grid.width();
+    return new double[] {
+      grid.x(column + maps.reg(sample, 0, cell)),
+      grid.y(row + maps.reg(sample, 1, cell)),
+      maps.height(sample, cell),
+      (float) Math.exp(maps.dim(sample, 0, cell)),
+      (float) Math.exp(maps.dim(sample, 1, cell)),
+      (float) Math.exp(maps.dim(sample, 2, cell)),
+      (float) Math.atan2(maps.rot(sample, 0, cell), maps.rot(sample, 1, cell)),
+      maps.vel(sample, 0, cell),
+      maps.vel(sample, 1, cell)
+    };
+  }
+
+  private void checkShape(int task, Maps maps) {
+    if (maps.classes != tasks.classes(task)
+        || maps.rows != grid.height()
+        || maps.columns != grid.width()) {
+      throw new IllegalArgumentException(
+          "CenterDecoder: the heatmap of task %d must be [B, %d, %d, %d], got [B, %d, %d, %d]"
+              .formatted(
+                  task,
+                  tasks.classes(task),
+                  grid.height(),
+                  grid.width(),
+                  maps.classes,
+                  maps.rows,
+                  maps.columns));
+    }
+  }
+
+  /** A task's maps as Java arrays, scores in place of logits. */
+  static final class Maps {
+    final int batch;
+    final int classes;
+    final int rows;
+    final int columns;
+    private final float[] scores;
+    private final float[] reg;
+    private final float[] height;
+    private final float[] dim;
+    private final float[] rot;
+    private final float[] vel;
+
+    private Maps(TaskPrediction p) {
+      long[] shape = p.heatmap().shape();
+      batch = (int) shape[0];
+      classes = (int) shape[1];
+      rows = (int) shape[2];
+      columns = (int) shape[3];
+      scores = TensorArrays.floats(p.heatmap().sigmoid());
+      reg = TensorArrays.floats(p.reg());
+      height = TensorArrays.floats(p.height());
+      dim = TensorArrays.floats(p.dim());
+      rot = TensorArrays.floats(p.rot());
+      vel = TensorArrays.floats(p.vel());
+    }
+
+    static Maps of(TaskPrediction prediction) {
+      return new Maps(prediction);
+    }
+
+    private int cells() {
+      return rows * columns;
+    }
+
+    float score(int sample, int index) {
+      return scores[sample * classes * cells() + index];
+    }
+
+    float reg(int sample, int axis, int cell) {
+      return reg[(sample * 2 + axis) * cells() + cell];
+    }
+
+    float height(int sample, int cell) {
+      return height[sample * cells() + cell];
+    }
+
+    float dim(int sample, int axis, int cell) {
+      return dim[(sample * 3 + axis) * cells() + cell];
+    }
+
+    float rot(int sample, int part, int cell) {
+      return rot[(sample * 2 + part) * cells() + cell];
+    }
+
+    float vel(int sample, int axis, int cell) {
+      return vel[(sample * 2 + axis) * cells() + cell];
+    }
+  }
+}

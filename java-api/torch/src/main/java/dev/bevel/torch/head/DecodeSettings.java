@@ -1,0 +1,58 @@
+package dev.bevel.torch.head;
+
+import java.util.List;
+
+/**
+ * How maps become boxes.
+ *
+ * @param scoreThreshold a box needs a higher score
+ * @param maxCandidates highest-scoring (cell, class) pairs looked at per task
+ * @param range least x, y, z and greatest x, y, z of a box centre, metres, bounds included
+ * @param nmsThresholds per task the bound of {@link CircleNms} on squared centre distance, m²
+ * @param maxPerTask boxes kept per task and sample
+ */
+public record DecodeSettings(
+    double scoreThreshold,
+    int maxCandidates,
+    List<Double> range,
+    List<Double> nmsThresholds,
+    int maxPerTask) {
+  /** The settings of BEVDepth on nuScenes, six tasks. */
+  public static final DecodeSettings BEVDEPTH =
+      new DecodeSettings(
+          0.1,
+          500,
+          List.of(-61.2, -61.2, -10.0, 61.2, 61.2, 10.0),
+          List.of(4.0, 12.0, 10.0, 1.0, 0.85, 0.175),
+          83);
+
+  /**
+   * @throws IllegalArgumentException if the range has not six numbers or a count is not positive
+   */
+  public DecodeSettings {
+    range = List.copyOf(range);
+    nmsThresholds = List.copyOf(nmsThresholds);
+    if (range.size() != 6) {
+      throw new IllegalArgumentException("DecodeSettings: range must be 6 numbers, got " + range);
+    }
+    if (maxCandidates < 1 || maxPerTask < 1 || Double.isNaN(scoreThreshold)) {
+      throw new IllegalArgumentException(
+          "DecodeSettings: maxCandidates and maxPerTask must be positive and scoreThreshold a number, got %d, %d, %s"
+              .formatted(maxCandidates, maxPerTask, scoreThreshold));
+    }
+  }
+
+  /** The same with another score threshold. */
+  public DecodeSettings withScoreThreshold(double threshold) {
+    return new DecodeSettings(threshold, maxCandidates, range, nmsThresholds, maxPerTask);
+  }
+
+  boolean inRange(double[] box) {
+    for (int axis = 0; axis < 3; axis++) {
+      if (!(box[axis] >= range.get(axis) && box[axis] <= range.get(axis + 3))) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,73 @@
+package dev.bevel.torch.head;
+
+import static org.bytedeco.pytorch.global.torch.binary_cross_entropy;
+import static org.bytedeco.pytorch.global.torch.zeros_like;
+
+import dev.bevel.torch.Torch;
+import java.util.Arrays;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch.Reduction;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Supervision of the depth distribution by LiDAR (BEVDepth, Li et al., AAAI 2023): binary cross-entropy between the softmax
+ * over the depth bins and the one-hot true bin, summed over the bins of every cell that a LiDAR point falls into, over the
+ * number of those cells.
+ */
+public final class DepthLoss {
+  static {
+    Torch.initialize();
+  }
+
+  /** Marks a cell without a LiDAR point. */
+  public static final int NO_DEPTH = -1;
+
+  private final double weight;
+
+  /**
+   * @param weight factor of the loss; 3 in BEVDepth
+   */
+  public DepthLoss(double weight) {
+    this.weight = weight;
+  }
+
+  /**
+   * The term {@code depth}; 0 if no cell has a depth. Runs in the dtype of the logits, in the caller's tensor scope.
+   *
+   * @param logits {@code [images, D, H, W]}, before the softmax
+   * @param bins {@code [images, H, W]}: the true bin in 0..D−1, or {@link #NO_DEPTH}
+   * @throws IllegalArgumentException if the sizes differ or a bin does not exist
+   */
+  public LossTerms compute(Tensor logits, int[] bins) {
+    long[] shape = logits.shape();
+    if (shape.length != 4 || shape[0] * shape[2] * shape[3] != bins.length) {
+      throw new IllegalArgumentException(
+          "DepthLoss: logits must be [images, D, H, W] with one bin for each of the %d cells, got %s"
+              .formatted(bins.length, Arrays.toString(shape)));
+    }
+    long[] cells = new long[bins.length];
+    long[] known = new long[bins.length];
+    int count = 0;
+    for (int i = 0; i < bins.length; i++) {
+      if (bins[i] == NO_DEPTH) {
+        continue;
+      }
+      if (bins[i] < 0 || bins[i] >= shape[1]) {
+        throw new IllegalArgumentException(
+            "DepthLoss: bin of cell %d must be in 0..%d or NO_DEPTH, got %d"
+                .formatted(i, shape[1] - 1, bins[i]));
+      }
+      cells[count] = i;
+      known[count++] = bins[i];
+    }
+    Tensor rows = logits.permute(0, 2, 3, 1).reshape(bins.length, shape[1]);
+    Tensor index = Tensor.create(Arrays.copyOf(cells, count)).to(rows.device(), ScalarType.Long);
+    Tensor bin = Tensor.create(Arrays.copyOf(known, count)).to(rows.device(), ScalarType.Long);
+    Tensor p = rows.index_select(0, index).softmax(1);
+    Tensor wanted = zeros_like(p).scatter_(1, bin.unsqueeze(1), new Scalar(1.0));
+    Tensor sum = binary_cross_entropy(p, wanted, new TensorOptional(), Reduction.Sum.value);
+    return new LossTerms().add("depth", sum.mul(new Scalar(weight / Math.max(1, count))));
+  }
+}

@@ -1,0 +1,41 @@
+package dev.bevel.torch.head;
+
+import java.util.List;
+
+/**
+ * The boxes of one sample that a head learns from.
+ *
+ * @param boxes nine finite numbers each (see the package), except that velocities may be NaN where they are not known
+ * @param labels 0..9, one per box
+ */
+public record GroundTruth(List<double[]> boxes, int[] labels) {
+  /**
+   * @throws IllegalArgumentException if the counts differ, a box is not nine numbers, or a position, size or yaw is not
+   *     finite
+   */
+  public GroundTruth {
+    boxes = List.copyOf(boxes);
+    if (boxes.size() != labels.length) {
+      throw new IllegalArgumentException(
+          "GroundTruth: there must be one label per box, got %d boxes and %d labels"
+              .formatted(boxes.size(), labels.length));
+    }
+    for (int i = 0; i < boxes.size(); i++) {
+      check(boxes.get(i), i);
+    }
+  }
+
+  private static void check(double[] box, int index) {
+    if (box.length != 9) {
+      throw new IllegalArgumentException(
+          "GroundTruth: box %d must be 9 numbers, got %d".formatted(index, box.length));
+    }
+    for (int k = 0; k < 7; k++) {
+      if (!Double.isFinite(box[k])) {
+        throw new IllegalArgumentException(
+            "GroundTruth: box %d has the value %s at position %d, expected a finite number"
+                .formatted(index, box[k], k));
+      }
+    }
+  }
+}

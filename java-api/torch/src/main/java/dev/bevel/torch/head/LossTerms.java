@@ -1,0 +1,44 @@
+package dev.bevel.torch.head;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+
+/** The named terms of a loss, 0-d tensors with their autograd history, weights already applied. */
+public final class LossTerms {
+  private final Map<String, Tensor> terms = new LinkedHashMap<>();
+
+  /**
+   * Adds a term; one of the same name is added up.
+   *
+   * @return this
+   */
+  public LossTerms add(String name, Tensor value) {
+    terms.merge(name, value, Tensor::add);
+    return this;
+  }
+
+  /** Adds all terms of another loss. */
+  public LossTerms addAll(LossTerms other) {
+    other.terms.forEach(this::add);
+    return this;
+  }
+
+  /**
+   * Their sum.
+   *
+   * @throws IllegalStateException if there is none
+   */
+  public Tensor total() {
+    return terms.values().stream()
+        .reduce(Tensor::add)
+        .orElseThrow(() -> new IllegalStateException("LossTerms.total: there are no terms"));
+  }
+
+  /** The numbers, in the order in which the terms were added. */
+  public Map<String, Double> values() {
+    Map<String, Double> values = new LinkedHashMap<>();
+    terms.forEach((name, tensor) -> values.put(name, tensor.item_double()));
+    return values;
+  }
+}
