@@ -88,7 +88,7 @@ class CenterHeadEdgeCasesTest {
   @Test
   void equalScoresComeInOrderOfClassAndCell() {
     float[] logits = new float[2 * GRID.cells()];
-    List<Detection> found = decode(logits, 0);
+    List<DecodedBox> found = decode(logits, 0);
     assertThat(found).hasSize(5);
     for (int i = 0; i < 5; i++) {
       assertThat(found.get(i).label()).isZero();
@@ -103,8 +103,8 @@ class CenterHeadEdgeCasesTest {
     logits[3] = Float.NaN;
     logits[7] = Float.POSITIVE_INFINITY;
     logits[GRID.cells() + 7] = 2;
-    List<Detection> found = decode(logits, 0);
-    assertThat(found).extracting(Detection::label).containsExactly(0, 1);
+    List<DecodedBox> found = decode(logits, 0);
+    assertThat(found).extracting(DecodedBox::label).containsExactly(0, 1);
     assertThat(found.getFirst().score()).isEqualTo(1);
     assertThat(found.getFirst().detectionClass()).isEqualTo(DetectionClass.CAR);
     assertThat(decode(logits, 7)).isEmpty();
@@ -135,7 +135,7 @@ class CenterHeadEdgeCasesTest {
     return new double[] {x, y, -1, 2, 1, 1.5, 0, 0, 0};
   }
 
-  private static List<Detection> decode(float[] logits, float height) {
+  private static List<DecodedBox> decode(float[] logits, float height) {
     try (TensorScope scope = TensorScope.open()) {
       return new CenterDecoder(GRID, ONE, SETTINGS)
           .decode(List.of(prediction(logits, height, 10, 20)))

@@ -18,7 +18,10 @@ import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** The numbers that mmdetection3d's own CenterHead gave, from {@code module-fixtures/centerhead.json}. */
+/**
+ * The numbers that mmdetection3d's own CenterHead gave, from {@code
+ * module-fixtures/centerhead.json}.
+ */
 class CenterHeadFixtureTest {
   private static final HeadGrid GRID = new HeadGrid(-12.8, -12.8, 0.2, 4, 32, 32);
   private static final int MAX_OBJECTS = 20;
@@ -65,13 +68,13 @@ class CenterHeadFixtureTest {
 
   @Test
   void decodedBoxesAreThoseOfTheReference() {
-    List<Detection> detections = decode(-1);
+    List<DecodedBox> detections = decode(-1);
     assertThat(detections).hasSize(30);
     float[] boxes = floats(fixture.get("decode").get("bboxes"));
     float[] scores = floats(fixture.get("decode").get("scores"));
     float[] labels = floats(fixture.get("decode").get("labels"));
     for (int i = 0; i < 30; i++) {
-      Detection d = detections.get(i);
+      DecodedBox d = detections.get(i);
       assertThat(d.score()).as("score %d", i).isCloseTo(scores[i], within(1e-5f));
       assertThat(d.label()).as("label %d", i).isEqualTo((int) labels[i]);
       for (int k = 0; k < 9; k++) {
@@ -84,15 +87,15 @@ class CenterHeadFixtureTest {
 
   @Test
   void circleNmsKeepsWhatTheReferenceKeeps() {
-    List<Detection> detections = new ArrayList<>();
+    List<DecodedBox> detections = new ArrayList<>();
     float[] boxes = floats(fixture.get("decode").get("bboxes"));
     float[] scores = floats(fixture.get("decode").get("scores"));
     for (int i = 0; i < scores.length; i++) {
-      detections.add(new Detection(0, scores[i], box(boxes, i)));
+      detections.add(new DecodedBox(0, scores[i], box(boxes, i)));
     }
     JsonNode expected = fixture.get("circle_nms_keep");
     assertThat(expected.size()).isEqualTo(4);
-    List<Detection> shuffled = new ArrayList<>(detections);
+    List<DecodedBox> shuffled = new ArrayList<>(detections);
     Collections.shuffle(shuffled, new Random(3));
     expected
         .properties()
@@ -100,7 +103,9 @@ class CenterHeadFixtureTest {
             entry -> {
               double threshold = Double.parseDouble(entry.getKey());
               List<Integer> kept =
-                  CircleNms.keep(shuffled, threshold, 83).stream().map(detections::indexOf).toList();
+                  CircleNms.keep(shuffled, threshold, 83).stream()
+                      .map(detections::indexOf)
+                      .toList();
               assertThat(kept)
                   .as("threshold %s", threshold)
                   .containsExactly(
@@ -112,21 +117,19 @@ class CenterHeadFixtureTest {
 
   @Test
   void noMoreThanTheLimitIsKept() {
-    List<Detection> all = decode(-1);
+    List<DecodedBox> all = decode(-1);
     assertThat(CircleNms.keep(all, -1, 7)).isEqualTo(all.subList(0, 7)).hasSize(7);
   }
 
   /** The fixture's maps with their scores and sizes turned back into what the network puts out. */
-  private static List<Detection> decode(double nmsThreshold) {
+  private static List<DecodedBox> decode(double nmsThreshold) {
     JsonNode maps = fixture.get("decode");
     HeadTasks twoClasses =
         new HeadTasks(List.of(List.of(DetectionClass.CAR, DetectionClass.TRUCK)));
     DecodeSettings settings =
-        new DecodeSettings(
-            0.1, 30, DecodeSettings.BEVDEPTH.range(), List.of(nmsThreshold), 30);
+        new DecodeSettings(0.1, 30, DecodeSettings.BEVDEPTH.range(), List.of(nmsThreshold), 30);
     try (TensorScope scope = TensorScope.open()) {
-      Tensor rot =
-          tensor(concat(floats(maps.get("rot_sine")), floats(maps.get("rot_cosine"))), 2);
+      Tensor rot = tensor(concat(floats(maps.get("rot_sine")), floats(maps.get("rot_cosine"))), 2);
       TaskPrediction prediction =
           new TaskPrediction(
               tensor(floats(maps.get("reg")), 2),
@@ -135,7 +138,7 @@ class CenterHeadFixtureTest {
               rot,
               tensor(floats(maps.get("vel")), 2),
               tensor(floats(maps.get("heat")), 2).logit());
-      List<List<Detection>> decoded =
+      List<List<DecodedBox>> decoded =
           new CenterDecoder(GRID, twoClasses, settings).decode(List.of(prediction));
       assertThat(decoded).hasSize(1);
       return decoded.getFirst();

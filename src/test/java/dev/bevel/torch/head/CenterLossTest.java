@@ -54,14 +54,19 @@ class CenterLossTest {
     int nonZero = 0;
     for (int m = 0; m < maps.length; m++) {
       for (int trial = 0; trial < 60; trial++) {
-        int i = trial < 12 ? peakIndex(targets.getFirst(), maps[m].length, trial) : random.nextInt(maps[m].length);
+        int i =
+            trial < 12
+                ? peakIndex(targets.getFirst(), maps[m].length, trial)
+                : random.nextInt(maps[m].length);
         double original = maps[m][i];
         maps[m][i] = original + step;
         double up = total(maps, targets);
         maps[m][i] = original - step;
         double down = total(maps, targets);
         maps[m][i] = original;
-        assertThat(gradients[m][i]).as("map %d, element %d", m, i).isCloseTo((up - down) / (2 * step), within(1e-6));
+        assertThat(gradients[m][i])
+            .as("map %d, element %d", m, i)
+            .isCloseTo((up - down) / (2 * step), within(1e-6));
         nonZero += gradients[m][i] != 0 ? 1 : 0;
       }
     }
@@ -93,7 +98,10 @@ class CenterLossTest {
   void withoutBoxesOnlyTheBackgroundIsLearned() {
     List<TaskTarget> none =
         new CenterTargetAssigner(GRID, TASKS, 5)
-            .assign(List.of(new GroundTruth(List.of(), new int[0]), new GroundTruth(List.of(), new int[0])));
+            .assign(
+                List.of(
+                    new GroundTruth(List.of(), new int[0]),
+                    new GroundTruth(List.of(), new int[0])));
     try (TensorScope scope = TensorScope.open()) {
       Tensor[] leaves = tensors(randomMaps(14), true);
       LossTerms terms = LOSS.compute(List.of(prediction(leaves)), none);
@@ -117,18 +125,24 @@ class CenterLossTest {
   @Test
   void shapesThatDifferAreNamed() {
     List<TaskTarget> single =
-        new CenterTargetAssigner(GRID, TASKS, 5).assign(List.of(new GroundTruth(List.of(), new int[0])));
+        new CenterTargetAssigner(GRID, TASKS, 5)
+            .assign(List.of(new GroundTruth(List.of(), new int[0])));
     try (TensorScope scope = TensorScope.open()) {
       TaskPrediction two = prediction(tensors(randomMaps(16), false));
       assertThatThrownBy(() -> LOSS.compute(List.of(two), single))
-          .hasMessage("CenterLoss: the heatmap of task 0 must be [1, 2, 8, 10] to match its target, got [2, 2, 8, 10]");
+          .hasMessage(
+              "CenterLoss: the heatmap of task 0 must be [1, 2, 8, 10] to match its target, got [2, 2, 8, 10]");
       assertThatThrownBy(() -> LOSS.compute(List.of(), single)).hasMessageContaining("got 1 and 0");
       Tensor wrong = Tensor.create(new double[160], 2, 1, 8, 10);
       assertThatThrownBy(
-              () -> new TaskPrediction(wrong, two.height(), two.dim(), two.rot(), two.vel(), two.heatmap()))
-          .hasMessage("TaskPrediction: reg must be [2, 2, 8, 10] to match the heatmap, got [2, 1, 8, 10]");
+              () ->
+                  new TaskPrediction(
+                      wrong, two.height(), two.dim(), two.rot(), two.vel(), two.heatmap()))
+          .hasMessage(
+              "TaskPrediction: reg must be [2, 2, 8, 10] to match the heatmap, got [2, 1, 8, 10]");
     }
-    assertThatThrownBy(() -> new CenterLoss(1, 1, new double[9])).hasMessageContaining("10 numbers");
+    assertThatThrownBy(() -> new CenterLoss(1, 1, new double[9]))
+        .hasMessageContaining("10 numbers");
   }
 
   /** Two samples: three boxes (one velocity unknown, two in one cell) and one box. */

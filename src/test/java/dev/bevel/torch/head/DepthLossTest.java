@@ -18,8 +18,7 @@ class DepthLossTest {
   private static final int WIDTH = 4;
   private static final int CELLS = HEIGHT * WIDTH;
 
-  private final double[] logits =
-      new Random(21).doubles(IMAGES * BINS * CELLS, -2, 2).toArray();
+  private final double[] logits = new Random(21).doubles(IMAGES * BINS * CELLS, -2, 2).toArray();
   private final int[] bins = bins();
 
   @Test

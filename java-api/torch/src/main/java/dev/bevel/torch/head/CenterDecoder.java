@@ -8,9 +8,10 @@ import java.util.List;
 import java.util.PriorityQueue;
 
 /**
- * Reads boxes off the maps of a CenterHead: the highest-scoring cells of each task over all its classes (one cell may give
- * several classes), decoded, filtered by score and range, then thinned by {@link CircleNms} task by task. Equal scores are
- * taken in order of (class, row, column). Done in float32 on the CPU. A NaN score is never a detection.
+ * Reads boxes off the maps of a CenterHead: the highest-scoring cells of each task over all its
+ * classes (one cell may give several classes), decoded, filtered by score and range, then thinned
+ * by {@link CircleNms} task by task. Equal scores are taken in order of (class, row, column). Done
+ * in float32 on the CPU. A NaN score is never a detection.
  */
 public final class CenterDecoder {
   private final HeadGrid grid;
@@ -37,14 +38,14 @@ public final class CenterDecoder {
    * @param predictions one per task
    * @throws IllegalArgumentException if their number or shapes do not fit the grid and the tasks
    */
-  public List<List<Detection>> decode(List<TaskPrediction> predictions) {
+  public List<List<DecodedBox>> decode(List<TaskPrediction> predictions) {
     if (predictions.size() != tasks.count()) {
       throw new IllegalArgumentException(
           "CenterDecoder: there must be %d task predictions, got %d"
               .formatted(tasks.count(), predictions.size()));
     }
-    List<List<Detection>> result = new ArrayList<>();
-    try (TensorScope scope = TensorScope.open()) {
+    List<List<DecodedBox>> result = new ArrayList<>();
+    try (TensorScope _ = TensorScope.open()) {
       for (int task = 0; task < predictions.size(); task++) {
         Maps maps = Maps.of(predictions.get(task));
         checkShape(task, maps);
@@ -52,7 +53,7 @@ public final class CenterDecoder {
           if (task == 0) {
             result.add(new ArrayList<>());
           }
-          List<Detection> candidates = candidates(maps, task, sample);
+          List<DecodedBox> candidates = candidates(maps, task, sample);
           double threshold = settings.nmsThresholds().get(task);
           result.get(sample).addAll(CircleNms.keep(candidates, threshold, settings.maxPerTask()));
         }
@@ -62,15 +63,15 @@ public final class CenterDecoder {
   }
 
   /** The decoded boxes of one task and sample before suppression, by falling score. */
-  List<Detection> candidates(Maps maps, int task, int sample) {
+  List<DecodedBox> candidates(Maps maps, int task, int sample) {
     int cells = grid.cells();
-    List<Detection> found = new ArrayList<>();
+    List<DecodedBox> found = new ArrayList<>();
     for (int index : top(maps, sample)) {
       int channel = index / cells;
       float score = maps.score(sample, index);
       double[] box = box(maps, sample, index % cells);
       if (score > settings.scoreThreshold() && settings.inRange(box)) {
-        found.add(new Detection(tasks.firstLabel(task) + channel, score, box));
+        found.add(new DecodedBox(tasks.firstLabel(task) + channel, score, box));
       }
     }
     return found;

@@ -12,9 +12,10 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * The loss of a CenterHead, summed over its tasks: a penalty-reduced focal loss on the heatmap (CornerNet's, with the
- * prediction clamped to [1e-4, 1 − 1e-4]) over the number of peaks, and a weighted L1 on the box numbers at the centres
- * over the number of boxes. Unknown velocities (NaN) are not learned from.
+ * The loss of a CenterHead, summed over its tasks: a penalty-reduced focal loss on the heatmap
+ * (CornerNet's, with the prediction clamped to [1e-4, 1 − 1e-4]) over the number of peaks, and a
+ * weighted L1 on the box numbers at the centres over the number of boxes. Unknown velocities (NaN)
+ * are not learned from.
  */
 public final class CenterLoss {
   static {
@@ -46,7 +47,8 @@ public final class CenterLoss {
   }
 
   /**
-   * The terms {@code heatmap} and {@code box}. Runs in the dtype of the predictions, in the caller's tensor scope.
+   * The terms {@code heatmap} and {@code box}. Runs in the dtype of the predictions, in the
+   * caller's tensor scope.
    *
    * @throws IllegalArgumentException if predictions and targets differ in number or shape
    */
@@ -112,7 +114,10 @@ public final class CenterLoss {
     return safe;
   }
 
-  /** The weight of each number of each slot: its code weight, or 0 in empty slots and where the target is NaN. */
+  /**
+   * The weight of each number of each slot: its code weight, or 0 in empty slots and where the
+   * target is NaN.
+   */
   private float[] weights(TaskTarget target) {
     float[] weights = new float[target.boxes().length];
     for (int i = 0; i < weights.length; i++) {
@@ -130,9 +135,7 @@ public final class CenterLoss {
       throw new IllegalArgumentException(
           "CenterLoss: the heatmap of task %d must be %s to match its target, got %s"
               .formatted(
-                  task,
-                  Arrays.toString(expected),
-                  Arrays.toString(prediction.heatmap().shape())));
+                  task, Arrays.toString(expected), Arrays.toString(prediction.heatmap().shape())));
     }
   }
 }

@@ -5,12 +5,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Turns ground-truth boxes into the targets of a CenterHead, as mmdetection3d's {@code CenterHead.get_targets} does.
+ * Turns ground-truth boxes into the targets of a CenterHead, as mmdetection3d's {@code
+ * CenterHead.get_targets} does.
  *
- * <p>In each task the boxes stand grouped by class in the task's class order, and by ground-truth order in a class. A box
- * whose cell, truncated toward zero, lies outside the map leaves its slot empty (so a centre less than one cell below the
- * lower bound is kept, with a negative offset), and so does a box without an area. Boxes beyond the last slot are dropped.
- * Two boxes in one cell both stay.
+ * <p>In each task the boxes stand grouped by class in the task's class order, and by ground-truth
+ * order in a class. A box whose cell, truncated toward zero, lies outside the map leaves its slot
+ * empty (so a centre less than one cell below the lower bound is kept, with a negative offset), and
+ * so does a box without an area. Boxes beyond the last slot are dropped. Two boxes in one cell both
+ * stay.
  */
 public final class CenterTargetAssigner {
   /** Overlap from which the radius of a peak follows. */
@@ -49,7 +51,8 @@ public final class CenterTargetAssigner {
     return targets;
   }
 
-  private void fill(TaskTarget target, int sample, List<DetectionClass> classes, GroundTruth truth) {
+  private void fill(
+      TaskTarget target, int sample, List<DetectionClass> classes, GroundTruth truth) {
     int slot = 0;
     for (int channel = 0; channel < classes.size(); channel++) {
       for (int i = 0; i < truth.boxes().size() && slot < maxObjects; i++) {

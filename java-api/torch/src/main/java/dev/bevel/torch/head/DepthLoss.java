@@ -12,9 +12,9 @@ import org.bytedeco.pytorch.global.torch.Reduction;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Supervision of the depth distribution by LiDAR (BEVDepth, Li et al., AAAI 2023): binary cross-entropy between the softmax
- * over the depth bins and the one-hot true bin, summed over the bins of every cell that a LiDAR point falls into, over the
- * number of those cells.
+ * Supervision of the depth distribution by LiDAR (BEVDepth, Li et al., AAAI 2023): binary
+ * cross-entropy between the softmax over the depth bins and the one-hot true bin, summed over the
+ * bins of every cell that a LiDAR point falls into, over the number of those cells.
  */
 public final class DepthLoss {
   static {
@@ -34,7 +34,8 @@ public final class DepthLoss {
   }
 
   /**
-   * The term {@code depth}; 0 if no cell has a depth. Runs in the dtype of the logits, in the caller's tensor scope.
+   * The term {@code depth}; 0 if no cell has a depth. Runs in the dtype of the logits, in the
+   * caller's tensor scope.
    *
    * @param logits {@code [images, D, H, W]}, before the softmax
    * @param bins {@code [images, H, W]}: the true bin in 0..D−1, or {@link #NO_DEPTH}

@@ -1,16 +1,17 @@
 package dev.bevel.torch.head;
 
 /**
- * The Gaussian peaks of a centre heatmap, as CornerNet (Law and Deng, ECCV 2018) introduced them and mmdetection3d draws
- * them.
+ * The Gaussian peaks of a centre heatmap, as CornerNet (Law and Deng, ECCV 2018) introduced them
+ * and mmdetection3d draws them.
  */
 public final class GaussianHeatmap {
   private GaussianHeatmap() {}
 
   /**
-   * The largest shift of a box's corners, in cells, at which the shifted box still overlaps the box by {@code overlap}: the
-   * smallest over three cases (one corner in and one out, both in, both out). The roots are the published ones, which divide
-   * by 2 where the quadratic formula divides by 2a; every checkpoint of this family was trained with them.
+   * The largest shift of a box's corners, in cells, at which the shifted box still overlaps the box
+   * by {@code overlap}: the smallest over three cases (one corner in and one out, both in, both
+   * out). The roots are the published ones, which divide by 2 where the quadratic formula divides
+   * by 2a; every checkpoint of this family was trained with them.
    *
    * @param length cells
    * @param width cells; the two may be exchanged
@@ -32,8 +33,9 @@ public final class GaussianHeatmap {
   }
 
   /**
-   * Raises a map to {@code exp(−(dx² + dy²) / (2σ²))} with {@code σ = (2·radius + 1) / 6} in the square of the given radius
-   * about a cell; the part outside the map is cut off, higher values stay.
+   * Raises a map to {@code exp(−(dx² + dy²) / (2σ²))} with {@code σ = (2·radius + 1) / 6} in the
+   * square of the given radius about a cell; the part outside the map is cut off, higher values
+   * stay.
    *
    * @param map holds the channel, {@code [height, width]} from {@code offset} on
    * @param offset index of the channel's first cell
@@ -44,7 +46,9 @@ public final class GaussianHeatmap {
   static void draw(float[] map, int offset, HeadGrid grid, int column, int row, int radius) {
     double sigma = (2 * radius + 1) / 6.0;
     for (int dy = -Math.min(row, radius); dy <= Math.min(grid.height() - 1 - row, radius); dy++) {
-      for (int dx = -Math.min(column, radius); dx <= Math.min(grid.width() - 1 - column, radius); dx++) {
+      for (int dx = -Math.min(column, radius);
+          dx <= Math.min(grid.width() - 1 - column, radius);
+          dx++) {
         double value = Math.exp(-(dx * dx + dy * dy) / (2 * sigma * sigma));
         if (value < Math.ulp(1.0)) {
           continue; // upstream zeroes what lies below the double epsilon

@@ -5,13 +5,15 @@ import java.util.List;
 /**
  * The boxes of one sample that a head learns from.
  *
- * @param boxes nine finite numbers each (see the package), except that velocities may be NaN where they are not known
+ * @param boxes nine finite numbers each (see the package), except that velocities may be NaN where
+ *     they are not known
  * @param labels 0..9, one per box
  */
+@SuppressWarnings("ArrayRecordComponent") // never compared
 public record GroundTruth(List<double[]> boxes, int[] labels) {
   /**
-   * @throws IllegalArgumentException if the counts differ, a box is not nine numbers, or a position, size or yaw is not
-   *     finite
+   * @throws IllegalArgumentException if the counts differ, a box is not nine numbers, or a
+   *     position, size or yaw is not finite
    */
   public GroundTruth {
     boxes = List.copyOf(boxes);

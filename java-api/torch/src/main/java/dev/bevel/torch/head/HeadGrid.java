@@ -1,8 +1,9 @@
 package dev.bevel.torch.head;
 
 /**
- * The map of cells a CenterHead predicts on. The cell of a position is {@code (x − xMin) / voxelSize / outSizeFactor},
- * evaluated in float32 in exactly this order as mmdetection3d does, so that borders fall on the same side.
+ * The map of cells a CenterHead predicts on. The cell of a position is {@code (x − xMin) /
+ * voxelSize / outSizeFactor}, evaluated in float32 in exactly this order as mmdetection3d does, so
+ * that borders fall on the same side.
  *
  * @param xMin lower bound of x in metres
  * @param yMin lower bound of y in metres

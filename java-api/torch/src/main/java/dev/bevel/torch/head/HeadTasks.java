@@ -5,10 +5,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How the classes are shared out among the tasks of a CenterHead. Labels count through: the first class of the first task
- * is label 0.
+ * How the classes are shared out among the tasks of a CenterHead. Labels count through: the first
+ * class of the first task is label 0.
  *
- * @param tasks per task its classes in channel order; the concatenation is {@link DetectionClass} in label order
+ * @param tasks per task its classes in channel order; the concatenation is {@link DetectionClass}
+ *     in label order
  */
 public record HeadTasks(List<List<DetectionClass>> tasks) {
   /** The six tasks of CenterPoint, BEVDet v1 and BEVDepth on nuScenes. */

@@ -8,6 +8,9 @@ import org.bytedeco.pytorch.Tensor;
 public final class LossTerms {
   private final Map<String, Tensor> terms = new LinkedHashMap<>();
 
+  /** No terms yet. */
+  public LossTerms() {}
+
   /**
    * Adds a term; one of the same name is added up.
    *

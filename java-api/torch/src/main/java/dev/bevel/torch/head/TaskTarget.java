@@ -8,11 +8,12 @@ package dev.bevel.torch.head;
  * @param grid H = {@code grid.height()}, W = {@code grid.width()}
  * @param maxObjects M slots per sample
  * @param heatmap {@code [B, C, H, W]}, 1 at box centres
- * @param boxes {@code [B, M, 10]}: offset in x and y of the centre from its cell's corner (cells), z (m), logarithms of d0,
- *     d1, d2, sine and cosine of yaw, vx, vy (m/s, NaN where not known)
+ * @param boxes {@code [B, M, 10]}: offset in x and y of the centre from its cell's corner (cells),
+ *     z (m), logarithms of d0, d1, d2, sine and cosine of yaw, vx, vy (m/s, NaN where not known)
  * @param cells {@code [B, M]}: {@code row · W + column} of the centre's cell
  * @param used {@code [B, M]}: whether a slot holds a box
  */
+@SuppressWarnings("ArrayRecordComponent") // never compared
 public record TaskTarget(
     int batch,
     int classes,
