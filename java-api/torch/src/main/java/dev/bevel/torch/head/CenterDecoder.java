@@ -38,6 +38,7 @@ public final class CenterDecoder {
    * @param predictions one per task
    * @throws IllegalArgumentException if their number or shapes do not fit the grid and the tasks
    */
+  @SuppressWarnings("try") // the scope is there to be closed
   public List<List<DecodedBox>> decode(List<TaskPrediction> predictions) {
     if (predictions.size() != tasks.count()) {
       throw new IllegalArgumentException(
@@ -45,7 +46,7 @@ public final class CenterDecoder {
               .formatted(tasks.count(), predictions.size()));
     }
     List<List<DecodedBox>> result = new ArrayList<>();
-    try (TensorScope _ = TensorScope.open()) {
+    try (TensorScope scope = TensorScope.open()) {
       for (int task = 0; task < predictions.size(); task++) {
         Maps maps = Maps.of(predictions.get(task));
         checkShape(task, maps);
