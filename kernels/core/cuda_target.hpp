@@ -1,18 +1,20 @@
 // What every .cu includes: one vocabulary with two targets.
 //
-//  - nvcc: CUDA itself; a DevicePointer or SharedPointer is a plain pointer, so nothing here costs anything.
-//  - BEVEL_EMULATE_CUDA: the host, where threads are fibers, pointers know their arrays, and every access is
+//  - nvcc: CUDA itself; a DeviceSpan is a pointer and a SharedSpan is another, so nothing here costs
+//  anything.
+//  - BEVEL_EMULATE_CUDA: the host, where threads are fibers, spans know their bounds, and every access is
 //  checked
 //    (src/test/native/emulation). Needs no CUDA toolkit.
 //
 // Kernels keep to these rules so that both work:
-//  - Launch with BEVEL_LAUNCH; its value is a cudaError_t. A template's name goes in parentheses if it holds
-//  commas.
-//  - Shared arrays by BEVEL_SHARED or BEVEL_DYNAMIC_SHARED, one-dimensional; device memory by DevicePointer,
-//  made on the host
-//    with device_pointer(pointer, count). Elements: `float x = p[i]; p[i] = x; p[i] += x;` (not `auto x =
-//    p[i]`, and of class elements take a copy before the member: `float4 v = p[i]; v.x`). Addresses are `p +
-//    i`. Other types: pointer_cast<U>(p).
+//  - Kernels are BEVEL_GLOBAL void. Launch with BEVEL_LAUNCH; its value is a cudaError_t. A template's name
+//  goes in parentheses
+//    if it holds commas.
+//  - Shared arrays by BEVEL_SHARED or BEVEL_DYNAMIC_SHARED, one-dimensional; device memory by
+//  DeviceSpan(pointer, count).
+//    Elements: `float x = p[i]; p[i] = x; p[i] += x;` (not `auto x = p[i]`, and of class elements take a copy
+//    before the member: `float4 v = p[i]; v.x`). Addresses are `p + i`. Other types: pointer_cast<U>(p).
+//    Parts: subarray(p + i, count).
 //  - 8- and 16-byte accesses by load_vector / store_vector.
 //  - Every thread of a block reaches every __syncthreads: no early return before one. Masks of warp
 //  collectives name exactly
@@ -52,33 +54,26 @@ struct alignas(sizeof(T) * N) Vector {
 
 #if defined(BEVEL_EMULATE_CUDA)
 
-#define BEVEL_RESTRICT
 #define BEVEL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
   ::bevel::emulation::launch(#kernel, kernel, grid, block, shared_bytes, stream __VA_OPT__(, ) __VA_ARGS__)
 // The key is a variable of its own for every instantiation of a function template, as a __shared__ array
 // would be.
-#define BEVEL_SHARED(type, name, count)                                               \
-  const ::bevel::SharedPointer<type> name = ::bevel::emulation::shared_pointer<type>( \
-      [] {                                                                            \
-        static const char key = 0;                                                    \
-        return &key;                                                                  \
-      }(),                                                                            \
+#define BEVEL_SHARED(type, name, count)                                            \
+  const ::bevel::SharedSpan<type> name = ::bevel::emulation::shared_pointer<type>( \
+      [] {                                                                         \
+        static const char key = 0;                                                 \
+        return &key;                                                               \
+      }(),                                                                         \
       #name, count)
 #define BEVEL_DYNAMIC_SHARED(type, name) \
-  const ::bevel::SharedPointer<type> name = ::bevel::emulation::dynamic_shared_pointer<type>()
+  const ::bevel::SharedSpan<type> name = ::bevel::emulation::dynamic_shared_pointer<type>()
 
 namespace bevel {
 
 template <class T>
-using DevicePointer = emulation::Pointer<T, emulation::Space::kGlobal>;
+using DeviceSpan = emulation::Pointer<T, emulation::Space::kGlobal>;
 template <class T>
-using SharedPointer = emulation::Pointer<T, emulation::Space::kShared>;
-
-template <class T>
-DevicePointer<T> device_pointer(const void* pointer, int64_t count, const char* name = "device memory") {
-  auto* begin = static_cast<std::byte*>(const_cast<void*>(pointer));
-  return {{name, begin, count * static_cast<int64_t>(sizeof(T))}, 0};
-}
+using SharedSpan = emulation::Pointer<T, emulation::Space::kShared>;
 
 template <class U, class T, emulation::Space space>
 emulation::Pointer<U, space> pointer_cast(const emulation::Pointer<T, space>& pointer) {
@@ -99,7 +94,7 @@ Vector<std::remove_const_t<T>, N> load_vector(const emulation::Pointer<T, space>
   return pointer.template read_as<Vector<std::remove_const_t<T>, N>>(place);
 }
 template <int N, class T>
-Vector<std::remove_const_t<T>, N> load_vector_readonly(const DevicePointer<T>& pointer,
+Vector<std::remove_const_t<T>, N> load_vector_readonly(const DeviceSpan<T>& pointer,
                                                        emulation::Place place = emulation::Place::current()) {
   return load_vector<N>(pointer, place);
 }
@@ -109,7 +104,7 @@ void store_vector(const emulation::Pointer<T, space>& pointer, const Vector<T, N
   pointer.write_as(value, place);
 }
 template <class T, int N>
-void store_vector_streaming(const DevicePointer<T>& pointer, const Vector<T, N>& value,
+void store_vector_streaming(const DeviceSpan<T>& pointer, const Vector<T, N>& value,
                             emulation::Place place = emulation::Place::current()) {
   store_vector(pointer, value, place);
 }
@@ -118,7 +113,6 @@ void store_vector_streaming(const DevicePointer<T>& pointer, const Vector<T, N>&
 
 #else  // nvcc
 
-#define BEVEL_RESTRICT __restrict__
 // The formatter takes the launch brackets apart in a file that is not .cu.
 // clang-format off
 #define BEVEL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
@@ -131,22 +125,34 @@ void store_vector_streaming(const DevicePointer<T>& pointer, const Vector<T, N>&
 
 namespace bevel {
 
-template <class T>
-using DevicePointer = T*;
-template <class T>
-using SharedPointer = T*;
-
-/// A device address for a kernel; emulation checks every access against `count` and names the array in
+/// Device memory of `count` elements. Used as a T*; emulation checks every access and names the array in
 /// messages.
 template <class T>
-DevicePointer<T> device_pointer(const void* pointer, int64_t /*count*/, const char* /*name*/ = nullptr) {
-  return static_cast<T*>(const_cast<void*>(pointer));
-}
+class DeviceSpan {
+ public:
+  DeviceSpan() = default;
+  __host__ __device__ DeviceSpan(T* pointer, int64_t /*count*/, const char* /*name*/ = nullptr)
+      : pointer_(pointer) {}
+  template <class U, class = std::enable_if_t<std::is_same_v<const U, T> && !std::is_same_v<U, T>>>
+  __host__ __device__ DeviceSpan(const DeviceSpan<U>& other) : pointer_(other) {}
+  __host__ __device__ operator T*() const { return pointer_; }
+
+ private:
+  T* pointer_ = nullptr;
+};
+
+/// Shared memory of the block. Used as a T*.
+template <class T>
+using SharedSpan = T*;
 
 /// The same address as a pointer to U.
 template <class U, class T>
 __device__ __forceinline__ U* pointer_cast(T* pointer) {
   return reinterpret_cast<U*>(pointer);
+}
+template <class U, class T>
+__device__ __forceinline__ U* pointer_cast(const DeviceSpan<T>& span) {
+  return reinterpret_cast<U*>(static_cast<T*>(span));
 }
 
 /// The `count` elements from `pointer` on, which emulation checks for themselves: an array carved out of a

@@ -99,6 +99,9 @@ class Pointer {
   Pointer() = default;
   Pointer(std::nullptr_t) {}
   Pointer(const Region& region, int64_t offset) : region_(region), offset_(offset) {}
+  /** Device memory as the host knows it. */
+  Pointer(T* pointer, int64_t count, const char* name = "device memory") requires(space == Space::kGlobal)
+      : region_{name, reinterpret_cast<std::byte*>(const_cast<Value*>(pointer)), count * size()} {}
   template <class U, class = std::enable_if_t<std::is_same_v<const U, T> && !std::is_same_v<U, T>>>
   Pointer(const Pointer<U, space>& other) : region_(other.region()), offset_(other.offset()) {}
 
