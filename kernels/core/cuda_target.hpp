@@ -3,22 +3,20 @@
 //  - nvcc: CUDA itself; a DeviceSpan is a pointer and a SharedSpan is another, so nothing here costs
 //  anything.
 //  - BEVEL_EMULATE_CUDA: the host, where threads are fibers, spans know their bounds, and every access is
-//  checked
-//    (src/test/native/emulation). Needs no CUDA toolkit.
+//    checked (src/test/native/emulation). Needs no CUDA toolkit.
 //
 // Kernels keep to these rules so that both work:
-//  - Kernels are BEVEL_GLOBAL void. Launch with BEVEL_LAUNCH; its value is a cudaError_t. A template's name
-//  goes in parentheses
-//    if it holds commas.
+//  - Kernels are BEVEL_GLOBAL void, launched with BEVEL_LAUNCH, whose value is a cudaError_t. The name of a
+//    template goes in parentheses if it holds commas.
 //  - Shared arrays by BEVEL_SHARED or BEVEL_DYNAMIC_SHARED, one-dimensional; device memory by
-//  DeviceSpan(pointer, count).
-//    Elements: `float x = p[i]; p[i] = x; p[i] += x;` (not `auto x = p[i]`, and of class elements take a copy
-//    before the member: `float4 v = p[i]; v.x`). Addresses are `p + i`. Other types: pointer_cast<U>(p).
-//    Parts: subarray(p + i, count).
+//    DeviceSpan(pointer, count, name). Addresses are `p + i`. Other element types: pointer_cast<U>(p). Parts:
+//    subarray(p + i, count).
+//  - Elements: `float x = p[i]; p[i] = x; p[i] += x;`, not `auto x = p[i]`. Of class elements take a copy
+//    before the member: `float4 v = p[i]; v.x`.
 //  - 8- and 16-byte accesses by load_vector / store_vector.
 //  - Every thread of a block reaches every __syncthreads: no early return before one. Masks of warp
-//  collectives name exactly
-//    the lanes that call. Only __syncthreads and __syncwarp order memory, shuffles do not.
+//    collectives name exactly the lanes that call. Only __syncthreads and __syncwarp order memory, shuffles
+//    do not.
 //  - No __activemask, no communication between the blocks of a launch.
 #pragma once
 
@@ -85,7 +83,7 @@ emulation::Pointer<U, space> pointer_cast(const emulation::Pointer<T, space>& po
 template <class T, emulation::Space space>
 emulation::Pointer<T, space> subarray(const emulation::Pointer<T, space>& pointer, int64_t count,
                                       const char* name = "subarray") {
-  return emulation::subarray(pointer, count, name);
+  return emulation::checked_part(pointer, count, name);
 }
 
 template <int N, class T, emulation::Space space>

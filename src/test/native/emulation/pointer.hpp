@@ -198,7 +198,7 @@ Pointer<T, Space::kShared> dynamic_shared_pointer() {
 
 /** A part of an array with bounds of its own. */
 template <class T, Space space>
-Pointer<T, space> subarray(const Pointer<T, space>& pointer, int64_t count, const char* name) {
+Pointer<T, space> checked_part(const Pointer<T, space>& pointer, int64_t count, const char* name) {
   const int64_t bytes = count * static_cast<int64_t>(sizeof(T));
   if (count < 0 || pointer.offset() < 0 || pointer.offset() + bytes > pointer.region().bytes) {
     Launch::current().fail(
