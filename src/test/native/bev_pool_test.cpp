@@ -1,4 +1,5 @@
-// bev_pool on the CPU against plain loops in double: ranks and features, forward and backward, and the arguments it must refuse.
+// bev_pool on the CPU against plain loops in double: ranks and features, forward and backward, and the
+// arguments it must refuse.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -161,7 +162,8 @@ TEST_P(BevPool, MatchesPlainLoops) {
 }
 
 /// The call must be refused with a message that holds the text, and out must stay as it was.
-void expect_refused(Problem<float, float, float>& problem, const bevel_bev_pool_forward_params& p, const char* text) {
+void expect_refused(Problem<float, float, float>& problem, const bevel_bev_pool_forward_params& p,
+                    const char* text) {
   std::memset(problem.out.data(), 0x7f, static_cast<size_t>(problem.out.size()) * 4);
   EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_bev_pool_forward(&p, nullptr)) << text;
   EXPECT_NE(nullptr, std::strstr(bevel_last_error(), text)) << bevel_last_error();

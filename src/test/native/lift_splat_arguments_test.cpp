@@ -143,18 +143,22 @@ TEST_F(LiftSplatArguments, ImpossibleGeometriesAreRefused) {
     PlanCase plan({1, 2, 12, 16, 9, 8, 24, 20, 1}, {});
     change(plan.params());
     int64_t elements = -1, bytes = -1;
-    EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_lift_splat_plan_size(&plan.params(), kDLCPU, &elements, &bytes)) << text;
+    EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_lift_splat_plan_size(&plan.params(), kDLCPU, &elements, &bytes))
+        << text;
     EXPECT_NE(nullptr, std::strstr(bevel_last_error(), text)) << bevel_last_error();
     EXPECT_EQ(-1, elements);
   };
   using Params = bevel_lift_splat_plan_params;
   refused([](Params& p) { p.geometry.height = 256; }, "height must be 1 to 255, got 256");
   refused([](Params& p) { p.geometry.depth_bins = 70000; }, "depth_bins must be 1 to 65535, got 70000");
-  refused([](Params& p) { p.geometry.grid.cell_size[1] = 0; }, "grid.cell_size[y] must be finite and > 0, got 0");
+  refused([](Params& p) { p.geometry.grid.cell_size[1] = 0; },
+          "grid.cell_size[y] must be finite and > 0, got 0");
   refused([](Params& p) { p.geometry.grid.cells[2] = 0; }, "grid.cells[z] must be 1");
-  refused([](Params& p) { p.geometry.grid.cells[0] = p.geometry.grid.cells[1] = 1 << 20; }, "batch · grid cells");
+  refused([](Params& p) { p.geometry.grid.cells[0] = p.geometry.grid.cells[1] = 1 << 20; },
+          "batch · grid cells");
   refused([](Params& p) { p.geometry.width = 1 << 30; }, "frustum points");
-  refused([](Params& p) { p.geometry.batch = p.geometry.cameras = p.geometry.width = INT32_MAX; }, "pass 2^63");
+  refused([](Params& p) { p.geometry.batch = p.geometry.cameras = p.geometry.width = INT32_MAX; },
+          "pass 2^63");
   refused([](Params& p) { p.geometry.depth_start = NAN; }, "depth_start must be finite");
   refused([](Params& p) { p.geometry.intrinsics = nullptr; }, "intrinsics must be given, got NULL");
   refused([](Params& p) { p.geometry.grid.rounding = 7; }, "grid.rounding must be 0 to 1, got 7");
