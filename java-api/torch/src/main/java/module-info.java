@@ -1,10 +1,12 @@
 /** Autograd functions, modules, detectors and training over LibTorch (Bytedeco's presets). */
 module dev.bevel.torch {
   requires static org.jspecify;
+  requires transitive dev.bevel.kernels;
   requires transitive dev.bevel.nuscenes;
   requires transitive org.bytedeco.javacpp;
   requires transitive org.bytedeco.pytorch;
 
   exports dev.bevel.torch;
+  exports dev.bevel.torch.autograd;
   exports dev.bevel.torch.head;
 }

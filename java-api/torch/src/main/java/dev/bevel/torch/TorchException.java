@@ -31,6 +31,22 @@ public final class TorchException extends RuntimeException {
     return new TorchException(operation + ": " + trim(thrown.getMessage()), thrown);
   }
 
+  /**
+   * What to throw for an exception that left a LibTorch call or Java code around it: LibTorch's are
+   * {@linkplain #of translated}, all others returned as they are.
+   *
+   * @param operation what was being done
+   * @param thrown what was caught
+   */
+  public static RuntimeException translate(String operation, RuntimeException thrown) {
+    String message = thrown.getMessage();
+    boolean fromLibTorch =
+        thrown.getClass() == RuntimeException.class
+            && message != null
+            && message.contains(BACKTRACE);
+    return fromLibTorch ? of(operation, thrown) : thrown;
+  }
+
   /** LibTorch's message up to its C++ backtrace; "no message" if there is none. */
   public static String trim(@Nullable String message) {
     if (message == null || message.isBlank()) {

@@ -1,0 +1,93 @@
+package dev.bevel.torch.autograd;
+
+import dev.bevel.torch.Torch;
+import dev.bevel.torch.TorchException;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Backward passes whose failures are readable: the C++ backtrace is cut off, and an exception that
+ * Java code threw inside the pass is the cause. ({@link Tensor#backward()} works too, but LibTorch
+ * then reduces such an exception to its text.)
+ */
+public final class Autograd {
+  static {
+    Torch.initialize();
+  }
+
+  /**
+   * What hooks threw, until the pass that they ended fetches it. Passes started elsewhere never do,
+   * hence the limit.
+   */
+  private static final ConcurrentSkipListMap<Long, Throwable> HOOK_FAILURES =
+      new ConcurrentSkipListMap<>();
+
+  private static final int MAX_HOOK_FAILURES = 16;
+  private static final AtomicLong HOOK_FAILURE_COUNT = new AtomicLong();
+  private static final Pattern HOOK_FAILURE = Pattern.compile(" \\[hook failure (\\d+)\\]");
+
+  private Autograd() {}
+
+  /**
+   * Adds the gradients of a loss to the {@code grad} of every leaf that it depends on, and frees
+   * the graph.
+   *
+   * @param loss one element
+   * @throws TorchException if the pass fails
+   */
+  public static void backward(Tensor loss) {
+    backward(loss, null, false);
+  }
+
+  /**
+   * Adds vector-Jacobian products to the {@code grad} of every leaf that a tensor depends on.
+   *
+   * @param output any tensor with a history
+   * @param gradient of the output, same shape; null for 1, where the output has one element
+   * @param retainGraph whether the graph is kept for another pass
+   * @throws TorchException if the pass fails
+   */
+  public static void backward(Tensor output, @Nullable Tensor gradient, boolean retainGraph) {
+    try (Tensor none = new Tensor();
+        BoolOptional retain = new BoolOptional(retainGraph);
+        TensorArrayRefOptional leaves = new TensorArrayRefOptional()) {
+      output.backward(gradient == null ? none : gradient, retain, false, leaves);
+    } catch (RuntimeException e) {
+      throw failure(e);
+    } finally {
+      NodeHook.releaseLast();
+    }
+  }
+
+  /** Remembers what a hook threw and wraps it in what can cross LibTorch: a text. */
+  static RuntimeException hookFailure(String operation, Throwable thrown) {
+    long number = HOOK_FAILURE_COUNT.incrementAndGet();
+    HOOK_FAILURES.put(number, thrown);
+    while (HOOK_FAILURES.size() > MAX_HOOK_FAILURES) {
+      HOOK_FAILURES.pollFirstEntry();
+    }
+    String text = thrown instanceof RuntimeException ? thrown.getMessage() : thrown.toString();
+    return new IllegalStateException(
+        "%s: %s [hook failure %d]".formatted(operation, TorchException.trim(text), number), thrown);
+  }
+
+  private static TorchException failure(RuntimeException thrown) {
+    String message = TorchException.trim(thrown.getMessage());
+    Matcher matcher = HOOK_FAILURE.matcher(message);
+    if (!matcher.find()) {
+      return TorchException.of("backward", thrown);
+    }
+    Throwable cause = HOOK_FAILURES.remove(Long.valueOf(matcher.group(1)));
+    String text = message.substring(0, matcher.start());
+    String javaName = IllegalStateException.class.getName() + ": ";
+    return new TorchException(
+        text.startsWith(javaName) ? text.substring(javaName.length()) : text,
+        cause == null ? thrown : cause);
+  }
+}

@@ -1,0 +1,149 @@
+package dev.bevel.torch.autograd;
+
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.TorchException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A differentiable operator with a hand-written backward, shaped like {@code
+ * torch.autograd.Function}. What is no tensor (a plan, options) is a field of the subclass; {@link
+ * #apply} may be called any number of times.
+ *
+ * <pre>{@code
+ * final class Square extends Function {
+ *   protected Tensor[] forward(Context context, Tensor... inputs) {
+ *     context.saveForBackward(inputs[0]);
+ *     return new Tensor[] {inputs[0].mul(inputs[0])};
+ *   }
+ *
+ *   protected Tensor[] backward(Context context, Tensor... gradOutputs) {
+ *     Tensor x = context.savedTensors()[0];
+ *     return new Tensor[] {x.mul(gradOutputs[0]).mul(TWO)};
+ *   }
+ * }
+ * Tensor y = new Square().apply(x)[0];
+ * }</pre>
+ *
+ * <p><b>forward</b> runs without gradient recording on aliases of the inputs without history. The
+ * tensors it returns become the outputs without a copy. The exceptions, which cost one copy: a
+ * result that shares memory with an input or with an earlier result, and one whose elements overlap
+ * (expanded). A returned tensor belongs to the function from then on.
+ *
+ * <p><b>backward</b> runs once a pass, after all gradients of the outputs have arrived, with
+ * recording off, on whatever thread LibTorch runs its hooks, inside a scope of its own. {@code
+ * gradOutputs} have the outputs' shapes and dtypes and any strides (expanded ones too): call {@code
+ * contiguous()} where a kernel needs it. It returns one gradient for each input, with the input's
+ * shape, dtype and device; null where there is none, which counts as zero.
+ *
+ * <p><b>Limits.</b> The derivative of {@code backward} is not known: a pass that asks for it
+ * ({@code create_graph}) fails. {@code retain_graph} works. The backward pass must come before the
+ * {@link TensorScope} that {@code apply} was called in closes; a later one fails. The hooks and
+ * saved tensors belong to that scope.
+ */
+public abstract class Function {
+  /** For subclasses. */
+  protected Function() {}
+
+  /**
+   * Computes the outputs.
+   *
+   * @param context remembers what backward needs
+   * @param inputs aliases of the inputs of {@link #apply}
+   * @return the outputs, at least one
+   */
+  protected abstract Tensor[] forward(Context context, Tensor... inputs);
+
+  /**
+   * Computes the gradients of the inputs.
+   *
+   * @param context what forward remembered
+   * @param gradOutputs one for each output; where none arrived zeros, or null after {@link
+   *     Context#setMaterializeGrads setMaterializeGrads(false)}, and always null for
+   *     non-differentiable outputs
+   * @return one for each input; null for zero. Those of inputs that need no gradient are ignored
+   */
+  protected abstract @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs);
+
+  /** The operator's name in messages. */
+  protected String name() {
+    return getClass().getSimpleName();
+  }
+
+  /**
+   * Runs forward and, where an input needs a gradient and recording is on, makes the results part
+   * of the autograd graph.
+   *
+   * @param inputs tensors of any dtype and device; the same one may occur several times
+   * @return the outputs, owned by the innermost {@link TensorScope}
+   * @throws IllegalStateException if no scope is open on this thread
+   * @throws TorchException if LibTorch fails in forward
+   */
+  public final Tensor[] apply(Tensor... inputs) {
+    TensorScope.require(name());
+    try (TensorScope inner = TensorScope.open()) {
+      Context context = new Context(name(), needsGrad(inputs));
+      Tensor[] results = runForward(context, inputs);
+      Tensor[] outputs = results;
+      if (context.needsAnyInputGrad() && context.hasDifferentiableOutput()) {
+        FunctionNode node = inner.own(new FunctionNode(this, context));
+        outputs = node.connect(inputs, results);
+      } else {
+        context.close();
+      }
+      for (Tensor output : outputs) {
+        inner.keep(output);
+      }
+      return outputs;
+    }
+  }
+
+  private static boolean[] needsGrad(Tensor[] inputs) {
+    boolean recording = GradMode.is_enabled();
+    boolean[] needed = new boolean[inputs.length];
+    for (int i = 0; i < inputs.length; i++) {
+      needed[i] = recording && inputs[i].requires_grad();
+    }
+    return needed;
+  }
+
+  private Tensor[] runForward(Context context, Tensor[] inputs) {
+    try (NoGradGuard noGrad = new NoGradGuard()) {
+      Tensor[] aliases = new Tensor[inputs.length];
+      for (int i = 0; i < inputs.length; i++) {
+        aliases[i] = inputs[i].detach();
+      }
+      Tensor[] results = forward(context, aliases);
+      if (results.length == 0) {
+        throw new IllegalStateException(name() + ".forward: must return at least one tensor");
+      }
+      context.classifyOutputs(results);
+      return ownedResults(aliases, results);
+    } catch (RuntimeException e) {
+      context.close();
+      throw TorchException.translate(name() + ".forward", e);
+    }
+  }
+
+  /** The results, copied where another tensor shares their memory or their elements overlap. */
+  private Tensor[] ownedResults(Tensor[] inputs, Tensor[] results) {
+    List<Tensor> taken = new ArrayList<>(List.of(inputs));
+    Tensor[] owned = new Tensor[results.length];
+    for (int i = 0; i < results.length; i++) {
+      Tensor result = Objects.requireNonNull(results[i], name() + ".forward: an output is null");
+      if (!result.defined()) {
+        throw new IllegalStateException(
+            name() + ".forward: output " + i + " is an undefined tensor");
+      }
+      boolean shared = taken.stream().anyMatch(result::is_alias_of);
+      owned[i] = shared || !result.is_non_overlapping_and_dense() ? result.clone() : result;
+      taken.add(owned[i]);
+    }
+    return owned;
+  }
+}

@@ -1,0 +1,236 @@
+package dev.bevel.torch.autograd;
+
+import dev.bevel.torch.Torch;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One application of a {@link Function} in LibTorch's graph.
+ *
+ * <p>LibTorch has no node for Java code, so existing nodes carry it. Every input gets an empty
+ * slice (a SliceBackward node whose edge leads to the input); the slices, concatenated and cast,
+ * are added at no indices to every output (an IndexAddBackward node). Neither touches a value. A
+ * post-hook on an output's IndexAddBackward takes the output's gradient and sends an undefined one
+ * on, for which LibTorch's nodes do no work; a post-hook on an input's SliceBackward, which runs
+ * after all of those, runs backward once and puts the input's gradient in place of the undefined
+ * one.
+ *
+ * <p>LibTorch owns the native half of a hook and frees it with its node; it holds the Java half by
+ * a weak reference, so this object, which the step's scope owns, keeps the Java halves. Gradients
+ * returned from a hook stay referenced until the next hook of the same node runs, or the scope
+ * closes: LibTorch copies the reference only after the hook has returned.
+ */
+final class FunctionNode implements AutoCloseable {
+  private static final LongOptional ZERO = Torch.permanent(() -> new LongOptional(0));
+  private static final Tensor NO_INDICES =
+      Torch.permanent(() -> torch.zeros(new long[] {0}).to(ScalarType.Long));
+  private static final long[] EMPTY = {0};
+  private static final long[] SCALAR = {};
+
+  private final Function function;
+  private final Context context;
+  private final List<NodeHook> hooks = new ArrayList<>();
+  private @Nullable TensorSpec[] inputs = {};
+  private @Nullable TensorSpec[] outputs = {};
+
+  /** State of the running backward pass, which LibTorch numbers. */
+  private int pass = -1;
+
+  private @Nullable Tensor[] gradOutputs = {};
+  private @Nullable Tensor @Nullable [] gradInputs;
+  private int pendingInputs;
+  private boolean closed;
+
+  FunctionNode(Function function, Context context) {
+    this.function = function;
+    this.context = context;
+  }
+
+  /** Ties the results of forward to the inputs; returns the outputs. Runs with recording on. */
+  Tensor[] connect(Tensor[] arguments, Tensor[] results) {
+    inputs = new @Nullable TensorSpec[arguments.length];
+    outputs = new @Nullable TensorSpec[results.length];
+    gradOutputs = new @Nullable Tensor[results.length];
+    TensorVector edges = new TensorVector();
+    for (int i = 0; i < arguments.length; i++) {
+      if (context.needsInputGrad(i)) {
+        edges.push_back(emptySlice(i, arguments[i]));
+      }
+    }
+    Tensor tie = edges.size() == 1 ? edges.get(0) : torch.cat(edges);
+    Tensor[] connected = results.clone();
+    for (int i = 0; i < results.length; i++) {
+      if (context.isDifferentiable(i)) {
+        connected[i] = tied(i, results[i], tie);
+      }
+    }
+    context.recordVersions();
+    return connected;
+  }
+
+  /** A one-dimensional tensor without elements whose history leads to the input. */
+  private Tensor emptySlice(int index, Tensor input) {
+    inputs[index] = new TensorSpec(input);
+    Tensor first = input.dim() == 0 ? input.view(1) : input.slice(0, ZERO, ZERO, 1);
+    hook(first, new NodeHook.OfInput(this, index));
+    Tensor slice = input.dim() == 0 ? first.slice(0, ZERO, ZERO, 1) : first;
+    return slice.dim() == 1 ? slice : slice.reshape(EMPTY);
+  }
+
+  /** The result as part of the graph: an alias of its memory, tied to the inputs. */
+  private Tensor tied(int index, Tensor result, Tensor tie) {
+    TensorSpec spec = new TensorSpec(result);
+    outputs[index] = spec;
+    // index_add_ takes no scalars. Detached last: LibTorch refuses in-place operations on some
+    // views.
+    Tensor output = spec.isScalar() ? result.view(1).detach() : result.detach();
+    long[] shape = output.shape();
+    shape[0] = 0;
+    Tensor source = tie.to(output.device(), output.scalar_type()).view(shape);
+    output.index_add_(0, NO_INDICES.to(output.device(), ScalarType.Long), source);
+    hook(output, new NodeHook.OfOutput(this, index));
+    return spec.isScalar() ? output.view(SCALAR) : output;
+  }
+
+  private void hook(Tensor tensor, NodeHook hook) {
+    hooks.add(hook);
+    tensor.grad_fn().add_post_hook(hook);
+  }
+
+  /** Takes the gradient of one output. */
+  synchronized void receive(int output, Tensor gradient) {
+    checkOpen();
+    int running = torch.get_current_graph_task_id();
+    if (pass != running) {
+      clearPass();
+      pass = running;
+    }
+    if (gradient.defined()) {
+      boolean scalar = Objects.requireNonNull(outputs[output]).isScalar();
+      Tensor shaped = scalar ? gradient.view(SCALAR) : new Tensor(gradient);
+      gradOutputs[output] = shaped.retainReference();
+    }
+  }
+
+  /**
+   * Hands out the gradient of one input, or null for zero; the caller releases it. The first call
+   * in a pass runs backward.
+   */
+  synchronized @Nullable Tensor deliver(int input) {
+    checkOpen();
+    if (pass != torch.get_current_graph_task_id()) {
+      throw new IllegalStateException("two backward passes run over the same graph at once");
+    }
+    if (gradInputs == null) {
+      gradInputs = computeGradients();
+    }
+    @Nullable Tensor gradient = gradInputs[input];
+    gradInputs[input] = null;
+    pendingInputs--;
+    if (pendingInputs == 0) {
+      clearPass();
+      if (!torch.get_current_graph_task_keep_graph()) {
+        context.close();
+      }
+    }
+    return gradient;
+  }
+
+  private @Nullable Tensor[] computeGradients() {
+    if (GradMode.is_enabled()) {
+      throw new IllegalStateException(
+          "the derivative of its backward is not known, so create_graph (double backward) is not possible");
+    }
+    pendingInputs = (int) Arrays.stream(inputs).filter(Objects::nonNull).count();
+    @Nullable Tensor[] gradients = new @Nullable Tensor[inputs.length];
+    if (Arrays.stream(gradOutputs).allMatch(Objects::isNull)) {
+      return gradients;
+    }
+    @Nullable Tensor[] computed = function.backward(context, materialized());
+    if (computed.length != inputs.length) {
+      throw new IllegalStateException(
+          "must return %d gradients, one for each input, got %d"
+              .formatted(inputs.length, computed.length));
+    }
+    for (int i = 0; i < inputs.length; i++) {
+      checkGradient(i, computed[i]);
+    }
+    for (int i = 0; i < inputs.length; i++) {
+      @Nullable Tensor gradient = computed[i];
+      if (inputs[i] != null && gradient != null) {
+        gradients[i] = gradient.retainReference();
+      }
+    }
+    return gradients;
+  }
+
+  private @Nullable Tensor[] materialized() {
+    @Nullable Tensor[] gradients = gradOutputs.clone();
+    for (int i = 0; i < gradients.length; i++) {
+      TensorSpec output = outputs[i];
+      if (gradients[i] == null && output != null && context.materializesGrads()) {
+        gradients[i] = output.zeros();
+      }
+    }
+    return gradients;
+  }
+
+  private void checkGradient(int index, @Nullable Tensor gradient) {
+    TensorSpec input = inputs[index];
+    if (input != null && gradient != null && !input.matches(gradient)) {
+      throw new IllegalStateException(
+          "the gradient of input %d must be %s like the input, got %s"
+              .formatted(index, input.describe(), TensorSpec.describe(gradient)));
+    }
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException(
+          "the TensorScope in which it was applied closed before this backward pass");
+    }
+  }
+
+  private void clearPass() {
+    release(gradOutputs);
+    if (gradInputs != null) {
+      release(gradInputs);
+      gradInputs = null;
+    }
+  }
+
+  private static void release(@Nullable Tensor[] tensors) {
+    for (int i = 0; i < tensors.length; i++) {
+      Tensor tensor = tensors[i];
+      if (tensor != null) {
+        tensor.releaseReference();
+        tensors[i] = null;
+      }
+    }
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    clearPass();
+    context.close();
+    hooks.forEach(NodeHook::releaseReturned);
+    Stream.concat(Arrays.stream(inputs), Arrays.stream(outputs))
+        .filter(Objects::nonNull)
+        .forEach(TensorSpec::close);
+  }
+
+  String name() {
+    return function.name();
+  }
+}

@@ -1,0 +1,5 @@
+/** What tests share. */
+@NullMarked
+package dev.bevel.testing;
+
+import org.jspecify.annotations.NullMarked;
