@@ -18,13 +18,17 @@ import org.joml.Vector3d;
 public record Box3d(
     Pose pose, double width, double length, double height, double vx, double vy, double vz) {
   /**
-   * @throws NuScenesException if a size is not finite and positive
+   * @throws NuScenesException if a size is not finite and positive, or a velocity infinite
    */
   public Box3d {
     if (!(width > 0 && length > 0 && height > 0) || !Double.isFinite(width + length + height)) {
       throw new NuScenesException(
           "box size (width, length, height) must be finite and positive, got (%s, %s, %s)"
               .formatted(width, length, height));
+    }
+    if (Double.isInfinite(vx) || Double.isInfinite(vy) || Double.isInfinite(vz)) {
+      throw new NuScenesException(
+          "box velocity must be finite, or NaN where it is not known, got (%s, %s, %s)".formatted(vx, vy, vz));
     }
   }
 
