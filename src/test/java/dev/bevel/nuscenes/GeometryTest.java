@@ -13,8 +13,13 @@ class GeometryTest {
 
   private static Pose randomPose(Random r) {
     return new Pose(
-        r.nextGaussian(), r.nextGaussian(), r.nextGaussian(), r.nextGaussian(),
-        100 * r.nextGaussian(), 100 * r.nextGaussian(), 100 * r.nextGaussian());
+        r.nextGaussian(),
+        r.nextGaussian(),
+        r.nextGaussian(),
+        r.nextGaussian(),
+        100 * r.nextGaussian(),
+        100 * r.nextGaussian(),
+        100 * r.nextGaussian());
   }
 
   private static double[] times(double[] a, double[] b) {
@@ -30,7 +35,9 @@ class GeometryTest {
   private static void assertClose(double[] actual, double[] expected, double tolerance) {
     assertThat(actual).hasSameSizeAs(expected);
     for (int i = 0; i < actual.length; i++) {
-      assertThat(actual[i]).as("element %d, seed %d", i, SEED).isCloseTo(expected[i], within(tolerance));
+      assertThat(actual[i])
+          .as("element %d, seed %d", i, SEED)
+          .isCloseTo(expected[i], within(tolerance));
     }
   }
 
@@ -65,23 +72,31 @@ class GeometryTest {
 
   @Test
   void posesWithoutMeaningAreRefused() {
-    assertThatThrownBy(() -> new Pose(0, 0, 0, 0, 1, 2, 3)).isInstanceOf(NuScenesException.class).hasMessageContaining("quaternion");
-    assertThatThrownBy(() -> new Pose(1, 0, 0, 0, Double.NaN, 0, 0)).isInstanceOf(NuScenesException.class);
-    assertThatThrownBy(() -> new Pose(Double.POSITIVE_INFINITY, 0, 0, 0, 0, 0, 0)).isInstanceOf(NuScenesException.class);
-    assertThatThrownBy(() -> Pose.of(new double[2], new double[4])).isInstanceOf(NuScenesException.class);
+    assertThatThrownBy(() -> new Pose(0, 0, 0, 0, 1, 2, 3))
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageContaining("quaternion");
+    assertThatThrownBy(() -> new Pose(1, 0, 0, 0, Double.NaN, 0, 0))
+        .isInstanceOf(NuScenesException.class);
+    assertThatThrownBy(() -> new Pose(Double.POSITIVE_INFINITY, 0, 0, 0, 0, 0, 0))
+        .isInstanceOf(NuScenesException.class);
+    assertThatThrownBy(() -> Pose.of(new double[2], new double[4]))
+        .isInstanceOf(NuScenesException.class);
   }
 
   @Test
   void boxesMoveRigidlyAndBack() {
     Random r = new Random(SEED);
     for (int trial = 0; trial < 100; trial++) {
-      Box3d box = new Box3d(randomPose(r), 1 + r.nextDouble(), 2 + r.nextDouble(), 3 + r.nextDouble(), 1, 2, 3);
+      Box3d box =
+          new Box3d(
+              randomPose(r), 1 + r.nextDouble(), 2 + r.nextDouble(), 3 + r.nextDouble(), 1, 2, 3);
       Pose move = randomPose(r);
       Box3d moved = box.transformed(move);
       Vector3d[] before = box.corners();
       Vector3d[] after = moved.corners();
       for (int i = 0; i < 8; i++) {
-        assertThat(after[i].distance(move.transform(before[i].x, before[i].y, before[i].z))).isLessThan(1e-10);
+        assertThat(after[i].distance(move.transform(before[i].x, before[i].y, before[i].z)))
+            .isLessThan(1e-10);
       }
       assertThat(Math.hypot(moved.speed(), moved.vz())).isCloseTo(Math.sqrt(14), within(1e-12));
       Box3d back = moved.transformed(move.inverse());
@@ -93,7 +108,9 @@ class GeometryTest {
 
   @Test
   void unknownVelocityStaysUnknown() {
-    Box3d box = Box3d.upright(1, 2, 3, 1, 1, 1, 0, Double.NaN, Double.NaN).transformed(Pose.ofYaw(0, 0, 0, 1));
+    Box3d box =
+        Box3d.upright(1, 2, 3, 1, 1, 1, 0, Double.NaN, Double.NaN)
+            .transformed(Pose.ofYaw(0, 0, 0, 1));
     assertThat(new double[] {box.vx(), box.vy(), box.vz(), box.speed()}).containsOnly(Double.NaN);
   }
 
@@ -105,7 +122,8 @@ class GeometryTest {
     Box3d turned = Box3d.upright(1, 1, 0, 2, 2, 2, Math.PI / 4, 0, 0);
     assertThat(turned.contains(1.70, 1.70, 0)).isTrue();
     assertThat(turned.contains(1.71, 1.71, 0)).isFalse();
-    LidarPoints points = LidarPoints.of(new float[] {1.7f, 1.7f, 0, 9, 9, 1.71f, 1.71f, 0, 9, 9, 1, 1, -1, 0, 0});
+    LidarPoints points =
+        LidarPoints.of(new float[] {1.7f, 1.7f, 0, 9, 9, 1.71f, 1.71f, 0, 9, 9, 1, 1, -1, 0, 0});
     assertThat(turned.countPoints(points, Pose.IDENTITY)).isEqualTo(2);
     assertThat(turned.countPoints(points, new Pose(1, 0, 0, 0, 50, 0, 0))).isZero();
   }
@@ -115,22 +133,50 @@ class GeometryTest {
     Random r = new Random(SEED);
     for (int trial = 0; trial < 100; trial++) {
       double yaw = (2 * r.nextDouble() - 1) * Math.PI;
-      Box3d box = Box3d.upright(r.nextGaussian(), r.nextGaussian(), r.nextGaussian(), 1.9, 4.6, 1.7, yaw, r.nextGaussian(), -1);
+      Box3d box =
+          Box3d.upright(
+              r.nextGaussian(),
+              r.nextGaussian(),
+              r.nextGaussian(),
+              1.9,
+              4.6,
+              1.7,
+              yaw,
+              r.nextGaussian(),
+              -1);
       for (BoxConvention convention : BoxConvention.values()) {
         double[] encoded = convention.encode(box);
         Box3d back = convention.decode(encoded);
         assertClose(convention.encode(back), encoded, 2 * Math.PI + 1e-9);
         assertThat(Math.IEEEremainder(back.yaw() - yaw, 2 * Math.PI)).isCloseTo(0, within(1e-12));
-        assertThat(new double[] {back.x(), back.y(), back.z(), back.width(), back.length(), back.height(), back.vx(), back.vy()})
+        assertThat(
+                new double[] {
+                  back.x(),
+                  back.y(),
+                  back.z(),
+                  back.width(),
+                  back.length(),
+                  back.height(),
+                  back.vx(),
+                  back.vy()
+                })
             .containsExactly(box.x(), box.y(), box.z(), 1.9, 4.6, 1.7, box.vx(), -1);
       }
     }
     // A car that looks along +x.
     Box3d car = Box3d.upright(10, 0, 1, 1.9, 4.6, 1.7, 0, 3, 0);
-    assertClose(BoxConvention.MMDET3D_0.encode(car), new double[] {10, 0, 1, 1.9, 4.6, 1.7, -Math.PI / 2, 3, 0}, 1e-15);
-    assertClose(BoxConvention.MMDET3D_1.encode(car), new double[] {10, 0, 1, 4.6, 1.9, 1.7, 0, 3, 0}, 1e-15);
-    assertThatThrownBy(() -> BoxConvention.MMDET3D_1.decode(new double[7])).hasMessageContaining("9 numbers");
-    assertThatThrownBy(() -> BoxConvention.MMDET3D_1.decode(new double[9])).hasMessageContaining("positive");
+    assertClose(
+        BoxConvention.MMDET3D_0.encode(car),
+        new double[] {10, 0, 1, 1.9, 4.6, 1.7, -Math.PI / 2, 3, 0},
+        1e-15);
+    assertClose(
+        BoxConvention.MMDET3D_1.encode(car),
+        new double[] {10, 0, 1, 4.6, 1.9, 1.7, 0, 3, 0},
+        1e-15);
+    assertThatThrownBy(() -> BoxConvention.MMDET3D_1.decode(new double[7]))
+        .hasMessageContaining("9 numbers");
+    assertThatThrownBy(() -> BoxConvention.MMDET3D_1.decode(new double[9]))
+        .hasMessageContaining("positive");
   }
 
   @Test

@@ -33,7 +33,10 @@ class ImageAugmentationTest {
     return new RgbImage(width, height, rgb);
   }
 
-  /** The last column was made by Pillow 9.4.0: the first 16 hex digits of the SHA-256 of the resulting RGB bytes. */
+  /**
+   * The last column was made by Pillow 9.4.0: the first 16 hex digits of the SHA-256 of the
+   * resulting RGB bytes.
+   */
   @ParameterizedTest
   @CsvSource({
     "noise,160,90,0.44,3,-5,64,48,true,5.4,a42c95e6beb7da76",
@@ -56,7 +59,17 @@ class ImageAugmentationTest {
     "smooth,33,7,0.31,0,0,10,2,false,90,56ee4edd79b79add"
   })
   void pixelsEqualPillow(
-      String content, int w, int h, double resize, int x, int y, int outW, int outH, boolean flip, double rotation, String sha)
+      String content,
+      int w,
+      int h,
+      double resize,
+      int x,
+      int y,
+      int outW,
+      int outH,
+      boolean flip,
+      double rotation,
+      String sha)
       throws Exception {
     RgbImage raw = content.equals("noise") ? noise(w, h) : smooth(w, h);
     RgbImage result = new ImageAugmentation(resize, x, y, outW, outH, flip, rotation).apply(raw);
@@ -66,7 +79,10 @@ class ImageAugmentationTest {
     assertThat(HexFormat.of().formatHex(digest)).startsWith(sha);
   }
 
-  /** A slow reference in double, written from the definition of the antialiased cubic, agrees to rounding (±1 level a pass). */
+  /**
+   * A slow reference in double, written from the definition of the antialiased cubic, agrees to
+   * rounding (±1 level a pass).
+   */
   @Test
   void resizeIsTheAntialiasedCubicConvolution() {
     RgbImage raw = noise(47, 31);
@@ -76,7 +92,8 @@ class ImageAugmentationTest {
       for (int x = 0; x < 19; x++) {
         for (int c = 0; c < 3; c++) {
           double reference = Math.clamp(convolve(raw, x, y, c, 19, 45), 0.0, 255.0);
-          worst = Math.max(worst, Math.abs(reference - (result.rgb()[(y * 19 + x) * 3 + c] & 0xff)));
+          worst =
+              Math.max(worst, Math.abs(reference - (result.rgb()[(y * 19 + x) * 3 + c] & 0xff)));
         }
       }
     }
@@ -108,7 +125,9 @@ class ImageAugmentationTest {
     double scale = (double) inputs / outputs;
     double t = Math.abs((in + 0.5 - (out + 0.5) * scale) / Math.max(1, scale));
     double a = -0.5;
-    return t < 1 ? (a + 2) * t * t * t - (a + 3) * t * t + 1 : t < 2 ? a * (t * t * t - 5 * t * t + 8 * t - 4) : 0;
+    return t < 1
+        ? (a + 2) * t * t * t - (a + 3) * t * t + 1
+        : t < 2 ? a * (t * t * t - 5 * t * t + 8 * t - 4) : 0;
   }
 
   @Test
@@ -121,8 +140,10 @@ class ImageAugmentationTest {
     double angle = Math.toRadians(3);
     double du = u - 352;
     double dv = v - 128;
-    assertThat(m[0] * 811 + m[1] * 333 + m[3]).isCloseTo(Math.cos(angle) * du + Math.sin(angle) * dv + 352, within());
-    assertThat(m[4] * 811 + m[5] * 333 + m[7]).isCloseTo(-Math.sin(angle) * du + Math.cos(angle) * dv + 128, within());
+    assertThat(m[0] * 811 + m[1] * 333 + m[3])
+        .isCloseTo(Math.cos(angle) * du + Math.sin(angle) * dv + 352, within());
+    assertThat(m[4] * 811 + m[5] * 333 + m[7])
+        .isCloseTo(-Math.sin(angle) * du + Math.cos(angle) * dv + 128, within());
     assertThat(new double[] {m[2], m[6], m[8], m[9], m[10], m[11], m[12], m[13], m[14], m[15]})
         .containsExactly(0, 0, 0, 0, 1, 0, 0, 0, 0, 1);
     assertThat(augmentation.postRotation()).containsExactly(m[0], m[1], 0, m[4], m[5], 0, 0, 0, 1);
@@ -209,7 +230,8 @@ class ImageAugmentationTest {
     assertThatThrownBy(() -> new ImageAugmentation(0, 0, 0, 4, 4, false, 0))
         .isInstanceOf(NuScenesException.class)
         .hasMessageContaining("resize");
-    assertThatThrownBy(() -> new ImageAugmentation(1, 0, 0, 4, 4, false, Double.NaN)).isInstanceOf(NuScenesException.class);
+    assertThatThrownBy(() -> new ImageAugmentation(1, 0, 0, 4, 4, false, Double.NaN))
+        .isInstanceOf(NuScenesException.class);
     assertThatThrownBy(() -> new ImageAugmentation(1, 0, 0, 1 << 20, 1 << 20, false, 0))
         .isInstanceOf(NuScenesException.class);
     assertThatThrownBy(() -> new ImageAugmentation(1e-6, 0, 0, 4, 4, false, 0).apply(noise(9, 9)))
@@ -221,7 +243,9 @@ class ImageAugmentationTest {
 
   @Test
   void cropOutsideIsBlack() {
-    RgbImage far = new ImageAugmentation(1, Integer.MAX_VALUE - 3, Integer.MIN_VALUE, 8, 8, false, 0).apply(noise(16, 16));
+    RgbImage far =
+        new ImageAugmentation(1, Integer.MAX_VALUE - 3, Integer.MIN_VALUE, 8, 8, false, 0)
+            .apply(noise(16, 16));
     assertThat(far.rgb()).containsOnly(0);
   }
 }

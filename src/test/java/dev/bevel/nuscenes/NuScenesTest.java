@@ -28,20 +28,34 @@ class NuScenesTest {
   void tablesAreLinked() {
     NuScenes set = NuScenes.load(new TinyNuScenes(root).write().root);
     assertThat(set.version()).isEqualTo(TinyNuScenes.VERSION);
-    assertThat(set.samples()).extracting(Sample::token).containsExactly("sample-0", "sample-1", "sample-2");
+    assertThat(set.samples())
+        .extracting(Sample::token)
+        .containsExactly("sample-0", "sample-1", "sample-2");
     Sample sample = set.sample("sample-1");
     assertThat(set.scene(sample).name()).isEqualTo("scene-0001");
     assertThat(set.keyFrames(sample).keySet())
-        .containsExactly("LIDAR_TOP", "CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT", "CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT");
+        .containsExactly(
+            "LIDAR_TOP",
+            "CAM_FRONT_LEFT",
+            "CAM_FRONT",
+            "CAM_FRONT_RIGHT",
+            "CAM_BACK_LEFT",
+            "CAM_BACK",
+            "CAM_BACK_RIGHT");
     assertThat(set.channel(set.keyFrame(sample, "CAM_BACK"))).isEqualTo("CAM_BACK");
-    assertThat(set.annotations(sample)).extracting(SampleAnnotation::token).containsExactly("car-1", "dog-1", "person-1");
+    assertThat(set.annotations(sample))
+        .extracting(SampleAnnotation::token)
+        .containsExactly("car-1", "dog-1", "person-1");
     assertThat(set.annotations(sample).stream().map(set::detectionClass))
         .containsExactly(
             java.util.Optional.of(DetectionClass.CAR),
             java.util.Optional.empty(),
             java.util.Optional.of(DetectionClass.PEDESTRIAN));
-    assertThat(set.attributeNames(set.annotations(sample).getFirst())).containsExactly("vehicle.moving");
-    assertThatThrownBy(() -> set.sample("nowhere")).hasMessageContaining("nowhere").hasMessageContaining("sample");
+    assertThat(set.attributeNames(set.annotations(sample).getFirst()))
+        .containsExactly("vehicle.moving");
+    assertThatThrownBy(() -> set.sample("nowhere"))
+        .hasMessageContaining("nowhere")
+        .hasMessageContaining("sample");
     assertThatThrownBy(() -> set.keyFrame(sample, "CAM_TOP"))
         .isInstanceOf(NuScenesException.class)
         .hasMessageContaining("CAM_TOP")
@@ -66,16 +80,24 @@ class NuScenesTest {
     tiny.record("sample_annotation", 6).put("next", "");
     NuScenes set = NuScenes.load(tiny.write().root);
     Map<String, SampleAnnotation> annotations = set.tables().annotations();
-    assertThat(set.velocity(annotations.get("car-2"))).as("1.7 s to one neighbour").containsOnly(Double.NaN);
-    assertThat(set.velocity(annotations.get("car-1"))[0]).as("2.2 s between two neighbours").isCloseTo(4 / 2.2, within(1e-6));
-    assertThat(set.velocity(annotations.get("person-0"))).as("no neighbour").containsOnly(Double.NaN);
+    assertThat(set.velocity(annotations.get("car-2")))
+        .as("1.7 s to one neighbour")
+        .containsOnly(Double.NaN);
+    assertThat(set.velocity(annotations.get("car-1"))[0])
+        .as("2.2 s between two neighbours")
+        .isCloseTo(4 / 2.2, within(1e-6));
+    assertThat(set.velocity(annotations.get("person-0")))
+        .as("no neighbour")
+        .containsOnly(Double.NaN);
     assertThat(set.globalBox(annotations.get("person-0")).speed()).isNaN();
   }
 
   static Stream<Arguments> everyField() {
     List<Arguments> fields = new ArrayList<>();
     new TinyNuScenes(Path.of("unused"))
-        .tables.forEach((table, records) -> records.getFirst().keySet().forEach(f -> fields.add(Arguments.of(table, f))));
+        .tables.forEach(
+            (table, records) ->
+                records.getFirst().keySet().forEach(f -> fields.add(Arguments.of(table, f))));
     return fields.stream();
   }
 
@@ -126,7 +148,8 @@ class NuScenesTest {
     return Stream.of(
         Arguments.of("sample_annotation", "size", List.of(1.0, 0.0, 2.0), "positive"),
         Arguments.of("sample_annotation", "size", List.of(1.0, 2.0), "3 finite numbers"),
-        Arguments.of("sample_annotation", "translation", List.of(1.0, "x", 2.0), "3 finite numbers"),
+        Arguments.of(
+            "sample_annotation", "translation", List.of(1.0, "x", 2.0), "3 finite numbers"),
         Arguments.of("sample_annotation", "rotation", List.of(0, 0, 0, 0), "quaternion"),
         Arguments.of("sample_annotation", "num_lidar_pts", -1, "0..2147483647"),
         Arguments.of("sample_annotation", "num_lidar_pts", 1.5, "an integer"),
@@ -161,16 +184,20 @@ class NuScenesTest {
     TinyNuScenes tiny = new TinyNuScenes(root);
     tiny.tables.get("category").add(tiny.record("category", 0));
     tiny.write();
-    assertThatThrownBy(() -> NuScenes.load(root)).hasMessageContaining("two records").hasMessageContaining("category.json");
+    assertThatThrownBy(() -> NuScenes.load(root))
+        .hasMessageContaining("two records")
+        .hasMessageContaining("category.json");
     tiny.tables.get("category").removeLast();
     tiny.record("sample_data", 1).put("calibrated_sensor_token", "calibrated-CAM_BACK");
     tiny.write();
-    assertThatThrownBy(() -> NuScenes.load(root)).hasMessageContaining("both key frames of CAM_BACK");
+    assertThatThrownBy(() -> NuScenes.load(root))
+        .hasMessageContaining("both key frames of CAM_BACK");
   }
 
   @Test
   void fileNamesCannotLeaveTheDataFolder() {
-    for (String name : List.of("../secret.jpg", "/etc/passwd", "samples/../../x", "", "bad\0name")) {
+    for (String name :
+        List.of("../secret.jpg", "/etc/passwd", "samples/../../x", "", "bad\0name")) {
       TinyNuScenes tiny = new TinyNuScenes(root);
       tiny.record("sample_data", 0).put("filename", name);
       NuScenes set = NuScenes.load(tiny.write().root);
@@ -182,19 +209,27 @@ class NuScenesTest {
 
   @Test
   void versionIsFoundOrTheChoiceIsNamed() throws Exception {
-    assertThatThrownBy(() -> NuScenes.load(root)).hasMessageContaining("no table folder").hasMessageContaining(root.toString());
-    assertThatThrownBy(() -> NuScenes.load(root.resolve("absent"))).hasMessageContaining("absent does not exist");
+    assertThatThrownBy(() -> NuScenes.load(root))
+        .hasMessageContaining("no table folder")
+        .hasMessageContaining(root.toString());
+    assertThatThrownBy(() -> NuScenes.load(root.resolve("absent")))
+        .hasMessageContaining("absent does not exist");
     new TinyNuScenes(root).write();
     assertThat(NuScenes.findVersion(root)).isEqualTo("v1.0-mini");
     Files.createDirectory(root.resolve("v1.0-test"));
     assertThatThrownBy(() -> NuScenes.load(root)).hasMessageContaining("[v1.0-mini, v1.0-test]");
     assertThatCode(() -> NuScenes.load(root, "v1.0-mini")).doesNotThrowAnyException();
-    assertThatThrownBy(() -> NuScenes.load(root, "v1.0-trainval")).hasMessageContaining("v1.0-trainval does not exist");
+    assertThatThrownBy(() -> NuScenes.load(root, "v1.0-trainval"))
+        .hasMessageContaining("v1.0-trainval does not exist");
     Files.delete(root.resolve("v1.0-mini/log.json"));
-    assertThatThrownBy(() -> NuScenes.load(root, "v1.0-mini")).hasMessageContaining("log.json does not exist");
+    assertThatThrownBy(() -> NuScenes.load(root, "v1.0-mini"))
+        .hasMessageContaining("log.json does not exist");
   }
 
-  /** Any damage to a table file ends in a loaded set or in one clear sentence, and truncation never loads. */
+  /**
+   * Any damage to a table file ends in a loaded set or in one clear sentence, and truncation never
+   * loads.
+   */
   @Test
   void damagedTablesGiveClearErrors() throws Exception {
     long seed = 4711;
@@ -202,19 +237,27 @@ class NuScenesTest {
     TinyNuScenes tiny = new TinyNuScenes(root).write();
     List<String> tables = new ArrayList<>(tiny.tables.keySet());
     for (int trial = 0; trial < 600; trial++) {
-      Path file = root.resolve(TinyNuScenes.VERSION).resolve(tables.get(random.nextInt(tables.size())) + ".json");
+      Path file =
+          root.resolve(TinyNuScenes.VERSION)
+              .resolve(tables.get(random.nextInt(tables.size())) + ".json");
       byte[] good = Files.readAllBytes(file);
       boolean truncate = random.nextBoolean();
-      byte[] bad = truncate ? java.util.Arrays.copyOf(good, random.nextInt(good.length)) : good.clone();
+      byte[] bad =
+          truncate ? java.util.Arrays.copyOf(good, random.nextInt(good.length)) : good.clone();
       for (int i = 0; !truncate && i < 1 + trial % 3; i++) {
         bad[random.nextInt(bad.length)] = (byte) random.nextInt(256);
       }
       Files.write(file, bad);
       try {
         NuScenes.load(root);
-        assertThat(truncate).as("seed %d, trial %d: a truncated table loaded", seed, trial).isFalse();
+        assertThat(truncate)
+            .as("seed %d, trial %d: a truncated table loaded", seed, trial)
+            .isFalse();
       } catch (NuScenesException e) {
-        assertThat(e.getMessage()).as("seed %d, trial %d", seed, trial).contains("table ").doesNotContain("\n");
+        assertThat(e.getMessage())
+            .as("seed %d, trial %d", seed, trial)
+            .contains("table ")
+            .doesNotContain("\n");
       }
       Files.write(file, good);
     }
@@ -228,26 +271,43 @@ class NuScenesTest {
     assertThat(set.scene(sample).name()).isEqualTo("scene-0061");
     assertThat(set.keyFrames(sample)).hasSize(7);
     assertThat(set.annotations(sample)).hasSize(69);
-    assertThat(set.annotations(sample)).allSatisfy(a -> assertThat(set.velocity(a)).containsOnly(Double.NaN));
+    assertThat(set.annotations(sample))
+        .allSatisfy(a -> assertThat(set.velocity(a)).containsOnly(Double.NaN));
   }
 
   @Test
   void realMiniValLoadsWithItsFilesAbsent() {
     NuScenes set = NuScenes.load(TestData.require("nuscenes-mini-val"));
-    assertThat(set.scenes()).extracting(TableRecord.Scene::name).containsExactly("scene-0103", "scene-0916");
+    assertThat(set.scenes())
+        .extracting(TableRecord.Scene::name)
+        .containsExactly("scene-0103", "scene-0916");
     assertThat(set.samples()).hasSize(81);
     assertThat(set.tables().annotations()).hasSize(4514);
     assertThat(set.tables().instances()).hasSize(218);
     for (Sample sample : set.samples()) {
-      assertThat(set.keyFrames(sample)).as(sample.token()).containsKey("LIDAR_TOP").containsKeys(DetectionSample.CAMERA_ORDER.toArray(String[]::new));
+      assertThat(set.keyFrames(sample))
+          .as(sample.token())
+          .containsKey("LIDAR_TOP")
+          .containsKeys(DetectionSample.CAMERA_ORDER.toArray(String[]::new));
     }
     long known =
-        set.tables().annotations().values().stream().filter(a -> Double.isFinite(set.globalBox(a).speed())).count();
+        set.tables().annotations().values().stream()
+            .filter(a -> Double.isFinite(set.globalBox(a).speed()))
+            .count();
     assertThat(known).isGreaterThan(4000);
     double fastest =
-        set.tables().annotations().values().stream().mapToDouble(a -> set.globalBox(a).speed()).filter(Double::isFinite).max().orElseThrow();
+        set.tables().annotations().values().stream()
+            .mapToDouble(a -> set.globalBox(a).speed())
+            .filter(Double::isFinite)
+            .max()
+            .orElseThrow();
     assertThat(fastest).as("fastest object, m/s").isBetween(3.0, 25.0);
-    assertThatThrownBy(() -> DetectionSample.of(set, set.samples().iterator().next()).cameras().getFirst().readImage())
+    assertThatThrownBy(
+            () ->
+                DetectionSample.of(set, set.samples().iterator().next())
+                    .cameras()
+                    .getFirst()
+                    .readImage())
         .isInstanceOf(NuScenesException.class)
         .hasMessageContaining("does not exist");
   }

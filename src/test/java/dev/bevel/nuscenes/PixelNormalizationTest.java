@@ -10,7 +10,8 @@ import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 
 class PixelNormalizationTest {
-  private static final RgbImage TWO_PIXELS = new RgbImage(2, 1, new byte[] {10, 20, 30, (byte) 200, (byte) 255, 0});
+  private static final RgbImage TWO_PIXELS =
+      new RgbImage(2, 1, new byte[] {10, 20, 30, (byte) 200, (byte) 255, 0});
 
   @Test
   void torchvisionKeepsChannelOrder() {
@@ -40,12 +41,17 @@ class PixelNormalizationTest {
   void caffeIsBgrMinusMean() {
     float[] out = new float[6];
     PixelNormalization.CAFFE_BGR.write(TWO_PIXELS, out, 0);
-    assertClose(out, new double[] {30 - 103.53, 0 - 103.53, 20 - 116.28, 255 - 116.28, 10 - 123.675, 200 - 123.675});
+    assertClose(
+        out,
+        new double[] {
+          30 - 103.53, 0 - 103.53, 20 - 116.28, 255 - 116.28, 10 - 123.675, 200 - 123.675
+        });
   }
 
   private static void assertClose(float[] actual, double[] expected) {
     for (int i = 0; i < expected.length; i++) {
-      assertThat((double) actual[i]).isCloseTo(expected[i], within(2e-6 * Math.max(1, Math.abs(expected[i]))));
+      assertThat((double) actual[i])
+          .isCloseTo(expected[i], within(2e-6 * Math.max(1, Math.abs(expected[i]))));
     }
   }
 

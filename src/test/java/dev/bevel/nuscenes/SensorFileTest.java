@@ -85,7 +85,8 @@ class SensorFileTest {
       int at = (20 * WIDTH + 60) * 3;
       assertThat(image.rgb()[at] & 0xff).as("red").isBetween(170, 190);
       assertThat(image.rgb()[at + 1] & 0xff).as("green").isBetween(90, 110);
-      assertThat(image.toBufferedImage().getRGB(60, 20) >> 16 & 0xff).isEqualTo(image.rgb()[at] & 0xff);
+      assertThat(image.toBufferedImage().getRGB(60, 20) >> 16 & 0xff)
+          .isEqualTo(image.rgb()[at] & 0xff);
     }
   }
 
@@ -95,7 +96,9 @@ class SensorFileTest {
       byte[] good = jpeg(progressive, BufferedImage.TYPE_3BYTE_BGR);
       for (int length = 0; length < good.length; length++) {
         byte[] cut = Arrays.copyOf(good, length);
-        assertThatThrownBy(() -> read(cut)).as("%d of %d bytes", length, good.length).isInstanceOf(NuScenesException.class);
+        assertThatThrownBy(() -> read(cut))
+            .as("%d of %d bytes", length, good.length)
+            .isInstanceOf(NuScenesException.class);
       }
     }
   }
@@ -121,7 +124,8 @@ class SensorFileTest {
     taller[indexOf(taller, 0xc0) + 6] = HEIGHT + 24;
     assertRefused(taller, "has 72×64 pixels");
     Files.write(file, taller);
-    assertThatThrownBy(() -> RgbImage.readJpeg(file, WIDTH, HEIGHT + 24)).isInstanceOf(NuScenesException.class);
+    assertThatThrownBy(() -> RgbImage.readJpeg(file, WIDTH, HEIGHT + 24))
+        .isInstanceOf(NuScenesException.class);
   }
 
   @Test
@@ -137,7 +141,8 @@ class SensorFileTest {
   @Test
   void otherFormatsAreRefused() throws IOException {
     assertRefused(new byte[0], "no JPEG file");
-    assertRefused("GIF89a, not a JPEG".getBytes(java.nio.charset.StandardCharsets.US_ASCII), "no JPEG file");
+    assertRefused(
+        "GIF89a, not a JPEG".getBytes(java.nio.charset.StandardCharsets.US_ASCII), "no JPEG file");
     assertRefused(jpeg(false, BufferedImage.TYPE_BYTE_GRAY), "3 components");
     byte[] arithmetic = jpeg();
     arithmetic[indexOf(arithmetic, 0xc0) + 1] = (byte) 0xc9;
@@ -145,8 +150,10 @@ class SensorFileTest {
     byte[] twelveBit = jpeg();
     twelveBit[indexOf(twelveBit, 0xc0) + 4] = 12;
     assertRefused(twelveBit, "8-bit");
-    assertThatThrownBy(() -> RgbImage.readJpeg(folder.resolve("absent.jpg"), 1, 1)).hasMessageContaining("does not exist");
-    assertThatThrownBy(() -> RgbImage.readJpeg(folder, 1, 1)).hasMessageContaining("not a regular file");
+    assertThatThrownBy(() -> RgbImage.readJpeg(folder.resolve("absent.jpg"), 1, 1))
+        .hasMessageContaining("does not exist");
+    assertThatThrownBy(() -> RgbImage.readJpeg(folder, 1, 1))
+        .hasMessageContaining("not a regular file");
   }
 
   /** Thousands of scans, a pass over the image each, would keep a decoder busy for hours. */
@@ -161,14 +168,17 @@ class SensorFileTest {
       bomb.write(empty);
     }
     bomb.write(new byte[] {(byte) 0xff, (byte) 0xd9});
-    assertTimeoutPreemptively(Duration.ofSeconds(20), () -> assertRefused(bomb.toByteArray(), "scans"));
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(20), () -> assertRefused(bomb.toByteArray(), "scans"));
   }
 
   @Test
   void randomDamageEndsInAnImageOrAClearError() throws IOException {
     long seed = 31337;
     Random random = new Random(seed);
-    byte[][] sources = {jpeg(false, BufferedImage.TYPE_3BYTE_BGR), jpeg(true, BufferedImage.TYPE_3BYTE_BGR)};
+    byte[][] sources = {
+      jpeg(false, BufferedImage.TYPE_3BYTE_BGR), jpeg(true, BufferedImage.TYPE_3BYTE_BGR)
+    };
     int refused = 0;
     for (int trial = 0; trial < 1500; trial++) {
       byte[] bad = sources[trial % 2].clone();
@@ -226,17 +236,23 @@ class SensorFileTest {
     for (int length = 0; length < 60; length++) {
       Files.write(file, Arrays.copyOf(points.array(), length));
       if (length == 0 || length % 20 != 0) {
-        assertThatThrownBy(() -> LidarPoints.read(file)).isInstanceOf(NuScenesException.class).hasMessageContaining("20-byte points");
+        assertThatThrownBy(() -> LidarPoints.read(file))
+            .isInstanceOf(NuScenesException.class)
+            .hasMessageContaining("20-byte points");
       } else {
         assertThat(LidarPoints.read(file).count()).isEqualTo(length / 20);
       }
     }
     points.putFloat(24, Float.NaN);
     Files.write(file, points.array());
-    assertThatThrownBy(() -> LidarPoints.read(file)).hasMessageContaining("sweep.pcd.bin").hasMessageContaining("point 1").hasMessageContaining("NaN");
+    assertThatThrownBy(() -> LidarPoints.read(file))
+        .hasMessageContaining("sweep.pcd.bin")
+        .hasMessageContaining("point 1")
+        .hasMessageContaining("NaN");
     Files.write(file, new byte[LidarPoints.MAX_POINTS * 20 + 20]);
     assertThatThrownBy(() -> LidarPoints.read(file)).hasMessageContaining("larger than");
-    assertThatThrownBy(() -> LidarPoints.read(folder.resolve("none.bin"))).hasMessageContaining("none.bin does not exist");
+    assertThatThrownBy(() -> LidarPoints.read(folder.resolve("none.bin")))
+        .hasMessageContaining("none.bin does not exist");
     assertThatThrownBy(() -> LidarPoints.of(new float[7])).hasMessageContaining("5 floats");
   }
 

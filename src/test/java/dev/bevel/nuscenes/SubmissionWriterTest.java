@@ -26,7 +26,10 @@ class SubmissionWriterTest {
 
   private static Map<?, ?> parse(Path file) throws IOException {
     try (JsonParser json =
-        JsonFactory.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build().createParser(file.toFile())) {
+        JsonFactory.builder()
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+            .build()
+            .createParser(file.toFile())) {
       json.nextToken();
       Map<?, ?> map = (Map<?, ?>) value(json);
       assertThat(json.nextToken()).isNull();
@@ -78,8 +81,12 @@ class SubmissionWriterTest {
           "sample-a",
           egoToGlobal,
           List.of(
-              new Detection(Box3d.upright(1, 2, 3, 0.6, 0.8, 1.7, 0, Double.NaN, Double.NaN), DetectionClass.PEDESTRIAN, 0.25),
-              new Detection(Box3d.upright(10, 0, 1, 1.9, 4.6, 1.7, 0.5, 3, 0), DetectionClass.CAR, 0.75)));
+              new Detection(
+                  Box3d.upright(1, 2, 3, 0.6, 0.8, 1.7, 0, Double.NaN, Double.NaN),
+                  DetectionClass.PEDESTRIAN,
+                  0.25),
+              new Detection(
+                  Box3d.upright(10, 0, 1, 1.9, 4.6, 1.7, 0.5, 3, 0), DetectionClass.CAR, 0.75)));
       writer.write("sample-b", egoToGlobal, List.of());
       assertThat(file).as("before finish").doesNotExist();
       writer.finish();
@@ -89,9 +96,20 @@ class SubmissionWriterTest {
     Map<?, ?> root = parse(file);
     assertThat(root.get("meta"))
         .isEqualTo(
-            Map.of("use_camera", true, "use_lidar", false, "use_radar", false, "use_map", false, "use_external", false));
+            Map.of(
+                "use_camera",
+                true,
+                "use_lidar",
+                false,
+                "use_radar",
+                false,
+                "use_map",
+                false,
+                "use_external",
+                false));
     Map<?, ?> results = (Map<?, ?>) root.get("results");
-    assertThat(results.keySet().stream().map(Object::toString)).containsExactly("sample-a", "sample-b");
+    assertThat(results.keySet().stream().map(Object::toString))
+        .containsExactly("sample-a", "sample-b");
     assertThat((List<?>) results.get("sample-b")).isEmpty();
     List<?> boxes = (List<?>) results.get("sample-a");
     Map<?, ?> car = (Map<?, ?>) boxes.getFirst();
@@ -126,7 +144,11 @@ class SubmissionWriterTest {
     Path file = folder.resolve("results.json");
     List<Detection> many = new ArrayList<>();
     for (int i = 0; i < 700; i++) {
-      many.add(new Detection(Box3d.upright(i, 0, 0, 1, 1, 1, 0, 0, 0), DetectionClass.BARRIER, (i * 37 % 700) / 700.0));
+      many.add(
+          new Detection(
+              Box3d.upright(i, 0, 0, 1, 1, 1, 0, 0, 0),
+              DetectionClass.BARRIER,
+              (i * 37 % 700) / 700.0));
     }
     try (SubmissionWriter writer = new SubmissionWriter(file, SubmissionWriter.Meta.CAMERA)) {
       writer.write("s", Pose.IDENTITY, many);
@@ -144,7 +166,8 @@ class SubmissionWriterTest {
     Path file = Files.writeString(folder.resolve("results.json"), "old");
     try (SubmissionWriter writer = new SubmissionWriter(file, SubmissionWriter.Meta.CAMERA)) {
       writer.write("s", Pose.IDENTITY, List.of());
-      assertThatThrownBy(() -> writer.write("s", Pose.IDENTITY, List.of())).hasMessageContaining("twice");
+      assertThatThrownBy(() -> writer.write("s", Pose.IDENTITY, List.of()))
+          .hasMessageContaining("twice");
     }
     assertThat(file).hasContent("old");
     try (Stream<Path> files = Files.list(folder)) {
@@ -169,7 +192,8 @@ class SubmissionWriterTest {
     assertThat(file).hasContent("old");
     AtomicFile.write(file, out -> out.write('n'));
     assertThat(file).hasContent("n");
-    assertThatThrownBy(() -> AtomicFile.write(folder, out -> out.write(1))).isInstanceOf(NuScenesException.class);
+    assertThatThrownBy(() -> AtomicFile.write(folder, out -> out.write(1)))
+        .isInstanceOf(NuScenesException.class);
     Path notAFolder = Files.writeString(folder.resolve("file"), "");
     assertThatThrownBy(() -> AtomicFile.write(notAFolder.resolve("y"), out -> out.write(1)))
         .isInstanceOf(NuScenesException.class)
@@ -182,9 +206,13 @@ class SubmissionWriterTest {
   @Test
   void badDetectionsAreRefused() {
     Box3d box = Box3d.upright(0, 0, 0, 1, 1, 1, 0, 0, 0);
-    assertThatThrownBy(() -> new Detection(box, DetectionClass.CAR, Double.NaN)).hasMessageContaining("score");
-    assertThatThrownBy(() -> Box3d.upright(0, 0, 0, 1, -1, 1, 0, 0, 0)).hasMessageContaining("positive");
-    assertThatThrownBy(() -> Box3d.upright(0, 0, 0, 1, 1, 1, 0, Double.POSITIVE_INFINITY, 0)).hasMessageContaining("velocity");
-    assertThatThrownBy(() -> Box3d.upright(Double.NaN, 0, 0, 1, 1, 1, 0, 0, 0)).isInstanceOf(NuScenesException.class);
+    assertThatThrownBy(() -> new Detection(box, DetectionClass.CAR, Double.NaN))
+        .hasMessageContaining("score");
+    assertThatThrownBy(() -> Box3d.upright(0, 0, 0, 1, -1, 1, 0, 0, 0))
+        .hasMessageContaining("positive");
+    assertThatThrownBy(() -> Box3d.upright(0, 0, 0, 1, 1, 1, 0, Double.POSITIVE_INFINITY, 0))
+        .hasMessageContaining("velocity");
+    assertThatThrownBy(() -> Box3d.upright(Double.NaN, 0, 0, 1, 1, 1, 0, 0, 0))
+        .isInstanceOf(NuScenesException.class);
   }
 }

@@ -16,9 +16,9 @@ import java.util.Map;
 import javax.imageio.ImageIO;
 
 /**
- * A made-up data set in nuScenes tables: one scene, three key frames 0.5 s apart, six cameras of 160×90 pixels and a LiDAR, two
- * objects of detection classes and one of an ignored category. Tests change {@link #tables} before {@link #write} to plant
- * faults.
+ * A made-up data set in nuScenes tables: one scene, three key frames 0.5 s apart, six cameras of
+ * 160×90 pixels and a LiDAR, two objects of detection classes and one of an ignored category. Tests
+ * change {@link #tables} before {@link #write} to plant faults.
  */
 final class TinyNuScenes {
   static final String VERSION = "v1.0-mini";
@@ -60,8 +60,26 @@ final class TinyNuScenes {
     }
     add("attribute", "attribute-moving", "name", "vehicle.moving", "description", "");
     add("visibility", "4", "level", "v80-100", "description", "");
-    add("log", "log-0", "logfile", "n000", "vehicle", "n000", "date_captured", "2018-01-01", "location", "boston-seaport");
-    add("map", "map-0", "category", "semantic_prior", "filename", "maps/none.png", "log_tokens", List.of("log-0", "log-of-a-larger-set"));
+    add(
+        "log",
+        "log-0",
+        "logfile",
+        "n000",
+        "vehicle",
+        "n000",
+        "date_captured",
+        "2018-01-01",
+        "location",
+        "boston-seaport");
+    add(
+        "map",
+        "map-0",
+        "category",
+        "semantic_prior",
+        "filename",
+        "maps/none.png",
+        "log_tokens",
+        List.of("log-0", "log-of-a-larger-set"));
   }
 
   private void sensors() {
@@ -81,7 +99,9 @@ final class TinyNuScenes {
     double[] yaws = {55, 0, -55, 110, 180, -110};
     for (int i = 0; i < 6; i++) {
       String channel = DetectionSample.CAMERA_ORDER.get(i);
-      Pose mounted = Pose.ofYaw(1.5, 0.1 * i, 1.5, Math.toRadians(yaws[i])).compose(new Pose(.5, -.5, .5, -.5, 0, 0, 0));
+      Pose mounted =
+          Pose.ofYaw(1.5, 0.1 * i, 1.5, Math.toRadians(yaws[i]))
+              .compose(new Pose(.5, -.5, .5, -.5, 0, 0, 0));
       add("sensor", "sensor-" + channel, "channel", channel, "modality", "camera");
       add(
           "calibrated_sensor",
@@ -93,7 +113,10 @@ final class TinyNuScenes {
           "rotation",
           List.of(mounted.qw(), mounted.qx(), mounted.qy(), mounted.qz()),
           "camera_intrinsic",
-          List.of(List.of(FOCAL, 0.0, WIDTH / 2.0), List.of(0.0, FOCAL, HEIGHT / 2.0), List.of(0, 0, 1)));
+          List.of(
+              List.of(FOCAL, 0.0, WIDTH / 2.0),
+              List.of(0.0, FOCAL, HEIGHT / 2.0),
+              List.of(0, 0, 1)));
     }
   }
 
@@ -118,10 +141,26 @@ final class TinyNuScenes {
         "last_sample_token",
         "sample-2");
     for (int s = 0; s < 3; s++) {
-      add("sample", "sample-" + s, "timestamp", time(s), "scene_token", "scene-0", "prev", near("sample", s - 1), "next", near("sample", s + 1));
+      add(
+          "sample",
+          "sample-" + s,
+          "timestamp",
+          time(s),
+          "scene_token",
+          "scene-0",
+          "prev",
+          near("sample", s - 1),
+          "next",
+          near("sample", s + 1));
       sensorFile(s, "LIDAR_TOP", time(s), "pcd", 0, 0);
       for (int i = 0; i < 6; i++) {
-        sensorFile(s, DetectionSample.CAMERA_ORDER.get(i), time(s) - 7_000 * (i + 1), "jpg", WIDTH, HEIGHT);
+        sensorFile(
+            s,
+            DetectionSample.CAMERA_ORDER.get(i),
+            time(s) - 7_000 * (i + 1),
+            "jpg",
+            WIDTH,
+            HEIGHT);
       }
     }
   }
@@ -171,13 +210,36 @@ final class TinyNuScenes {
   }
 
   private void objects() {
-    object("car", "vehicle.car", List.of("attribute-moving"), CAR_VELOCITY, 115, 58, 0.9, List.of(1.9, 4.6, 1.7));
+    object(
+        "car",
+        "vehicle.car",
+        List.of("attribute-moving"),
+        CAR_VELOCITY,
+        115,
+        58,
+        0.9,
+        List.of(1.9, 4.6, 1.7));
     object("dog", "animal", List.of(), new double[3], 105, 60, 0.3, List.of(0.3, 0.8, 0.6));
-    object("person", "human.pedestrian.adult", List.of(), new double[] {0, 1, 0}, 96, 40, 0.9, List.of(0.6, 0.7, 1.8));
+    object(
+        "person",
+        "human.pedestrian.adult",
+        List.of(),
+        new double[] {0, 1, 0},
+        96,
+        40,
+        0.9,
+        List.of(0.6, 0.7, 1.8));
   }
 
   private void object(
-      String name, String category, List<String> attributes, double[] v, double x, double y, double z, List<Double> size) {
+      String name,
+      String category,
+      List<String> attributes,
+      double[] v,
+      double x,
+      double y,
+      double z,
+      List<Double> size) {
     add(
         "instance",
         "instance-" + name,
@@ -223,7 +285,9 @@ final class TinyNuScenes {
     try {
       Path folder = Files.createDirectories(root.resolve(VERSION));
       for (var table : tables.entrySet()) {
-        try (JsonGenerator json = new JsonFactory().createGenerator(Files.newOutputStream(folder.resolve(table.getKey() + ".json")))) {
+        try (JsonGenerator json =
+            new JsonFactory()
+                .createGenerator(Files.newOutputStream(folder.resolve(table.getKey() + ".json")))) {
           writeValue(json, table.getValue());
         }
       }

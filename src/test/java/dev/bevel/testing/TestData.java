@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 
 /**
- * The folder of data sets and fixtures for tests on real data: {@code -Dbevel.test.data=DIR}, or the environment variable
- * {@code BEVEL_TEST_DATA}.
+ * The folder of data sets and fixtures for tests on real data: {@code -Dbevel.test.data=DIR}, or
+ * the environment variable {@code BEVEL_TEST_DATA}.
  */
 public final class TestData {
   private TestData() {}
@@ -27,7 +27,8 @@ public final class TestData {
         "skipped: needs test data, give its folder by -Dbevel.test.data=DIR or BEVEL_TEST_DATA");
     Path path = Path.of(folder).resolve(relative);
     Assumptions.assumeTrue(
-        Files.exists(path), () -> "skipped: the test data folder has no " + relative + " (" + path + ")");
+        Files.exists(path),
+        () -> "skipped: the test data folder has no " + relative + " (" + path + ")");
     return path;
   }
 }

@@ -28,7 +28,8 @@ public record Box3d(
     }
     if (Double.isInfinite(vx) || Double.isInfinite(vy) || Double.isInfinite(vz)) {
       throw new NuScenesException(
-          "box velocity must be finite, or NaN where it is not known, got (%s, %s, %s)".formatted(vx, vy, vz));
+          "box velocity must be finite, or NaN where it is not known, got (%s, %s, %s)"
+              .formatted(vx, vy, vz));
     }
   }
 

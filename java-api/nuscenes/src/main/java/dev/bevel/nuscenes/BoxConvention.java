@@ -4,7 +4,10 @@ package dev.bevel.nuscenes;
  * The two ways mmdetection3d writes a box as nine numbers {@code (x, y, z, d0, d1, d2, yaw, vx,
  * vy)}. This is the only place that knows them. In both, (x, y, z) is the gravity centre, as in the
  * training targets (mmdetection3d's box objects store the centre of the bottom face instead). Only
- * the heading about z survives: roll and pitch of the box are dropped, as  upstream does. The heading is the direction of the box's x axis in the ground plane, as in the evaluation; upstream's data files hold an Euler angle that differs from it by up to 2e-3 rad in frames that are not level.
+ * the heading about z survives: roll and pitch of the box are dropped, as upstream does. The
+ * heading is the direction of the box's x axis in the ground plane, as in the evaluation;
+ * upstream's data files hold an Euler angle that differs from it by up to 2e-3 rad in frames that
+ * are not level.
  */
 public enum BoxConvention {
   /**

@@ -173,7 +173,9 @@ public final class DepthTarget {
   private static void keepNearest(
       double column, double row, int width, int height, double z, float[] map, int offset) {
     if (column >= 0 && column < width && row >= 0 && row < height) {
-      int at = offset + (int) row * width + (int) column;
+      int x = (int) column;
+      int y = (int) row;
+      int at = offset + y * width + x;
       if (map[at] == 0 || z < map[at]) {
         map[at] = (float) z;
       }
