@@ -293,7 +293,7 @@ class DepthTargetTest {
                 case BEVDET_V1 -> Math.rint(y / 16);
               };
           if (column >= 0 && column < 44 && row >= 0 && row < 16) {
-            int at = c * 704 + (int) row * 44 + (int) column;
+            int at = c * 704 + (int) (row * 44 + column);
             nearest[at] = nearest[at] == 0 ? (float) p.z : Math.min(nearest[at], (float) p.z);
           }
         }

@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -95,7 +96,7 @@ class DetectionSampleTest {
     assertThat(expected).hasSize(69);
     Pose egoToLidar = sample.lidarToEgo().inverse();
     for (GroundTruthBox box : sample.boxes()) {
-      double[] e = expected.get(box.annotationToken());
+      double[] e = requireNonNull(expected.get(box.annotationToken()));
       double[] actual = BoxConvention.MMDET3D_1.encode(box.box().transformed(egoToLidar));
       for (int i = 0; i < 6; i++) {
         assertThat(actual[i]).as("%s[%d]", box.annotationToken(), i).isCloseTo(e[i], within(1e-6));

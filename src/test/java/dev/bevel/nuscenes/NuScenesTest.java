@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -66,7 +67,7 @@ class NuScenesTest {
   void velocityIsTheCentralDifference() {
     NuScenes set = NuScenes.load(new TinyNuScenes(root).write().root);
     for (String token : List.of("car-0", "car-1", "car-2")) {
-      double[] v = set.velocity(set.tables().annotations().get(token));
+      double[] v = set.velocity(annotation(set, token));
       for (int i = 0; i < 3; i++) {
         assertThat(v[i]).isCloseTo(TinyNuScenes.CAR_VELOCITY[i], within(1e-6));
       }
@@ -79,17 +80,20 @@ class NuScenesTest {
     tiny.record("sample", 2).put("timestamp", 1_500_000_000_000_000L + 2_200_000L);
     tiny.record("sample_annotation", 6).put("next", "");
     NuScenes set = NuScenes.load(tiny.write().root);
-    Map<String, SampleAnnotation> annotations = set.tables().annotations();
-    assertThat(set.velocity(annotations.get("car-2")))
+    assertThat(set.velocity(annotation(set, "car-2")))
         .as("1.7 s to one neighbour")
         .containsOnly(Double.NaN);
-    assertThat(set.velocity(annotations.get("car-1"))[0])
+    assertThat(set.velocity(annotation(set, "car-1"))[0])
         .as("2.2 s between two neighbours")
         .isCloseTo(4 / 2.2, within(1e-6));
-    assertThat(set.velocity(annotations.get("person-0")))
+    assertThat(set.velocity(annotation(set, "person-0")))
         .as("no neighbour")
         .containsOnly(Double.NaN);
-    assertThat(set.globalBox(annotations.get("person-0")).speed()).isNaN();
+    assertThat(set.globalBox(annotation(set, "person-0")).speed()).isNaN();
+  }
+
+  private static SampleAnnotation annotation(NuScenes set, String token) {
+    return requireNonNull(set.tables().annotations().get(token));
   }
 
   static Stream<Arguments> everyField() {
@@ -182,12 +186,12 @@ class NuScenesTest {
   @Test
   void doubledRecordsAndKeyFramesAreRefused() {
     TinyNuScenes tiny = new TinyNuScenes(root);
-    tiny.tables.get("category").add(tiny.record("category", 0));
+    tiny.table("category").add(tiny.record("category", 0));
     tiny.write();
     assertThatThrownBy(() -> NuScenes.load(root))
         .hasMessageContaining("two records")
         .hasMessageContaining("category.json");
-    tiny.tables.get("category").removeLast();
+    tiny.table("category").removeLast();
     tiny.record("sample_data", 1).put("calibrated_sensor_token", "calibrated-CAM_BACK");
     tiny.write();
     assertThatThrownBy(() -> NuScenes.load(root))

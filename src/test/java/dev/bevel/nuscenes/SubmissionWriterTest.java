@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -31,43 +32,43 @@ class SubmissionWriterTest {
             .build()
             .createParser(file.toFile())) {
       json.nextToken();
-      Map<?, ?> map = (Map<?, ?>) value(json);
+      Map<?, ?> map = object(value(json));
       assertThat(json.nextToken()).isNull();
       return map;
     }
   }
 
-  private static @Nullable Object value(JsonParser json) throws IOException {
-    switch (json.currentToken()) {
+  private static Object value(JsonParser json) throws IOException {
+    return switch (json.currentToken()) {
       case START_OBJECT -> {
-        Map<String, @Nullable Object> map = new LinkedHashMap<>();
+        Map<String, Object> map = new LinkedHashMap<>();
         while (json.nextToken() == JsonToken.FIELD_NAME) {
           String name = json.currentName();
           json.nextToken();
           map.put(name, value(json));
         }
-        return map;
+        yield map;
       }
       case START_ARRAY -> {
-        List<@Nullable Object> list = new ArrayList<>();
+        List<Object> list = new ArrayList<>();
         while (json.nextToken() != JsonToken.END_ARRAY) {
           list.add(value(json));
         }
-        return list;
+        yield list;
       }
-      case VALUE_NUMBER_FLOAT, VALUE_NUMBER_INT -> {
-        return json.getDoubleValue();
-      }
-      case VALUE_TRUE -> {
-        return true;
-      }
-      case VALUE_FALSE -> {
-        return false;
-      }
-      default -> {
-        return json.getText();
-      }
-    }
+      case VALUE_NUMBER_FLOAT, VALUE_NUMBER_INT -> json.getDoubleValue();
+      case VALUE_TRUE -> true;
+      case VALUE_FALSE -> false;
+      default -> json.getText();
+    };
+  }
+
+  private static Map<?, ?> object(@Nullable Object value) {
+    return (Map<?, ?>) requireNonNull(value);
+  }
+
+  private static List<?> list(@Nullable Object value) {
+    return (List<?>) requireNonNull(value);
   }
 
   @Test
@@ -107,12 +108,12 @@ class SubmissionWriterTest {
                 false,
                 "use_external",
                 false));
-    Map<?, ?> results = (Map<?, ?>) root.get("results");
+    Map<?, ?> results = object(root.get("results"));
     assertThat(results.keySet().stream().map(Object::toString))
         .containsExactly("sample-a", "sample-b");
-    assertThat((List<?>) results.get("sample-b")).isEmpty();
-    List<?> boxes = (List<?>) results.get("sample-a");
-    Map<?, ?> car = (Map<?, ?>) boxes.getFirst();
+    assertThat(list(results.get("sample-b"))).isEmpty();
+    List<?> boxes = list(results.get("sample-a"));
+    Map<?, ?> car = object(boxes.getFirst());
     assertThat(car.get("sample_token")).isEqualTo("sample-a");
     assertThat(car.get("detection_name")).isEqualTo("car");
     assertThat(car.get("attribute_name")).isEqualTo("vehicle.moving");
@@ -122,8 +123,8 @@ class SubmissionWriterTest {
     double half = (Math.PI / 2 + 0.5) / 2;
     assertNumbers(car.get("rotation"), Math.cos(half), 0, 0, Math.sin(half));
     assertNumbers(car.get("velocity"), 0, 3);
-    Map<?, ?> person = (Map<?, ?>) boxes.get(1);
-    assertThat((List<?>) person.get("velocity")).allMatch(v -> Double.isNaN((Double) v));
+    Map<?, ?> person = object(boxes.get(1));
+    assertThat(list(person.get("velocity"))).allMatch(v -> Double.isNaN((Double) v));
     assertThat(person.get("attribute_name")).isEqualTo("pedestrian.standing");
     assertThat(Files.readString(file)).contains("\"velocity\":[NaN,NaN]");
     try (Stream<Path> files = Files.list(folder.resolve("out"))) {
@@ -131,8 +132,8 @@ class SubmissionWriterTest {
     }
   }
 
-  private static void assertNumbers(@Nullable Object list, double... expected) {
-    List<?> numbers = (List<?>) list;
+  private static void assertNumbers(@Nullable Object values, double... expected) {
+    List<?> numbers = list(values);
     assertThat(numbers).hasSize(expected.length);
     for (int i = 0; i < expected.length; i++) {
       assertThat((Double) numbers.get(i)).isCloseTo(expected[i], within(1e-12));
@@ -154,8 +155,11 @@ class SubmissionWriterTest {
       writer.write("s", Pose.IDENTITY, many);
       writer.finish();
     }
-    List<?> boxes = (List<?>) ((Map<?, ?>) parse(file).get("results")).get("s");
-    assertThat(boxes.stream().map(b -> (Double) ((Map<?, ?>) b).get("detection_score")).toList())
+    List<?> boxes = list(object(parse(file).get("results")).get("s"));
+    assertThat(
+            boxes.stream()
+                .map(b -> (Double) requireNonNull(object(b).get("detection_score")))
+                .toList())
         .hasSize(500)
         .isSortedAccordingTo(java.util.Comparator.reverseOrder())
         .allMatch(score -> score >= 200 / 700.0);

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import javax.imageio.ImageIO;
 
 /**
@@ -40,8 +41,12 @@ final class TinyNuScenes {
     objects();
   }
 
+  List<Map<String, Object>> table(String table) {
+    return Objects.requireNonNull(tables.get(table));
+  }
+
   Map<String, Object> record(String table, int index) {
-    return tables.get(table).get(index);
+    return table(table).get(index);
   }
 
   private Map<String, Object> add(String table, String token, Object... namesAndValues) {
@@ -157,7 +162,7 @@ final class TinyNuScenes {
         sensorFile(
             s,
             DetectionSample.CAMERA_ORDER.get(i),
-            time(s) - 7_000 * (i + 1),
+            time(s) - 7_000L * (i + 1),
             "jpg",
             WIDTH,
             HEIGHT);
