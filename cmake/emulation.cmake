@@ -2,12 +2,10 @@
 #
 #   bevel_add_emulated_test(NAME SOURCE...)
 #
-# adds a GoogleTest program from .cpp and .cu files (the latter compiled as C++ with BEVEL_EMULATE_CUDA, no nvcc needed) and
-# registers its tests with CTest under the label "emulation". An undefined behaviour or an invalid access ends the test.
+# adds a GoogleTest program NAME from .cpp and .cu files (the latter compiled as C++ with BEVEL_EMULATE_CUDA, no nvcc needed) and
+# registers it with CTest under the label "emulation". An undefined behaviour or an invalid access ends the test.
 find_package(GTest REQUIRED)
-include(GoogleTest)
 
-get_filename_component(BEVEL_ROOT "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
 set(BEVEL_EMULATION_SANITIZERS -fsanitize=address,undefined -fno-sanitize-recover=undefined)
 
 add_library(bevel_emulation STATIC EXCLUDE_FROM_ALL
@@ -34,5 +32,6 @@ function(bevel_add_emulated_test name)
   endforeach()
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE bevel_emulation GTest::gtest GTest::gtest_main)
-  gtest_discover_tests(${name} PROPERTIES LABELS emulation TIMEOUT 240 DISCOVERY_TIMEOUT 60)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS emulation TIMEOUT 600)
 endfunction()

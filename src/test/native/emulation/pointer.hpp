@@ -13,6 +13,7 @@
 #include <cstring>
 #include <source_location>
 #include <type_traits>
+#include <utility>
 
 #include "scheduler.hpp"
 
@@ -52,38 +53,45 @@ class Reference {
   Reference(const Reference&) = delete;
 
   operator T() && { return pointer_.read(place_); }
-  void operator=(const T& value) && { pointer_.write(value, place_); }
-  void operator=(Reference&& other) && { pointer_.write(static_cast<T>(std::move(other)), place_); }
-  void operator+=(const T& value) && {
-    update([&](T old) { return static_cast<T>(old + value); });
+  // Assignments give the new value, as a copy.
+  T operator=(const T& value) && {
+    pointer_.write(value, place_);
+    return value;
   }
-  void operator-=(const T& value) && {
-    update([&](T old) { return static_cast<T>(old - value); });
+  T operator=(Reference&& other) && { return std::move(*this) = static_cast<T>(std::move(other)); }
+  T operator+=(const T& value) && {
+    return update([&](T old) { return static_cast<T>(old + value); });
   }
-  void operator*=(const T& value) && {
-    update([&](T old) { return static_cast<T>(old * value); });
+  T operator-=(const T& value) && {
+    return update([&](T old) { return static_cast<T>(old - value); });
   }
-  void operator|=(const T& value) && {
-    update([&](T old) { return static_cast<T>(old | value); });
+  T operator*=(const T& value) && {
+    return update([&](T old) { return static_cast<T>(old * value); });
   }
-  void operator&=(const T& value) && {
-    update([&](T old) { return static_cast<T>(old & value); });
+  T operator|=(const T& value) && {
+    return update([&](T old) { return static_cast<T>(old | value); });
   }
-  void operator^=(const T& value) && {
-    update([&](T old) { return static_cast<T>(old ^ value); });
+  T operator&=(const T& value) && {
+    return update([&](T old) { return static_cast<T>(old & value); });
   }
-  void operator++() && {
-    update([](T old) { return static_cast<T>(old + 1); });
+  T operator^=(const T& value) && {
+    return update([&](T old) { return static_cast<T>(old ^ value); });
   }
-  void operator++(int) && {
-    update([](T old) { return static_cast<T>(old + 1); });
+  T operator++() && { return std::move(*this) += T(1); }
+  T operator--() && { return std::move(*this) -= T(1); }
+  T operator++(int) && {
+    const T old = pointer_.read(place_);
+    pointer_.write(static_cast<T>(old + T(1)), place_);
+    return old;
   }
   Pointer<T, space> operator&() && { return pointer_; }
 
  private:
   template <class F>
-  void update(F change) {
-    pointer_.write(change(pointer_.read(place_)), place_);
+  T update(F change) {
+    const T value = change(pointer_.read(place_));
+    pointer_.write(value, place_);
+    return value;
   }
   Pointer<T, space> pointer_;
   std::source_location place_;
