@@ -16,13 +16,14 @@ add_library(bevel_emulation STATIC EXCLUDE_FROM_ALL
   ${BEVEL_ROOT}/src/test/native/emulation/scheduler.cpp
   ${BEVEL_ROOT}/src/test/native/emulation/shadow.cpp)
 target_compile_features(bevel_emulation PUBLIC cxx_std_20)
-target_compile_definitions(bevel_emulation PUBLIC BEVEL_EMULATE_CUDA)
+target_compile_definitions(bevel_emulation PUBLIC BEVEL_EMULATE_CUDA PRIVATE BEVEL_ADDRESS_SANITIZER)
 target_include_directories(bevel_emulation PUBLIC
   ${BEVEL_ROOT}/src/test/native ${BEVEL_ROOT}/kernels ${BEVEL_ROOT}/native)
-# -O1 -g whatever the build type: sanitizer reports stay readable. No contraction: __fmul_rn and its like must round.
-target_compile_options(bevel_emulation PUBLIC
-  -O1 -g -Wall -Wextra -ffp-contract=off -fno-omit-frame-pointer ${BEVEL_EMULATION_SANITIZERS})
-target_link_options(bevel_emulation PUBLIC ${BEVEL_EMULATION_SANITIZERS})
+# The emulation itself is compiled for speed and not instrumented (though it tells AddressSanitizer of its stacks and red zones);
+# what it runs is: -O1 -g whatever the build type, and without contraction, since __fmul_rn and its like must round.
+target_compile_options(bevel_emulation PRIVATE -O2 -g -Wall -Wextra
+  INTERFACE -O1 -g -Wall -Wextra -ffp-contract=off -fno-omit-frame-pointer ${BEVEL_EMULATION_SANITIZERS})
+target_link_options(bevel_emulation INTERFACE ${BEVEL_EMULATION_SANITIZERS})
 
 function(bevel_add_emulated_test name)
   foreach(source IN LISTS ARGN)

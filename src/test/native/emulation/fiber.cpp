@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BEVEL_ADDRESS_SANITIZER)
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -19,14 +19,14 @@ constexpr size_t kGuardBytes = 4096;
 
 void before_switch([[maybe_unused]] void** fake_stack, [[maybe_unused]] const void* bottom,
                    [[maybe_unused]] size_t size) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BEVEL_ADDRESS_SANITIZER)
   __sanitizer_start_switch_fiber(fake_stack, bottom, size);
 #endif
 }
 
 void after_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] const void** old_bottom,
                   [[maybe_unused]] size_t* old_size) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BEVEL_ADDRESS_SANITIZER)
   __sanitizer_finish_switch_fiber(fake_stack, old_bottom, old_size);
 #endif
 }

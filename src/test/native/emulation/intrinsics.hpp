@@ -10,18 +10,30 @@
 
 namespace bevel::emulation {
 
-/** Brings `value` to the lanes of the mask and hands all lanes' values to `use(values)`, values[lane]. */
+/** What the lanes of a meeting brought, by lane; only lanes of the mask have something. */
+template <class T>
+class Brought {
+ public:
+  explicit Brought(const Collective& collective) : collective_(collective) {}
+  T operator[](unsigned lane) const {
+    T value;
+    std::memcpy(&value, collective_.payload[lane].data(), sizeof(T));
+    return value;
+  }
+
+ private:
+  const Collective& collective_;
+};
+
+/** Brings `value` to the lanes of the mask and gives back use(values), with values[lane] what each lane
+ * brought. */
 template <class T, class F>
 auto exchange(const char* operation, uint32_t mask, const T& value, const std::source_location& place,
               F use) {
   static_assert(sizeof(T) <= kPayloadBytes && std::is_trivially_copyable_v<T>);
   Launch& launch = Launch::current();
   Collective& collective = launch.meet(operation, mask, &value, sizeof(T), place);
-  std::array<T, 32> values{};
-  for (unsigned lane = 0; lane < 32; ++lane) {
-    if (mask >> lane & 1u) std::memcpy(&values[lane], collective.payload[lane].data(), sizeof(T));
-  }
-  auto result = use(values);
+  auto result = use(Brought<T>(collective));
   launch.leave(collective);
   return result;
 }
@@ -39,7 +51,7 @@ T shuffle(const char* operation, uint32_t mask, const T& value, int source,
         place);
   }
   return exchange(operation, mask, value, place,
-                  [&](const auto& values) { return values[static_cast<size_t>(lane)]; });
+                  [&](const auto& values) { return values[static_cast<unsigned>(lane)]; });
 }
 
 /** First lane of the segment of `width` lanes that the running lane is in. */
@@ -48,7 +60,7 @@ inline int segment(int width) { return static_cast<int>(Launch::thread().lane())
 template <class T, class F>
 T reduce(const char* operation, uint32_t mask, T value, const std::source_location& place, F combine) {
   return exchange(operation, mask, value, place, [&](const auto& values) {
-    T result = values[static_cast<size_t>(std::countr_zero(mask))];
+    T result = values[static_cast<unsigned>(std::countr_zero(mask))];
     for (unsigned lane = static_cast<unsigned>(std::countr_zero(mask)) + 1; lane < 32; ++lane) {
       if (mask >> lane & 1u) result = combine(result, values[lane]);
     }

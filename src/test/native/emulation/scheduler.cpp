@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BEVEL_ADDRESS_SANITIZER)
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -27,13 +27,13 @@ Fiber* fiber_for(unsigned thread) {
 }
 
 void poison([[maybe_unused]] const void* begin, [[maybe_unused]] size_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BEVEL_ADDRESS_SANITIZER)
   ASAN_POISON_MEMORY_REGION(begin, bytes);
 #endif
 }
 
 void unpoison([[maybe_unused]] const void* begin, [[maybe_unused]] size_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BEVEL_ADDRESS_SANITIZER)
   ASAN_UNPOISON_MEMORY_REGION(begin, bytes);
 #endif
 }

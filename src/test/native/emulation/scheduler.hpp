@@ -38,6 +38,7 @@ constexpr size_t kPayloadBytes = 64;
 
 /** One meeting of the lanes of a mask. */
 struct Collective {
+  Collective() {}  // leaves the payload as it is
   const char* operation = nullptr;
   uint32_t mask = 0, arrived = 0, left = 0;
   std::source_location place{};
