@@ -1,0 +1,87 @@
+package dev.bevel.torch;
+
+import dev.bevel.kernels.DType;
+import dev.bevel.kernels.Device;
+import dev.bevel.kernels.TensorView;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** LibTorch tensors as Bevel's {@link TensorView}s: the same memory, nothing copied. */
+public final class TensorViews {
+  static {
+    Torch.initialize();
+  }
+
+  private TensorViews() {}
+
+  /**
+   * A view of a tensor's elements with its shape and strides. It is valid while the tensor's memory
+   * is: until the tensor's scope closes, if no other tensor shares it.
+   *
+   * @param tensor dense, of a dtype that {@link DType} has, on the CPU or a CUDA device
+   * @throws IllegalArgumentException for any other
+   */
+  public static TensorView of(Tensor tensor) {
+    if (!tensor.defined() || tensor.layout().intern() != torch.Layout.Strided) {
+      throw new IllegalArgumentException(
+          "TensorViews: the tensor must be dense, got "
+              + (tensor.defined() ? tensor.layout().toString() : "an undefined tensor"));
+    }
+    DType dtype = dtype(tensor.scalar_type());
+    long address = tensor.numel() == 0 ? 0 : tensor.data_ptr().address();
+    long[] shape = tensor.shape();
+    TensorView view =
+        tensor.is_contiguous()
+            ? TensorView.ofAddress(address, dtype, device(tensor), shape)
+            : TensorView.ofAddressStrided(address, dtype, device(tensor), shape, strides(tensor));
+    return view.keeping(tensor);
+  }
+
+  /**
+   * Bevel's name of an element type.
+   *
+   * @param type LibTorch's
+   * @throws IllegalArgumentException if Bevel has no such type
+   */
+  public static DType dtype(ScalarType type) {
+    return switch (type.intern()) {
+      case Float -> DType.FLOAT32;
+      case Double -> DType.FLOAT64;
+      case Half -> DType.FLOAT16;
+      case BFloat16 -> DType.BFLOAT16;
+      case Int -> DType.INT32;
+      case Long -> DType.INT64;
+      case Byte -> DType.UINT8;
+      case Bool -> DType.BOOL;
+      default ->
+          throw new IllegalArgumentException(
+              "TensorViews: no kernel takes elements of type " + type);
+    };
+  }
+
+  /**
+   * Where a tensor's memory lives.
+   *
+   * @param tensor on the CPU or a CUDA device
+   */
+  public static Device device(Tensor tensor) {
+    if (tensor.is_cuda()) {
+      return Device.cuda(tensor.device().index());
+    }
+    if (!tensor.is_cpu()) {
+      throw new IllegalArgumentException(
+          "TensorViews: the tensor must be on the CPU or a CUDA device, got "
+              + tensor.device().str().getString());
+    }
+    return Device.CPU;
+  }
+
+  private static long[] strides(Tensor tensor) {
+    long[] strides = new long[Math.toIntExact(tensor.dim())];
+    for (int i = 0; i < strides.length; i++) {
+      strides[i] = tensor.stride(i);
+    }
+    return strides;
+  }
+}

@@ -1,0 +1,348 @@
+package dev.bevel.torch.autograd;
+
+import dev.bevel.kernels.DepthKind;
+import dev.bevel.kernels.Layout;
+import dev.bevel.kernels.LiftSplat;
+import dev.bevel.kernels.LiftSplatBackward;
+import dev.bevel.kernels.LiftSplatForward;
+import dev.bevel.kernels.LiftSplatPlan;
+import dev.bevel.kernels.Workspace;
+import dev.bevel.torch.CudaStreams;
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.TensorViews;
+import java.util.Arrays;
+import java.util.Objects;
+import org.bytedeco.pytorch.MemoryFormatOptional;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lift-splat as part of a network: {@link LiftSplat}, differentiable with respect to depth and
+ * context.
+ *
+ * <pre>{@code
+ * var lift = new LiftSplatFunction(plan, LiftSplatOptions.DEFAULT.withReturnProbabilities(true));
+ * LiftSplatFunction.Result result = lift.lift(depthLogits, context);
+ * Tensor loss = detectionLoss(head(result.map())).add(depthLoss(result.probabilities()));
+ * }</pre>
+ *
+ * <p>With {@code returnProbabilities} the softmax p of the logits is an output in its own right, as
+ * BEVDepth's depth loss (Li et al., arXiv 2206.10092, binary cross entropy on p) needs it. Both
+ * outputs' gradients reach the logits: the kernel's for the map, plus p·(g − Σ_d p·g) for a
+ * gradient g of p.
+ *
+ * <p>Shapes, with B, N, D, H, W and the grid the plan's: depth [B, N, D, H, W] or [B·N, D, H, W];
+ * context [B, N, C, H, W] or [B·N, C, H, W]; the map [B, Z·C, rows, columns]. Inputs may be slices
+ * of a larger tensor along the channels (one convolution that yields depth and context) and, the
+ * context, channels-last in memory, without a copy; other strides are copied.
+ *
+ * <p>dtypes: context Float, BFloat16 or Half; depth, prior and prior weight are cast to Float;
+ * probabilities are Float. If depth or context is Double all are (CPU only).
+ *
+ * <p>The plan must stay open until the backward pass is over. On CUDA the work joins LibTorch's
+ * current stream.
+ */
+public final class LiftSplatFunction extends Function {
+  private static final int DEPTH_DIMENSION = 2;
+
+  private final LiftSplatPlan plan;
+  private final LiftSplatOptions options;
+
+  /**
+   * What {@link #lift} returns.
+   *
+   * @param map [B, Z·C, rows, columns]
+   * @param probabilities [B, N, D, H, W], or null if not asked for
+   */
+  public record Result(Tensor map, @Nullable Tensor probabilities) {}
+
+  /**
+   * Lift-splat for one geometry.
+   *
+   * @param plan the geometry; not owned
+   * @param options how to work
+   */
+  public LiftSplatFunction(LiftSplatPlan plan, LiftSplatOptions options) {
+    this.plan = Objects.requireNonNull(plan, "plan");
+    this.options = Objects.requireNonNull(options, "options");
+    if (options.outLayout() == Layout.CHANNELS_LAST && plan.grid().z().cells() > 1) {
+      throw new IllegalArgumentException(
+          "LiftSplatFunction: a channels-last map needs a grid of one cell in height, got "
+              + plan.grid().z().cells());
+    }
+  }
+
+  /**
+   * Pools a bird's-eye-view map.
+   *
+   * @param depth logits or probabilities, by the options
+   * @param context features
+   */
+  public Result lift(Tensor depth, Tensor context) {
+    return lift(depth, context, null, null);
+  }
+
+  /**
+   * Pools a bird's-eye-view map with a depth prior G mixed in: f·G + (1 − f)·P. Prior and weight
+   * get no gradient.
+   *
+   * @param depth logits or probabilities, by the options
+   * @param context features
+   * @param prior G, like depth; or null
+   * @param priorWeight f, [B, N, H, W] or [B·N, H, W], 0 ≤ f ≤ 1; null iff prior is
+   */
+  public Result lift(
+      Tensor depth, Tensor context, @Nullable Tensor prior, @Nullable Tensor priorWeight) {
+    TensorScope.require(name());
+    if ((prior == null) != (priorWeight == null)) {
+      throw new IllegalArgumentException(
+          "LiftSplatFunction: prior and priorWeight must be given together");
+    }
+    try (TensorScope inner = TensorScope.open()) {
+      boolean wide = isDouble(depth) || isDouble(context);
+      ScalarType real = wide ? ScalarType.Double : ScalarType.Float;
+      long[] shape = plan.depthShape();
+      Tensor shapedDepth = shaped("depth", depth.to(real), shape);
+      Tensor shapedContext =
+          shaped("context", wide ? context.to(real) : context, contextShape(context));
+      Tensor[] inputs = {shapedDepth, shapedContext};
+      if (prior != null && priorWeight != null) {
+        long[] pixels = {shape[0], shape[1], shape[3], shape[4]};
+        Tensor distribution = shaped("prior", withoutGradient("prior", prior).to(real), shape);
+        Tensor weight =
+            shaped("priorWeight", withoutGradient("priorWeight", priorWeight).to(real), pixels);
+        inputs = new Tensor[] {shapedDepth, shapedContext, distribution, weight};
+      }
+      Tensor[] outputs = apply(inputs);
+      for (Tensor output : outputs) {
+        inner.keep(output);
+      }
+      return new Result(outputs[0], options.returnProbabilities() ? outputs[1] : null);
+    }
+  }
+
+  @Override
+  protected Tensor[] forward(Context context, Tensor... inputs) {
+    Tensor depth = compactImages(inputs[0], false);
+    Tensor features = compactImages(inputs[1], true);
+    boolean prior = inputs.length > 2;
+    boolean logits = options.depthKind() == DepthKind.LOGITS;
+    boolean differentiate = context.needsInputGrad(0) || context.needsInputGrad(1);
+
+    ScalarType dtype = options.outDtype() == null ? features.scalar_type() : options.outDtype();
+    long channels = features.size(2);
+    Tensor map = empty(plan.outShape(channels, options.outLayout()), features, dtype);
+    LiftSplatForward call =
+        new LiftSplatForward(
+                plan, TensorViews.of(depth), TensorViews.of(inOrder(features)), TensorViews.of(map))
+                .depthKind(options.depthKind())
+                .contextLayout(layoutOf(features))
+                .outLayout(options.outLayout())
+                .stream(CudaStreams.current(depth));
+    Tensor weight = prior ? inputs[3].contiguous() : null;
+    Tensor distribution = prior ? inputs[2].contiguous() : null;
+    if (distribution != null && weight != null) {
+      call.prior(TensorViews.of(distribution), TensorViews.of(weight));
+    }
+    Tensor probabilities = logits ? null : depth;
+    if (logits && (differentiate || options.returnProbabilities())) {
+      probabilities = empty(plan.depthShape(), depth, depth.scalar_type());
+      call.probabilities(TensorViews.of(probabilities));
+    }
+    if (depth.is_cuda()) {
+      call.workspace(workspace(LiftSplat.workspaceBytes(call), depth));
+    }
+    LiftSplat.forward(call);
+    context.saveForBackward(probabilities, features, distribution, weight);
+    context.setMaterializeGrads(false);
+    Tensor shaped = asMap(map);
+    return options.returnProbabilities() && probabilities != null
+        ? new Tensor[] {shaped, probabilities}
+        : new Tensor[] {shaped};
+  }
+
+  @Override
+  protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
+    @Nullable Tensor[] saved = context.savedTensors();
+    Tensor probabilities = Objects.requireNonNull(saved[0]).contiguous();
+    Tensor features = Objects.requireNonNull(saved[1]);
+    Tensor gradMap = gradOutputs[0];
+    Tensor gradProbabilities = gradOutputs.length > 1 ? gradOutputs[1] : null;
+    Tensor gradDepth = null;
+    Tensor gradContext = null;
+    if (gradMap != null) {
+      gradDepth =
+          context.needsInputGrad(0)
+              ? empty(plan.depthShape(), probabilities, probabilities.scalar_type())
+              : null;
+      gradContext = context.needsInputGrad(1) ? emptyInOrder(features) : null;
+      mapBackward(gradMap, probabilities, features, saved[2], saved[3], gradDepth, gradContext);
+    }
+    if (gradProbabilities != null && context.needsInputGrad(0)) {
+      Tensor ofSoftmax = softmaxBackward(probabilities, gradProbabilities);
+      gradDepth = gradDepth == null ? ofSoftmax : gradDepth.add_(ofSoftmax);
+    }
+    @Nullable Tensor[] gradients = new @Nullable Tensor[saved[2] == null ? 2 : 4];
+    gradients[0] = gradDepth;
+    gradients[1] = gradContext;
+    return gradients;
+  }
+
+  private void mapBackward(
+      Tensor gradMap,
+      Tensor probabilities,
+      Tensor features,
+      @Nullable Tensor prior,
+      @Nullable Tensor priorWeight,
+      @Nullable Tensor gradDepth,
+      @Nullable Tensor gradContext) {
+    boolean channelsLast = plan.grid().z().cells() == 1 && isChannelsLast(gradMap, 1);
+    Tensor gradient =
+        channelsLast
+            ? gradMap.permute(0, 2, 3, 1).unsqueeze(1)
+            : gradMap.contiguous().view(plan.outShape(features.size(2), Layout.CHANNELS_FIRST));
+    LiftSplatBackward call =
+        new LiftSplatBackward(
+                plan,
+                TensorViews.of(gradient),
+                TensorViews.of(probabilities),
+                TensorViews.of(inOrder(features)))
+                .depthKind(options.depthKind())
+                .contextLayout(layoutOf(features))
+                .outLayout(channelsLast ? Layout.CHANNELS_LAST : Layout.CHANNELS_FIRST)
+                .stream(CudaStreams.current(gradMap));
+    if (gradDepth != null) {
+      call.gradDepth(TensorViews.of(gradDepth));
+    }
+    if (gradContext != null) {
+      call.gradContext(TensorViews.of(inOrder(gradContext)));
+    }
+    if (prior != null && priorWeight != null) {
+      call.prior(TensorViews.of(prior), TensorViews.of(priorWeight));
+    }
+    if (gradMap.is_cuda()) {
+      call.workspace(workspace(LiftSplat.workspaceBytes(call), gradMap));
+    }
+    LiftSplat.backward(call);
+  }
+
+  /**
+   * Gradient of the logits for a gradient g of the softmax p over the depth bins: p·(g − Σ p·g).
+   */
+  private static Tensor softmaxBackward(Tensor probabilities, Tensor gradient) {
+    Tensor product = probabilities.mul(gradient);
+    return product.sub(
+        probabilities.mul(
+            product.sum(new long[] {DEPTH_DIMENSION}, true, new ScalarTypeOptional())));
+  }
+
+  private long[] contextShape(Tensor context) {
+    long rank = context.dim();
+    if (rank != 4 && rank != 5) {
+      throw new IllegalArgumentException(
+          "LiftSplatFunction: context must be [B, N, C, H, W] or [B·N, C, H, W], got "
+              + Arrays.toString(context.shape()));
+    }
+    return plan.contextShape(context.size(rank - 3), Layout.CHANNELS_FIRST);
+  }
+
+  /** The tensor with cameras and batch elements as two dimensions. */
+  private static Tensor shaped(String argument, Tensor tensor, long[] shape) {
+    long[] given = tensor.shape();
+    long[] merged = Arrays.copyOfRange(shape, 1, shape.length);
+    merged[0] *= shape[0];
+    if (Arrays.equals(given, shape)) {
+      return tensor;
+    }
+    if (!Arrays.equals(given, merged)) {
+      throw new IllegalArgumentException(
+          "LiftSplatFunction: %s must be %s or %s to match the plan, got %s"
+              .formatted(
+                  argument,
+                  Arrays.toString(shape),
+                  Arrays.toString(merged),
+                  Arrays.toString(given)));
+    }
+    return tensor.view(shape);
+  }
+
+  private static Tensor withoutGradient(String argument, Tensor tensor) {
+    if (tensor.requires_grad()) {
+      throw new IllegalArgumentException(
+          "LiftSplatFunction: no gradient flows to " + argument + "; pass a detached tensor");
+    }
+    return tensor;
+  }
+
+  /** The images as the kernel takes them: any stride over batch and cameras, compact within. */
+  private static Tensor compactImages(Tensor images, boolean channelsLastAllowed) {
+    boolean fits = isChannelsFirst(images) || (channelsLastAllowed && isChannelsLast(images, 2));
+    return fits ? images : images.contiguous();
+  }
+
+  private static Layout layoutOf(Tensor images) {
+    return isChannelsFirst(images) ? Layout.CHANNELS_FIRST : Layout.CHANNELS_LAST;
+  }
+
+  /** [B, N, C, H, W] with its dimensions in the order of the memory. */
+  private static Tensor inOrder(Tensor images) {
+    return isChannelsFirst(images) ? images : images.permute(0, 1, 3, 4, 2);
+  }
+
+  private static Tensor emptyInOrder(Tensor images) {
+    if (isChannelsFirst(images)) {
+      return empty(images.shape(), images, images.scalar_type());
+    }
+    long[] shape = images.permute(0, 1, 3, 4, 2).shape();
+    return empty(shape, images, images.scalar_type()).permute(0, 1, 4, 2, 3);
+  }
+
+  private static boolean isChannelsFirst(Tensor images) {
+    return isCompact(images, 2, 3, 4);
+  }
+
+  /**
+   * Whether the dimensions from {@code first} on are C, H, W with the channels innermost in memory.
+   */
+  private static boolean isChannelsLast(Tensor images, int first) {
+    boolean outer = first == 2 || isCompact(images, 0, 2, 3, 1);
+    return outer && isCompact(images, first + 1, first + 2, first);
+  }
+
+  /** Whether these dimensions, outermost first, lie without gaps in row-major order. */
+  private static boolean isCompact(Tensor tensor, int... dimensions) {
+    long expected = 1;
+    for (int i = dimensions.length - 1; i >= 0; i--) {
+      long size = tensor.size(dimensions[i]);
+      if (size > 1 && tensor.stride(dimensions[i]) != expected) {
+        return false;
+      }
+      expected *= size;
+    }
+    return true;
+  }
+
+  /** The kernel's map as [B, Z·C, rows, columns]. */
+  private Tensor asMap(Tensor map) {
+    return options.outLayout() == Layout.CHANNELS_LAST
+        ? map.squeeze(1).permute(0, 3, 1, 2)
+        : map.flatten(1, 2);
+  }
+
+  private static boolean isDouble(Tensor tensor) {
+    return tensor.scalar_type().intern() == ScalarType.Double;
+  }
+
+  private static Workspace workspace(long bytes, Tensor like) {
+    return Workspace.of(TensorViews.of(empty(new long[] {bytes}, like, ScalarType.Byte)));
+  }
+
+  private static Tensor empty(long[] shape, Tensor like, ScalarType dtype) {
+    TensorOptions likeOptions = like.options().dtype(new ScalarTypeOptional(dtype));
+    return torch.empty(shape, likeOptions, new MemoryFormatOptional());
+  }
+}
