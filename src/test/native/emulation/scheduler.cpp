@@ -28,13 +28,13 @@ Fiber* fiber_for(unsigned thread) {
 
 void poison([[maybe_unused]] const void* begin, [[maybe_unused]] size_t bytes) {
 #if defined(BEVEL_ADDRESS_SANITIZER)
-  ASAN_POISON_MEMORY_REGION(begin, bytes);
+  __asan_poison_memory_region(begin, bytes);
 #endif
 }
 
 void unpoison([[maybe_unused]] const void* begin, [[maybe_unused]] size_t bytes) {
 #if defined(BEVEL_ADDRESS_SANITIZER)
-  ASAN_UNPOISON_MEMORY_REGION(begin, bytes);
+  __asan_unpoison_memory_region(begin, bytes);
 #endif
 }
 
