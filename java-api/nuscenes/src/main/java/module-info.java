@@ -10,4 +10,5 @@ module dev.bevel.nuscenes {
   requires static org.jspecify;
 
   exports dev.bevel.nuscenes;
+  exports dev.bevel.nuscenes.draw;
 }

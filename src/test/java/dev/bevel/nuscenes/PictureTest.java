@@ -1,0 +1,140 @@
+package dev.bevel.nuscenes;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.bevel.nuscenes.draw.BevPicture;
+import dev.bevel.nuscenes.draw.CameraPicture;
+import dev.bevel.nuscenes.draw.Pictures;
+import java.awt.Color;
+import java.awt.image.BufferedImage;
+import java.nio.file.Path;
+import java.util.List;
+import javax.imageio.ImageIO;
+import org.joml.Vector3d;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PictureTest {
+  private static final int MAP = 1400;
+  private static final double PIXELS_PER_METRE = MAP / 108.0;
+
+  @TempDir Path root;
+
+  private DetectionSample tinySample() {
+    NuScenes set =
+        NuScenes.load(new TinyNuScenes(root).write().writeSensorFiles(1, 30, 0, 0, 5, 5).root);
+    return DetectionSample.of(set, set.sample("sample-1"));
+  }
+
+  private static Color at(BufferedImage image, double x, double y) {
+    return new Color(image.getRGB((int) x, (int) y));
+  }
+
+  private static Color bevAt(BufferedImage image, double forward, double left) {
+    return at(image, MAP / 2.0 - left * PIXELS_PER_METRE, MAP / 2.0 - forward * PIXELS_PER_METRE);
+  }
+
+  private static boolean isBlue(Color c) {
+    return c.getBlue() > 90 && c.getBlue() > c.getRed() + 30;
+  }
+
+  @Test
+  void truthAndDetectionsStandWhereTheyAre() {
+    DetectionSample sample = tinySample();
+    Box3d car = sample.boxes().getFirst().box();
+    // Off the centre, where the line of motion does not run.
+    Vector3d inCar = car.pose().transform(-1.5, 0.5, 0);
+    BufferedImage truth = new BevPicture(sample).draw();
+    assertThat(truth.getWidth()).isGreaterThan(MAP);
+    assertThat(isBlue(bevAt(truth, inCar.x, inCar.y)))
+        .as("car of the ground truth at %s", inCar)
+        .isTrue();
+    assertThat(isBlue(bevAt(truth, inCar.x, -inCar.y - 5))).as("mirrored").isFalse();
+
+    Box3d elsewhere = Box3d.upright(-20, -30, 1, 2, 5, 1.7, 0, 0, 0);
+    BevPicture picture = new BevPicture(sample);
+    BufferedImage found =
+        picture
+            .withDetections(List.of(new Detection(elsewhere, DetectionClass.CAR, 0.9)), 0.3)
+            .draw();
+    assertThat(isBlue(bevAt(found, -20, -29))).as("left outline").isTrue();
+    assertThat(isBlue(bevAt(found, -21.5, -30))).as("inside").isFalse();
+    BufferedImage below =
+        picture
+            .withDetections(List.of(new Detection(elsewhere, DetectionClass.CAR, 0.2)), 0.3)
+            .draw();
+    assertThat(isBlue(bevAt(below, -20, -29))).as("score below the limit").isFalse();
+  }
+
+  @Test
+  void lidarPointsAreDrawnInTheEgoFrame() {
+    DetectionSample sample = tinySample();
+    BufferedImage without = new BevPicture(sample).draw();
+    BufferedImage with = new BevPicture(sample).withLidar(sample.readLidar()).draw();
+    // 30 m to the right in the LIDAR_TOP frame.
+    assertThat(bevAt(with, 0.94, -30)).isNotEqualTo(bevAt(without, 0.94, -30));
+    assertThat(bevAt(with, 0.94, 30)).isEqualTo(bevAt(without, 0.94, 30));
+  }
+
+  @Test
+  void camerasShowBoxesInTheirImages() throws Exception {
+    DetectionSample sample = tinySample();
+    CameraSample front = sample.cameras().get(1);
+    Vector3d inCamera = front.sensorToKeyEgo().inverse().transform(15, 0, 1);
+    Box3d box = Box3d.upright(15, 0, 1, 2, 4, 2, 0.1, 0, 0);
+    BufferedImage plain = new CameraPicture(sample).withDetections(List.of(), 0.3).draw();
+    BufferedImage drawn =
+        new CameraPicture(sample)
+            .withDetections(List.of(new Detection(box, DetectionClass.CAR, 0.9)), 0.3)
+            .draw();
+    assertThat(drawn.getWidth()).isEqualTo(3 * 800 + 12);
+    double u = 806 + 5 * front.intrinsics().u(inCamera.x, inCamera.y, inCamera.z);
+    double v = 5 * front.intrinsics().v(inCamera.y, inCamera.z);
+    int near = 0;
+    int far = 0;
+    for (int y = 0; y < 450; y++) {
+      for (int x = 0; x < 2412; x++) {
+        if (drawn.getRGB(x, y) != plain.getRGB(x, y)) {
+          if (Math.abs(x - u) < 160 && Math.abs(y - v) < 200) {
+            near++;
+          } else {
+            far++;
+          }
+        }
+      }
+    }
+    assertThat(near).as("pixels changed near (%f, %f)", u, v).isGreaterThan(300);
+    assertThat(far).as("pixels changed elsewhere").isZero();
+    for (int camera = 0; camera < 6; camera++) {
+      Color grey = at(plain, camera % 3 * 806 + 20, camera / 3 * 456 + 440);
+      assertThat(grey.getRed())
+          .as("camera %d", camera)
+          .isBetween(40 * camera + 16, 40 * camera + 24);
+    }
+    Path file = root.resolve("out/cameras.png");
+    Pictures.writePng(drawn, file);
+    BufferedImage back = ImageIO.read(file.toFile());
+    assertThat(back.getRGB(900, 200)).isEqualTo(drawn.getRGB(900, 200));
+  }
+
+  @Test
+  void missingImageIsNamed() {
+    NuScenes set = NuScenes.load(new TinyNuScenes(root).write().root);
+    DetectionSample sample = DetectionSample.of(set, set.sample("sample-0"));
+    assertThatThrownBy(() -> new CameraPicture(sample).draw())
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageContaining("CAM_FRONT_LEFT-0.jpg does not exist");
+  }
+
+  @Test
+  void realSampleDrawsTheSameEachTime() {
+    DetectionSample sample = DetectionSampleTest.realSample();
+    BufferedImage first = new BevPicture(sample).withLidar(sample.readLidar()).draw();
+    BufferedImage second = new BevPicture(sample).withLidar(sample.readLidar()).draw();
+    assertThat(first.getRGB(0, 0, first.getWidth(), MAP, null, 0, first.getWidth()))
+        .isEqualTo(second.getRGB(0, 0, second.getWidth(), MAP, null, 0, second.getWidth()));
+    BufferedImage cameras = new CameraPicture(sample).draw();
+    assertThat(cameras.getHeight()).isEqualTo(2 * 456 + 56);
+  }
+}
