@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
+
+#include <immintrin.h>
 
 #include "core/sixteen_bit.hpp"
 
@@ -45,24 +48,84 @@ inline __attribute__((always_inline)) Vector<T> broadcast(T value) {
   return value - Vector<T>{};
 }
 
+#if BEVEL_ISA == 2
+/// One bit for each of the first `count` lanes; count may lie outside 0 to kLanes.
+template <class T>
+inline __attribute__((always_inline)) uint16_t lane_mask(int count) {
+  return count >= kLanes<T> ? static_cast<uint16_t>((1u << kLanes<T>)-1)
+                            : static_cast<uint16_t>((1u << (count < 0 ? 0 : count)) - 1);
+}
+#elif BEVEL_ISA == 1
+/// All bits set in each of the first `count` lanes.
+template <class T>
+inline __attribute__((always_inline)) __m256i lane_mask(int count) {
+  if constexpr (sizeof(T) == 4) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  } else {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
+  }
+}
+#endif
+
 /// The first `count` elements, the other lanes zero; reads nothing beyond them.
 template <class T>
-inline Vector<T> load_partial(const T* from, int count) {
+inline __attribute__((always_inline)) Vector<T> load_partial(const T* from, int count) {
+#if BEVEL_ISA == 2
+  if constexpr (sizeof(T) == 4) {
+    return (Vector<T>)_mm512_maskz_loadu_ps(lane_mask<T>(count), from);
+  } else {
+    return (Vector<T>)_mm512_maskz_loadu_pd(static_cast<__mmask8>(lane_mask<T>(count)), from);
+  }
+#elif BEVEL_ISA == 1
+  if constexpr (sizeof(T) == 4) {
+    return (Vector<T>)_mm256_maskload_ps(from, lane_mask<T>(count));
+  } else {
+    return (Vector<T>)_mm256_maskload_pd(from, lane_mask<T>(count));
+  }
+#else
   if (count >= kLanes<T>) return load(from);
   T lanes[kLanes<T>] = {};
-  std::memcpy(lanes, from, sizeof(T) * static_cast<size_t>(count < 0 ? 0 : count));
+  for (int i = 0; i < count; ++i) lanes[i] = from[i];
   return load(lanes);
+#endif
 }
 template <class T>
-inline void store_partial(T* to, Vector<T> value, int count) {
+inline __attribute__((always_inline)) void store_partial(T* to, Vector<T> value, int count) {
+#if BEVEL_ISA == 2
+  if constexpr (sizeof(T) == 4) {
+    _mm512_mask_storeu_ps(to, lane_mask<T>(count), (__m512)value);
+  } else {
+    _mm512_mask_storeu_pd(to, static_cast<__mmask8>(lane_mask<T>(count)), (__m512d)value);
+  }
+#elif BEVEL_ISA == 1
+  if constexpr (sizeof(T) == 4) {
+    _mm256_maskstore_ps(to, lane_mask<T>(count), (__m256)value);
+  } else {
+    _mm256_maskstore_pd(to, lane_mask<T>(count), (__m256d)value);
+  }
+#else
   if (count >= kLanes<T>) {
     store(to, value);
     return;
   }
-  T lanes[kLanes<T>];
-  store(lanes, value);
-  std::memcpy(to, lanes, sizeof(T) * static_cast<size_t>(count < 0 ? 0 : count));
+  for (int i = 0; i < count; ++i) to[i] = value[i];
+#endif
 }
+
+/// Stores past the caches: for output larger than they are, which nobody reads soon. `to` must be aligned to
+/// the vector.
+template <class T>
+inline __attribute__((always_inline)) void stream(T* to, Vector<T> value) {
+#if BEVEL_ISA == 2
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(to), (__m512i)value);
+#elif BEVEL_ISA == 1
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(to), (__m256i)value);
+#else
+  _mm_stream_si128(reinterpret_cast<__m128i*>(to), (__m128i)value);
+#endif
+}
+/// Orders streamed stores before what follows; each thread calls it after its last.
+inline void end_streaming() { _mm_sfence(); }
 
 /// Elements of any storage type, widened to T (float from 16 bits); the other lanes zero.
 template <class T, class Storage>
@@ -93,28 +156,32 @@ inline __attribute__((always_inline)) Vector<T> maximum(Vector<T> a, Vector<T> b
   return a > b ? a : b;
 }
 
-/// Exchanges rows and columns of a square of kLanes × kLanes, in registers: one stage a power of two.
-template <class T>
-inline __attribute__((always_inline)) void transpose(Vector<T> (&rows)[kLanes<T>]) {
+/// One stage of the transpose: rows that differ in bit `Block` exchange the lanes that differ in it.
+template <int Block, class T, int... Lane>
+inline __attribute__((always_inline)) void exchange(Vector<T> (&rows)[kLanes<T>],
+                                                    std::integer_sequence<int, Lane...>) {
   constexpr int lanes = kLanes<T>;
   using Index = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
   typedef Index Mask __attribute__((vector_size(BEVEL_VECTOR_BYTES)));
-#pragma GCC unroll 4
-  for (int block = 1; block < lanes; block *= 2) {
-    Mask low, high;
-    for (int i = 0; i < lanes; ++i) {
-      const bool swapped = i & block;
-      low[i] = swapped ? lanes + i - block : i;
-      high[i] = swapped ? lanes + i : i + block;
-    }
+  constexpr Mask low = {(Lane & Block ? lanes + Lane - Block : Lane)...};
+  constexpr Mask high = {(Lane & Block ? lanes + Lane : Lane + Block)...};
 #pragma GCC unroll 16
-    for (int row = 0; row < lanes; ++row) {
-      if (row & block) continue;
-      const Vector<T> a = rows[row], b = rows[row + block];
-      rows[row] = __builtin_shuffle(a, b, low);
-      rows[row + block] = __builtin_shuffle(a, b, high);
-    }
+  for (int row = 0; row < lanes; ++row) {
+    if (row & Block) continue;
+    const Vector<T> a = rows[row], b = rows[row + Block];
+    rows[row] = __builtin_shuffle(a, b, low);
+    rows[row + Block] = __builtin_shuffle(a, b, high);
   }
+}
+
+/// Exchanges rows and columns of a square of kLanes × kLanes, in registers.
+template <class T>
+inline __attribute__((always_inline)) void transpose(Vector<T> (&rows)[kLanes<T>]) {
+  constexpr auto all = std::make_integer_sequence<int, kLanes<T>>();
+  exchange<1, T>(rows, all);
+  if constexpr (kLanes < T >> 2) exchange<2, T>(rows, all);
+  if constexpr (kLanes < T >> 4) exchange<4, T>(rows, all);
+  if constexpr (kLanes < T >> 8) exchange<8, T>(rows, all);
 }
 
 /// e^x. float: argument reduction by ln 2 in two parts and a polynomial of degree 6 (relative error below

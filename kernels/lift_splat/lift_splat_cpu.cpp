@@ -18,62 +18,76 @@
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
 
-/// Adds rows [begin, end) of depth × feature to V vectors of channels.
-template <class T, int V>
-inline __attribute__((always_inline)) void accumulate(const T* depth, const T* feature, int64_t stride,
-                                                      int32_t begin, int32_t end, Vector<T> (&sum)[V]) {
-  for (int32_t h = begin; h < end; ++h) {
-    const Vector<T> p = broadcast(depth[h]);
-    const T* row = feature + h * stride;
-#pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) sum[v] += p * load(row + v * kLanes<T>);
-  }
-}
-
-template <class T, int V>
-inline __attribute__((always_inline)) void row_product(const T* depth, const T* feature, int64_t stride,
-                                                       int32_t begin, int32_t end, T* out) {
-  Vector<T> sum[V] = {};
-  accumulate<T, V>(depth, feature, stride, begin, end, sum);
-#pragma GCC unroll 8
-  for (int v = 0; v < V; ++v) store(out + v * kLanes<T>, sum[v]);
-}
-
-/// out[c] = Σ_h depth[h] · feature[h][c] over the padded channels, up to eight vectors at a time.
+/// One plan row: depths by h, their range, and where the C sums go.
 template <class T>
-inline void row_product(const T* depth, const T* feature, int64_t stride, int32_t begin, int32_t end,
-                        int64_t vectors, T* out) {
-  while (vectors > 0) {
-    switch (vectors) {
-      case 1:
-        row_product<T, 1>(depth, feature, stride, begin, end, out);
-        return;
-      case 2:
-        row_product<T, 2>(depth, feature, stride, begin, end, out);
-        return;
-      case 3:
-        row_product<T, 3>(depth, feature, stride, begin, end, out);
-        return;
-      case 4:
-        row_product<T, 4>(depth, feature, stride, begin, end, out);
-        return;
-      case 5:
-        row_product<T, 5>(depth, feature, stride, begin, end, out);
-        return;
-      case 6:
-        row_product<T, 6>(depth, feature, stride, begin, end, out);
-        return;
-      case 7:
-        row_product<T, 7>(depth, feature, stride, begin, end, out);
-        return;
-      default:
-        row_product<T, 8>(depth, feature, stride, begin, end, out);
-    }
-    vectors -= 8;
-    feature += 8 * kLanes<T>;
-    out += 8 * kLanes<T>;
+struct Row {
+  const T* depth;
+  int32_t begin, end;
+  T* out;
+  bool streamed;  ///< store past the caches
+};
+
+/// V vectors of channels, from `offset` on, of one row: Σ_h depth[h] · feature[h][c].
+template <class T, int V>
+inline __attribute__((always_inline)) void one_row(const Row<T>& row, const T* feature, int64_t stride,
+                                                   int64_t offset) {
+  Vector<T> sum[V] = {};
+  for (int32_t h = row.begin; h < row.end; ++h) {
+    const Vector<T> p = broadcast(row.depth[h]);
+    const T* f = feature + offset + h * stride;
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sum[v] += p * load(f + v * kLanes<T>);
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < V; ++v) {
+    T* to = row.out + offset + v * kLanes<T>;
+    row.streamed ? stream(to, sum[v]) : store(to, sum[v]);
   }
 }
+
+/// V vectors of channels of all rows. (Two rows at a time, sharing the features' loads, was measured and is
+/// no faster: the multiply-adds of one row already fill the unit.)
+template <class T, int V>
+void multiply_rows(const Row<T>* rows, int count, const T* feature, int64_t stride, int64_t offset) {
+  for (int i = 0; i < count; ++i) one_row<T, V>(rows[i], feature, stride, offset);
+}
+
+/// All channels, as many vectors at a time as fit in registers beside a feature's.
+template <class T>
+void multiply_rows(const Row<T>* rows, int count, const T* feature, int64_t stride, int64_t vectors) {
+  constexpr int most = 8;
+  for (int64_t done = 0; done < vectors; done += most) {
+    const int64_t offset = done * kLanes<T>;
+    switch (std::min<int64_t>(most, vectors - done)) {
+      case 1:
+        multiply_rows<T, 1>(rows, count, feature, stride, offset);
+        break;
+      case 2:
+        multiply_rows<T, 2>(rows, count, feature, stride, offset);
+        break;
+      case 3:
+        multiply_rows<T, 3>(rows, count, feature, stride, offset);
+        break;
+      case 4:
+        multiply_rows<T, 4>(rows, count, feature, stride, offset);
+        break;
+      case 5:
+        multiply_rows<T, 5>(rows, count, feature, stride, offset);
+        break;
+      case 6:
+        multiply_rows<T, 6>(rows, count, feature, stride, offset);
+        break;
+      case 7:
+        multiply_rows<T, 7>(rows, count, feature, stride, offset);
+        break;
+      default:
+        multiply_rows<T, 8>(rows, count, feature, stride, offset);
+    }
+  }
+}
+
+/// Rows prepared together: enough to hide the misses of their outputs behind each other.
+constexpr int kRowsAhead = 32;
 
 /// Everything forward needs, with the element types resolved.
 template <class T, class Context, class Out>
@@ -87,13 +101,18 @@ class Forward {
         // Channels-last maps of T with whole vectors can be read and written in place.
         direct_context_(std::is_same_v<T, Context> && shape_.context_channels_last &&
                         shape_.channels % 16 == 0),
-        direct_out_(std::is_same_v<T, Out> && shape_.out_channels_last && shape_.channels % 16 == 0) {}
+        direct_out_(std::is_same_v<T, Out> && shape_.out_channels_last && shape_.channels % 16 == 0),
+        // A map that the caches cannot hold is written past them, which saves reading it first.
+        streamed_(direct_out_ &&
+                  at_.cells * tile_.padded_channels * static_cast<int64_t>(sizeof(T)) > kStreamedBytes &&
+                  reinterpret_cast<uintptr_t>(job.out) % 64 == 0) {}
 
   int64_t scratch_elements() const { return shape_.shared_rows * tile_.padded_channels; }
   int64_t map_elements() const { return direct_out_ ? 0 : at_.cells * tile_.padded_channels; }
   int64_t thread_elements() const {
     return kBlock * tile_.depth_bins * tile_.padded_height + staged_elements<T>(tile_) +
-           (direct_context_ ? 0 : kBlock * tile_.height * tile_.padded_channels) + tile_.padded_height;
+           (direct_context_ ? 0 : kBlock * tile_.height * tile_.padded_channels) +
+           kRowsAhead * tile_.padded_height;
   }
   int64_t workspace_bytes(int threads) const {
     return (scratch_elements() + map_elements() + threads * round_up(thread_elements(), 16)) *
@@ -124,6 +143,7 @@ class Forward {
 
  private:
   static constexpr int64_t kStrip = 64;  ///< cells finished together
+  static constexpr int64_t kStreamedBytes = 16 << 20;
 
   const int32_t* section(int64_t offset) const { return job_.plan + offset; }
 
@@ -164,19 +184,34 @@ class Forward {
 
   void splat_column(int64_t column, const T* depth, const T* feature, int64_t stride, T* summed, T* scratch,
                     T* map) const {
+    const int32_t last = section(at_.column_rows)[column + 1];
+    for (int32_t row = section(at_.column_rows)[column]; row < last; row += kRowsAhead) {
+      const int count = std::min(kRowsAhead, last - row);
+      Row<T> rows[kRowsAhead];
+      for (int i = 0; i < count; ++i) {
+        rows[i] = plan_row(row + i, depth, summed + i * tile_.padded_height, scratch, map);
+      }
+      multiply_rows<T>(rows, count, feature, stride, tile_.padded_channels / kLanes<T>);
+    }
+  }
+
+  Row<T> plan_row(int32_t row, const T* depth, T* summed, T* scratch, T* map) const {
     const int32_t* row_runs = section(at_.row_runs);
     const uint32_t* runs = reinterpret_cast<const uint32_t*>(section(at_.runs));
-    const int64_t vectors = tile_.padded_channels / kLanes<T>;
-    const int32_t first = section(at_.column_rows)[column], last = section(at_.column_rows)[column + 1];
-    for (int32_t row = first; row < last; ++row) {
-      const int32_t span = section(at_.row_span)[row];
-      const int32_t slot = section(at_.row_slot)[row];
-      T* out = slot < 0 ? map + static_cast<int64_t>(section(at_.row_cell)[row]) * tile_.padded_channels
-                        : scratch + slot * tile_.padded_channels;
-      const T* p =
-          row_depth<T>(runs, row_runs[row], row_runs[row + 1], span, depth, tile_.padded_height, summed);
-      row_product<T>(p, feature, stride, span_begin(span), span_end(span), vectors, out);
+    const int32_t span = section(at_.row_span)[row];
+    const int64_t slot = section(at_.row_slot)[row];
+    const int64_t cell = section(at_.row_cell)[row];
+    // No branch: whether a cell is shared is as good as random.
+    T* base = slot < 0 ? map : scratch;
+    T* out = base + (slot < 0 ? cell : slot) * tile_.padded_channels;
+    if (!streamed_) {
+      for (int64_t c = 0; c < tile_.padded_channels; c += 64 / static_cast<int64_t>(sizeof(T))) {
+        __builtin_prefetch(out + c, 1);
+      }
     }
+    const T* p =
+        row_depth<T>(runs, row_runs[row], row_runs[row + 1], span, depth, tile_.padded_height, summed);
+    return {p, span_begin(span), span_end(span), out, streamed_ && slot < 0};
   }
 
   /// Sums the shared cells, zeroes the empty ones, and, where the output has another layout or type, brings
@@ -185,17 +220,15 @@ class Forward {
     const int32_t* slots = section(at_.cell_slots);
     const int64_t begin = strip * kStrip, end = std::min(begin + kStrip, at_.cells);
     for (int64_t cell = begin; cell < end; ++cell) {
-      T* out = map + cell * tile_.padded_channels;
       const int64_t first = slots[cell] >> 1, last = slots[cell + 1] >> 1;
-      if (!(slots[cell] & 1)) {
-        std::fill_n(out, tile_.padded_channels, T(0));
-      } else if (last > first) {
-        for (int64_t c = 0; c < tile_.padded_channels; c += kLanes<T>) {
-          Vector<T> sum = load(scratch + first * tile_.padded_channels + c);
-          for (int64_t slot = first + 1; slot < last; ++slot)
-            sum += load(scratch + slot * tile_.padded_channels + c);
-          store(out + c, sum);
-        }
+      const bool filled = slots[cell] & 1;
+      if (filled && first == last) continue;  // its only row stored it
+      T* out = map + cell * tile_.padded_channels;
+      for (int64_t c = 0; c < tile_.padded_channels; c += kLanes<T>) {
+        Vector<T> sum = filled ? load(scratch + first * tile_.padded_channels + c) : Vector<T>{};
+        for (int64_t slot = first + 1; slot < last; ++slot)
+          sum += load(scratch + slot * tile_.padded_channels + c);
+        streamed_ ? stream(out + c, sum) : store(out + c, sum);
       }
     }
     if (!direct_out_) write_out(begin, end, map);
@@ -229,7 +262,7 @@ class Forward {
   const LiftSplatShape& shape_;
   const TileShape tile_;
   const LiftSplatPlanLayout& at_;
-  const bool direct_context_, direct_out_;
+  const bool direct_context_, direct_out_, streamed_;
 };
 
 }  // namespace

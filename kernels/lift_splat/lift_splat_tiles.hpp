@@ -45,12 +45,16 @@ inline void gather_columns(const Storage* plane, int64_t row_stride, int64_t row
     const int row_count = static_cast<int>(std::min<int64_t>(lanes, rows - row));
     for (int w = 0; w < count; w += lanes) {
       Vector<T> square[lanes];
+#pragma GCC unroll 16
       for (int i = 0; i < lanes; ++i) {
-        square[i] = i < row_count ? load_as<T>(plane + (row + i) * row_stride + w, count - w) : Vector<T>{};
+        square[i] = load_as<T>(plane + (row + i) * row_stride + w, i < row_count ? count - w : 0);
       }
       transpose<T>(square);
-      for (int i = 0; i < std::min(lanes, count - w); ++i)
-        store(columns + (w + i) * column_stride + row, square[i]);
+      const int columns_now = std::min(lanes, count - w);
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
+        if (i < columns_now) store(columns + (w + i) * column_stride + row, square[i]);
+      }
     }
   }
 }
@@ -64,12 +68,14 @@ inline void scatter_columns(const T* columns, int64_t column_stride, int64_t row
     const int row_count = static_cast<int>(std::min<int64_t>(lanes, rows - row));
     for (int w = 0; w < count; w += lanes) {
       Vector<T> square[lanes];
+#pragma GCC unroll 16
       for (int i = 0; i < lanes; ++i) {
         square[i] = w + i < count ? load(columns + (w + i) * column_stride + row) : Vector<T>{};
       }
       transpose<T>(square);
-      for (int i = 0; i < row_count; ++i) {
-        store_as<T>(plane + (row + i) * row_stride + w, square[i], count - w);
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
+        if (i < row_count) store_as<T>(plane + (row + i) * row_stride + w, square[i], count - w);
       }
     }
   }
