@@ -22,7 +22,7 @@ target_include_directories(bevel_emulation PUBLIC
 # The emulation itself is compiled for speed and not instrumented (though it tells AddressSanitizer of its stacks and red zones);
 # what it runs is: -O1 -g whatever the build type, and without contraction, since __fmul_rn and its like must round.
 target_compile_options(bevel_emulation PRIVATE -O2 -g -Wall -Wextra
-  INTERFACE -O1 -g -Wall -Wextra -ffp-contract=off -fno-omit-frame-pointer ${BEVEL_EMULATION_SANITIZERS})
+  INTERFACE -O1 -g -Wall -Wextra -Wno-unknown-pragmas -ffp-contract=off -fno-omit-frame-pointer ${BEVEL_EMULATION_SANITIZERS})
 target_link_options(bevel_emulation INTERFACE ${BEVEL_EMULATION_SANITIZERS})
 
 function(bevel_add_emulated_test name)

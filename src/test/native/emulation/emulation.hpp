@@ -4,9 +4,8 @@
 // What is found: accesses outside an array, misaligned vectors, reads of what nobody wrote, races within a
 // block and between blocks of a launch, barriers that not all threads of the block reach (threads that have
 // left included: the hardware forgives those, but they are nearly always a mistake), warp collectives whose
-// mask and callers disagree, shuffles from lanes outside the mask, asynchronous copies used before they are
-// waited for, results that depend on the order of execution. What is not: memory orders weaker than program
-// order, anything between launches, time.
+// mask and callers disagree, shuffles from lanes outside the mask, results that depend on the order of
+// execution. What is not: memory orders weaker than program order, anything between launches, time.
 #pragma once
 
 #include "arithmetic.hpp"

@@ -17,7 +17,6 @@ enum class FaultKind {
   kGlobalRace,           ///< the same on device memory, blocks of one launch included
   kDivergentBarrier,     ///< threads of a block wait at a barrier that others never reach
   kWarpMask,             ///< a warp collective whose mask and callers disagree
-  kAsynchronousCopy,     ///< cp.async that was never waited for, or misused
   kOrderDependent        ///< the bits of an output depend on the order of threads or blocks
 };
 

@@ -67,7 +67,7 @@ void Fiber::enter() {
   __builtin_unreachable();
 }
 
-#if defined(__x86_64__)
+#if defined(BEVEL_ASSEMBLY_FIBERS)
 
 // Saves the registers that the System V ABI lets a callee change only with care, and exchanges the stack
 // pointers.

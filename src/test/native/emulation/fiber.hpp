@@ -3,7 +3,9 @@
 
 #include <cstddef>
 
-#if !defined(__x86_64__)
+#if defined(__x86_64__) && !defined(BEVEL_PORTABLE_FIBERS)
+#define BEVEL_ASSEMBLY_FIBERS
+#else
 #include <ucontext.h>
 #endif
 
@@ -34,7 +36,7 @@ class Fiber {
   static void run(Fiber* self);
   void enter();
 
-#if defined(__x86_64__)
+#if defined(BEVEL_ASSEMBLY_FIBERS)
   using Context = void*;  // the stack pointer; registers lie on the stack
 #else
   using Context = ucontext_t;

@@ -80,7 +80,6 @@ using Place = std::source_location;
 }  // namespace bevel::emulation
 
 // ---- Built-in variables
-// ---------------------------------------------------------------------------------------------
 #define threadIdx (::bevel::emulation::Launch::thread().index)
 #define blockIdx (::bevel::emulation::Launch::current().block_index())
 #define blockDim (::bevel::emulation::Launch::current().block())
@@ -88,7 +87,6 @@ using Place = std::source_location;
 inline constexpr int warpSize = 32;
 
 // ---- Barriers and fences
-// --------------------------------------------------------------------------------------------
 inline void __syncthreads(bevel::emulation::Place place = bevel::emulation::Place::current()) {
   bevel::emulation::Launch::current().barrier("__syncthreads", 0, place);
 }
@@ -119,7 +117,6 @@ inline void __threadfence_block() {}
 unsigned __activemask() = delete;
 
 // ---- Warp collectives (of these only __syncwarp orders memory, as the programming guide says)
-// -------------------------
 template <class T>
 T __shfl_sync(unsigned mask, T value, int lane, int width = 32,
               bevel::emulation::Place place = bevel::emulation::Place::current()) {
@@ -202,7 +199,6 @@ inline unsigned __reduce_and_sync(unsigned mask, unsigned value,
 }
 
 // ---- Atomics: each gives back the old value
-// ---------------------------------------------------------------------------
 #define BEVEL_EMULATED_ATOMIC(name, Concept, expression)                                   \
   template <bevel::emulation::Concept T, bevel::emulation::Space space>                    \
   T name(const bevel::emulation::Pointer<T, space>& target, std::type_identity_t<T> value, \
@@ -238,7 +234,6 @@ T atomicCAS(const bevel::emulation::Pointer<T, space>& target, std::type_identit
 }
 
 // ---- Loads and stores with a cache hint
-// -------------------------------------------------------------------------------
 #define BEVEL_EMULATED_LOAD(name)                                                                           \
   template <class T>                                                                                        \
   std::remove_const_t<T> name(const bevel::emulation::Pointer<T, bevel::emulation::Space::kGlobal>& source, \

@@ -68,8 +68,6 @@ const char* to_string(FaultKind kind) {
       return "divergent barrier";
     case FaultKind::kWarpMask:
       return "warp collective with a wrong mask";
-    case FaultKind::kAsynchronousCopy:
-      return "asynchronous copy";
     case FaultKind::kOrderDependent:
       return "order-dependent result";
   }
@@ -198,11 +196,6 @@ void Launch::thread_main(void* self) {
   Thread& thread = *launch.running_;
   try {
     (*launch.body_)();
-    if (!thread.open_copies.empty() || !thread.copy_groups.empty()) {
-      launch.fail(FaultKind::kAsynchronousCopy,
-                  "the thread ended with asynchronous copies it never waited for",
-                  std::source_location::current());
-    }
   } catch (const Cancelled&) {
   } catch (...) {
     if (!launch.failure_) launch.failure_ = std::current_exception();

@@ -45,13 +45,6 @@ struct Collective {
   alignas(16) std::array<std::array<std::byte, kPayloadBytes>, 32> payload;
 };
 
-/** A cp.async whose bytes have not arrived yet. */
-struct PendingCopy {
-  void* target;
-  std::array<std::byte, 16> bytes;
-  size_t size;
-};
-
 struct Warp {
   std::deque<Collective> open;  // a deque: references stay valid while others come and go at its ends
   uint32_t syncs = 0;
@@ -69,8 +62,6 @@ struct Thread {
   uint32_t mask = 0;
   int predicate = 0;
   std::array<uint32_t, 32> heard_of{};
-  std::vector<PendingCopy> open_copies;               // cp.async, not yet committed
-  std::vector<std::vector<PendingCopy>> copy_groups;  // committed, oldest first
 
   unsigned lane() const { return linear % 32; }
 };
