@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Frames: camera x right, y down, z forward, in metres; the BEV frame is whatever cameraToBev
  * maps to (LiDAR or ego).
  *
- * <p>Immutable. Matrices given as arrays are copied.
+ * <p>Immutable. Matrices given as arrays are copied as float64; all matrices of a geometry have one dtype.
  */
 public final class LiftSplatGeometry {
   private final long batch;
@@ -46,12 +46,14 @@ public final class LiftSplatGeometry {
     depthStep = builder.depthStep;
     height = builder.height;
     width = builder.width;
-    imageHeight = builder.imageHeight;
-    imageWidth = builder.imageWidth;
     grid = required(builder.grid, "grid");
     required(depthBins == 0 ? null : grid, "depth");
     required(width == 0 ? null : grid, "featureSize");
     cells = builder.cells;
+    // With cells the size of the image plays no part, but the C ABI wants one.
+    boolean anySize = cells != null && builder.imageHeight == 0;
+    imageHeight = anySize ? height : builder.imageHeight;
+    imageWidth = anySize ? width : builder.imageWidth;
     if (cells != null) {
       builder.matrices.rejectAll();
       intrinsics = null;
@@ -113,12 +115,12 @@ public final class LiftSplatGeometry {
     return width;
   }
 
-  /** Height of the augmented image in pixels; 0 where cells were given. */
+  /** Height of the augmented image in pixels; where cells and no size were given, that of the features. */
   public double imageHeight() {
     return imageHeight;
   }
 
-  /** Width of the augmented image in pixels; 0 where cells were given. */
+  /** Width of the augmented image in pixels; where cells and no size were given, that of the features. */
   public double imageWidth() {
     return imageWidth;
   }

@@ -1,0 +1,431 @@
+package dev.bevel.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The operator through the binding, against plain double loops over the definition. */
+class LiftSplatTest {
+  private static final int[] SIZES = {2, 3, 7, 5, 9, 6};
+
+  record Case(long seed, int zCells, CellRounding rounding, RowAxis rowAxis, Layout layout, PoolingMethod method) {
+    LiftSplatScene scene() {
+      return new LiftSplatScene(seed, SIZES, LiftSplatScene.grid(zCells, rounding, rowAxis));
+    }
+  }
+
+  static List<Case> cases() {
+    List<Case> cases = new ArrayList<>();
+    long seed = 100;
+    for (CellRounding rounding : CellRounding.values()) {
+      for (RowAxis rowAxis : RowAxis.values()) {
+        for (Layout layout : Layout.values()) {
+          for (PoolingMethod method : PoolingMethod.values()) {
+            cases.add(new Case(seed++, method == PoolingMethod.COLUMNS ? 1 : 3, rounding, rowAxis, layout, method));
+          }
+        }
+      }
+    }
+    return cases;
+  }
+
+  @Test
+  void pointsFollowTheDefinition() {
+    LiftSplatScene scene = new LiftSplatScene(1, SIZES, LiftSplatScene.grid(1, CellRounding.TRUNC, RowAxis.Y));
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView points = TensorView.allocate(arena, DType.FLOAT64, 2, 3, 7, 5, 9, 3);
+      LiftSplat.points(scene.withMatrices(), points);
+      assertClose(points.toDoubleArray(), scene.referencePoints(), 1e-11);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void cellsAndCountsFollowTheDefinition(Case c) {
+    LiftSplatScene scene = c.scene();
+    int[] expected = scene.referenceCells();
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices(), c.method)) {
+      TensorView cells = TensorView.allocate(arena, DType.INT32, plan.depthShape());
+      LiftSplat.cells(scene.withMatrices(), cells);
+      assertThat(cells.toIntArray()).isEqualTo(expected);
+
+      LiftSplatPlanInfo info = plan.info();
+      assertThat(info.overflow()).isFalse();
+      assertThat(info.points()).isEqualTo(Arrays.stream(expected).filter(cell -> cell >= 0).count());
+      assertThat(info.filledCells()).isEqualTo(filledCells(scene, expected));
+      if (c.method != PoolingMethod.AUTO) {
+        assertThat(info.method()).isEqualTo(c.method);
+      }
+    }
+  }
+
+  private static long filledCells(LiftSplatScene scene, int[] cells) {
+    int perElement = scene.points() / scene.batch;
+    return java.util.stream.IntStream.range(0, cells.length)
+        .filter(i -> cells[i] >= 0)
+        .mapToLong(i -> (long) (i / perElement) << 32 | cells[i])
+        .distinct()
+        .count();
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void forwardFromLogitsInSinglePrecision(Case c) {
+    LiftSplatScene scene = c.scene();
+    double[] logits = scene.random(scene.points(), 1);
+    double[] context = scene.random(scene.contextSize(), 2);
+    double[] softmax = scene.softmax(logits);
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices(), c.method)) {
+      TensorView out = TensorView.allocate(arena, DType.FLOAT32, plan.outShape(scene.channels, c.layout));
+      TensorView probabilities = TensorView.allocate(arena, DType.FLOAT32, plan.depthShape());
+      LiftSplat.forward(
+          new LiftSplatForward(
+                  plan,
+                  TensorView.copyOf(arena, floats(logits), plan.depthShape()),
+                  TensorView.copyOf(arena, floats(context), plan.contextShape(scene.channels, c.layout)),
+                  out)
+              .contextLayout(c.layout)
+              .outLayout(c.layout)
+              .probabilities(probabilities));
+      assertClose(doubles(probabilities), softmax, 1e-6);
+      assertClose(doubles(out), scene.forward(softmax, context, c.layout, c.layout), 1e-5);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void forwardAndGradientsWithPriorInDoublePrecision(Case c) {
+    LiftSplatScene scene = c.scene();
+    double[] logits = scene.random(scene.points(), 1);
+    double[] context = scene.random(scene.contextSize(), 2);
+    double[] prior = scene.softmax(scene.random(scene.points(), 3));
+    double[] weight = new Random(scene.seed).doubles(scene.batch * scene.cameras * scene.pixels()).toArray();
+    double[] gradOut = scene.random(scene.outSize(), 4);
+    double[] softmax = scene.softmax(logits);
+    double[] mixed = scene.mix(softmax, prior, weight);
+    double[] gradMixed = new double[logits.length];
+    double[] expectedGradContext = new double[context.length];
+    scene.backward(gradOut, mixed, context, c.layout, gradMixed, expectedGradContext);
+    double[] gradSoftmax = scene.mix(gradMixed, new double[gradMixed.length], weight);
+
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices(), c.method)) {
+      long[] depthShape = plan.depthShape();
+      long[] contextShape = plan.contextShape(scene.channels, c.layout);
+      long[] outShape = plan.outShape(scene.channels, c.layout);
+      TensorView contextView = TensorView.copyOf(arena, context, contextShape);
+      TensorView priorView = TensorView.copyOf(arena, prior, depthShape);
+      TensorView weightView =
+          TensorView.copyOf(arena, weight, scene.batch, scene.cameras, scene.height, scene.width);
+      TensorView probabilities = TensorView.allocate(arena, DType.FLOAT64, depthShape);
+      TensorView out = TensorView.allocate(arena, DType.FLOAT64, outShape);
+      LiftSplat.forward(
+          new LiftSplatForward(plan, TensorView.copyOf(arena, logits, depthShape), contextView, out)
+              .contextLayout(c.layout)
+              .outLayout(c.layout)
+              .prior(priorView, weightView)
+              .probabilities(probabilities));
+      assertClose(out.toDoubleArray(), scene.forward(mixed, context, c.layout, c.layout), 1e-12);
+
+      TensorView gradDepth = TensorView.allocate(arena, DType.FLOAT64, depthShape);
+      TensorView gradContext = TensorView.allocate(arena, DType.FLOAT64, contextShape);
+      LiftSplat.backward(
+          new LiftSplatBackward(plan, TensorView.copyOf(arena, gradOut, outShape), probabilities, contextView)
+              .contextLayout(c.layout)
+              .outLayout(c.layout)
+              .prior(priorView, weightView)
+              .gradDepth(gradDepth)
+              .gradContext(gradContext));
+      assertClose(gradContext.toDoubleArray(), expectedGradContext, 1e-12);
+      assertClose(gradDepth.toDoubleArray(), scene.softmaxGradient(softmax, gradSoftmax), 1e-12);
+    }
+  }
+
+  @Test
+  void gradientsOfGivenProbabilities() {
+    LiftSplatScene scene = cases().getFirst().scene();
+    double[] given = scene.random(scene.points(), 1);
+    double[] context = scene.random(scene.contextSize(), 2);
+    double[] gradOut = scene.random(scene.outSize(), 4);
+    double[] expected = new double[given.length];
+    scene.backward(gradOut, given, context, Layout.CHANNELS_FIRST, expected, new double[context.length]);
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
+      TensorView gradDepth = TensorView.allocate(arena, DType.FLOAT64, plan.depthShape());
+      LiftSplat.backward(
+          new LiftSplatBackward(
+                  plan,
+                  TensorView.copyOf(arena, gradOut, plan.outShape(scene.channels, Layout.CHANNELS_FIRST)),
+                  TensorView.copyOf(arena, given, plan.depthShape()),
+                  TensorView.copyOf(arena, context, plan.contextShape(scene.channels, Layout.CHANNELS_FIRST)))
+              .depthKind(DepthKind.PROBABILITIES)
+              .gradDepth(gradDepth));
+      assertClose(gradDepth.toDoubleArray(), expected, 1e-12);
+    }
+  }
+
+  @Test
+  void finiteDifferencesAgreeWithTheGradients() {
+    LiftSplatScene scene = cases().getFirst().scene();
+    double[] logits = scene.random(scene.points(), 1);
+    double[] context = scene.random(scene.contextSize(), 2);
+    double[] gradOut = scene.random(scene.outSize(), 4);
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
+      long[] outShape = plan.outShape(scene.channels, Layout.CHANNELS_FIRST);
+      TensorView depth = TensorView.copyOf(arena, logits, plan.depthShape());
+      TensorView features =
+          TensorView.copyOf(arena, context, plan.contextShape(scene.channels, Layout.CHANNELS_FIRST));
+      TensorView out = TensorView.allocate(arena, DType.FLOAT64, outShape);
+      TensorView softmax = TensorView.allocate(arena, DType.FLOAT64, plan.depthShape());
+      TensorView gradDepth = TensorView.allocate(arena, DType.FLOAT64, plan.depthShape());
+      TensorView gradContext = TensorView.allocate(arena, DType.FLOAT64, features.shape());
+      LiftSplat.forward(new LiftSplatForward(plan, depth, features, out).probabilities(softmax));
+      LiftSplat.backward(
+          plan, TensorView.copyOf(arena, gradOut, outShape), softmax, features, gradDepth, gradContext);
+
+      assertClose(
+          differences(depth, gradOut, () -> forward(plan, depth, features, out)),
+          Arrays.copyOf(gradDepth.toDoubleArray(), PROBES),
+          1e-7);
+      assertClose(
+          differences(features, gradOut, () -> forward(plan, depth, features, out)),
+          Arrays.copyOf(gradContext.toDoubleArray(), PROBES),
+          1e-7);
+    }
+  }
+
+  private static final int PROBES = 40;
+
+  private static double[] forward(LiftSplatPlan plan, TensorView depth, TensorView context, TensorView out) {
+    LiftSplat.forward(plan, depth, context, out);
+    return out.toDoubleArray();
+  }
+
+  private static double[] differences(
+      TensorView input, double[] gradOut, java.util.function.Supplier<double[]> forward) {
+    double step = 1e-5;
+    double[] slopes = new double[PROBES];
+    for (int i = 0; i < PROBES; i++) {
+      double value = input.segment().getAtIndex(java.lang.foreign.ValueLayout.JAVA_DOUBLE, i);
+      double difference = 0;
+      for (int sign = -1; sign <= 1; sign += 2) {
+        input.segment().setAtIndex(java.lang.foreign.ValueLayout.JAVA_DOUBLE, i, value + sign * step);
+        double[] out = forward.get();
+        for (int k = 0; k < out.length; k++) {
+          difference += sign * out[k] * gradOut[k];
+        }
+      }
+      input.segment().setAtIndex(java.lang.foreign.ValueLayout.JAVA_DOUBLE, i, value);
+      slopes[i] = difference / (2 * step);
+    }
+    return slopes;
+  }
+
+  @Test
+  void cellsInPlaceOfMatricesGiveTheSameBits() {
+    LiftSplatScene scene = cases().getFirst().scene();
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan fromMatrices = LiftSplatPlan.build(scene.withMatrices())) {
+      TensorView cells = TensorView.allocate(arena, DType.INT32, fromMatrices.depthShape());
+      LiftSplat.cells(scene.withMatrices(), cells);
+      try (LiftSplatPlan fromCells = LiftSplatPlan.build(scene.geometry().cells(cells).build())) {
+        assertThat(fromCells.info()).isEqualTo(fromMatrices.info());
+        assertThat(run(scene, fromCells)).isEqualTo(run(scene, fromMatrices));
+      }
+    }
+  }
+
+  @Test
+  void matricesOfEitherPrecisionInTensors() {
+    LiftSplatScene scene = cases().getFirst().scene();
+    float[] intrinsics = floats(scene.intrinsics);
+    float[] cameraToBev = floats(scene.cameraToBev);
+    LiftSplatGeometry.Builder builder =
+        scene.geometry().imageSize(LiftSplatScene.IMAGE_HEIGHT, LiftSplatScene.IMAGE_WIDTH);
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan arrays =
+            LiftSplatPlan.build(
+                builder.intrinsics(doubles(intrinsics)).cameraToBev(doubles(cameraToBev)).build());
+        LiftSplatPlan doubleTensors =
+            LiftSplatPlan.build(
+                builder
+                    .intrinsics(TensorView.copyOf(arena, doubles(intrinsics), 2, 3, 3, 3))
+                    .cameraToBev(TensorView.copyOf(arena, doubles(cameraToBev), 2, 3, 4, 4))
+                    .build());
+        LiftSplatPlan floatTensors =
+            LiftSplatPlan.build(
+                builder
+                    .intrinsics(TensorView.copyOf(arena, intrinsics, 2, 3, 3, 3))
+                    .cameraToBev(TensorView.copyOf(arena, cameraToBev, 2, 3, 4, 4))
+                    .build())) {
+      assertThat(arrays.info().points()).isPositive();
+      assertThat(run(scene, doubleTensors)).isEqualTo(run(scene, arrays));
+      assertThat(run(scene, floatTensors)).isEqualTo(run(scene, arrays));
+    }
+  }
+
+  @Test
+  void stridesOverBatchAndCameras() {
+    LiftSplatScene scene = cases().getFirst().scene();
+    double[] logits = scene.random(scene.points(), 1);
+    int image = scene.bins * scene.pixels();
+    long gap = 5;
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
+      long[] strides = {
+        scene.cameras * (image + gap), image + gap, scene.pixels(), scene.width, 1
+      };
+      TensorView memory = TensorView.allocate(arena, DType.FLOAT32, scene.batch * scene.cameras * (image + gap));
+      for (int i = 0; i < logits.length; i++) {
+        memory
+            .segment()
+            .setAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, i + i / image * gap, (float) logits[i]);
+      }
+      TensorView strided = TensorView.ofStrided(memory.segment(), DType.FLOAT32, plan.depthShape(), strides);
+      TensorView context =
+          TensorView.copyOf(
+              arena,
+              floats(scene.random(scene.contextSize(), 2)),
+              plan.contextShape(scene.channels, Layout.CHANNELS_FIRST));
+      TensorView out =
+          TensorView.allocate(arena, DType.FLOAT32, plan.outShape(scene.channels, Layout.CHANNELS_FIRST));
+      LiftSplat.forward(plan, strided, context, out);
+      assertThat(out.toFloatArray()).isEqualTo(run(scene, plan));
+    }
+  }
+
+  @Test
+  void theNumberOfThreadsAndTheInstructionSetAreSettings() {
+    LiftSplatScene scene = cases().getFirst().scene();
+    int threads = Bevel.threads();
+    InstructionSet best = Bevel.instructionSet();
+    try (LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
+      float[] expected = run(scene, plan);
+      for (int count = 1; count <= 3; count++) {
+        Bevel.setThreads(count);
+        assertThat(Bevel.threads()).isEqualTo(count);
+        assertThat(run(scene, plan)).as("%d threads", count).isEqualTo(expected);
+      }
+      Bevel.setInstructionSet(InstructionSet.PORTABLE);
+      assertThat(Bevel.instructionSet()).isEqualTo(InstructionSet.PORTABLE);
+      assertClose(doubles(run(scene, plan)), doubles(expected), 1e-5);
+    } finally {
+      Bevel.setThreads(threads);
+      Bevel.setInstructionSet(best);
+    }
+  }
+
+  @Test
+  void notANumberReachesItsOwnCellsOnly() {
+    LiftSplatScene scene = cases().getFirst().scene();
+    double[] given = scene.random(scene.points(), 1);
+    int[] cells = scene.referenceCells();
+    int kept = firstIndex(cells, true);
+    int dropped = firstIndex(cells, false);
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
+      TensorView out =
+          TensorView.allocate(arena, DType.FLOAT64, plan.outShape(scene.channels, Layout.CHANNELS_LAST));
+      given[kept] = Double.NaN;
+      given[dropped] = Double.NaN;
+      LiftSplat.forward(
+          new LiftSplatForward(
+                  plan,
+                  TensorView.copyOf(arena, given, plan.depthShape()),
+                  TensorView.copyOf(
+                      arena,
+                      scene.random(scene.contextSize(), 2),
+                      plan.contextShape(scene.channels, Layout.CHANNELS_FIRST)),
+                  out)
+              .depthKind(DepthKind.PROBABILITIES)
+              .outLayout(Layout.CHANNELS_LAST));
+      double[] map = out.toDoubleArray();
+      int first = scene.out(0, cells[kept], 0, Layout.CHANNELS_LAST);
+      for (int i = 0; i < map.length; i++) {
+        boolean struck = i >= first && i < first + scene.channels;
+        assertThat(Double.isNaN(map[i])).as("element %d", i).isEqualTo(struck);
+      }
+    }
+  }
+
+  private static int firstIndex(int[] cells, boolean kept) {
+    int i = 0;
+    while (cells[i] >= 0 != kept) {
+      i++;
+    }
+    return i;
+  }
+
+  @Test
+  void noPointsOrNoCamerasGiveAnEmptyMap() {
+    LiftSplatScene scene = cases().getFirst().scene();
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView nowhere = TensorView.allocate(arena, DType.INT32, 2, 3, 7, 5, 9);
+      nowhere.segment().fill((byte) -1);
+      try (LiftSplatPlan plan = LiftSplatPlan.build(scene.geometry().cells(nowhere).build())) {
+        assertThat(plan.info().points()).isZero();
+        assertThat(run(scene, plan)).containsOnly(0f);
+      }
+      LiftSplatScene none = new LiftSplatScene(1, new int[] {1, 0, 7, 5, 9, 6}, scene.grid);
+      try (LiftSplatPlan plan = LiftSplatPlan.build(none.withMatrices())) {
+        assertThat(run(none, plan)).containsOnly(0f);
+      }
+    }
+  }
+
+  /** The map in float32, channels first, over memory full of rubbish. */
+  static float[] run(LiftSplatScene scene, LiftSplatPlan plan) {
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView out =
+          TensorView.allocate(arena, DType.FLOAT32, plan.outShape(scene.channels, Layout.CHANNELS_FIRST));
+      out.segment().fill((byte) 0x5a);
+      LiftSplat.forward(
+          plan,
+          TensorView.copyOf(arena, floats(scene.random(scene.points(), 1)), plan.depthShape()),
+          TensorView.copyOf(
+              arena,
+              floats(scene.random(scene.contextSize(), 2)),
+              plan.contextShape(scene.channels, Layout.CHANNELS_FIRST)),
+          out);
+      return out.toFloatArray();
+    }
+  }
+
+  static void assertClose(double[] actual, double[] expected, double bound) {
+    assertThat(actual).hasSameSizeAs(expected);
+    for (int i = 0; i < actual.length; i++) {
+      assertThat(actual[i]).as("element %d", i).isCloseTo(expected[i], within(bound * (1 + Math.abs(expected[i]))));
+    }
+  }
+
+  static float[] floats(double[] values) {
+    float[] result = new float[values.length];
+    for (int i = 0; i < values.length; i++) {
+      result[i] = (float) values[i];
+    }
+    return result;
+  }
+
+  private static double[] doubles(TensorView floats) {
+    return doubles(floats.toFloatArray());
+  }
+
+  private static double[] doubles(float[] values) {
+    double[] result = new double[values.length];
+    for (int i = 0; i < values.length; i++) {
+      result[i] = values[i];
+    }
+    return result;
+  }
+}
