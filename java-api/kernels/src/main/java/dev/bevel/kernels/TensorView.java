@@ -341,7 +341,8 @@ public final class TensorView {
       long address, DType dtype, Device device, long[] shape, long @Nullable [] strides) {
     Objects.requireNonNull(device, "device");
     checkShape(shape, strides);
-    if (address == 0 && extent(dtype, shape, strides) > 0) {
+    long bytes = extent(dtype, shape, strides);
+    if (address == 0 && bytes > 0) {
       throw invalid("%s%s at the null address".formatted(dtype, Arrays.toString(shape)));
     }
     checkAlignment(address, dtype);

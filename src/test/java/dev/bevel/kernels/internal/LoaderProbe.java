@@ -1,0 +1,20 @@
+package dev.bevel.kernels.internal;
+
+import dev.bevel.kernels.Bevel;
+import dev.bevel.kernels.BevelException;
+
+/** Loads the library twice and prints what came of it; run in JVMs of their own by {@link NativeLibraryTest}. */
+final class LoaderProbe {
+  private LoaderProbe() {}
+
+  public static void main(String[] arguments) {
+    for (int attempt = 1; attempt <= 2; attempt++) {
+      try {
+        Bevel.load();
+        System.out.println("loaded " + Bevel.version() + " " + Bevel.libraryPath());
+      } catch (BevelException e) {
+        System.out.println(e.status() + " " + e.getMessage());
+      }
+    }
+  }
+}
