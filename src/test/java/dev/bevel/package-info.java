@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel;
+
+import org.jspecify.annotations.NullMarked;
