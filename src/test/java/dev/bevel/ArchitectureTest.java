@@ -58,7 +58,12 @@ final class ArchitectureTest {
 
   @ArchTest
   static final ArchRule TORCH_KNOWS_NO_COMMAND_LINE =
-      noClasses().that().resideInAPackage(TORCH).should().dependOnClassesThat().resideInAnyPackage(CLI, BENCH);
+      noClasses()
+          .that()
+          .resideInAPackage(TORCH)
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(CLI, BENCH);
 
   @ArchTest
   static final ArchRule BYTEDECO_STAYS_IN_JAVACPP_AND_TORCH =

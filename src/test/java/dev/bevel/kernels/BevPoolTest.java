@@ -90,7 +90,8 @@ class BevPoolTest {
         BevPool.forward(depth, feature, intervals, pooled);
         LiftSplatTest.assertClose(pooled.toDoubleArray(), out, 1e-13);
 
-        TensorView depthGradient = weighted ? TensorView.allocate(arena, DType.FLOAT64, p.depth.length) : null;
+        TensorView depthGradient =
+            weighted ? TensorView.allocate(arena, DType.FLOAT64, p.depth.length) : null;
         TensorView featureGradient = TensorView.allocate(arena, DType.FLOAT64, ROWS, channels);
         featureGradient.segment().fill((byte) 0x5a);
         BevPool.backward(
@@ -141,8 +142,11 @@ class BevPoolTest {
         refused(
             () ->
                 BevPool.forward(
-                    TensorView.allocate(arena, DType.FLOAT32, p.depth.length), feature, p.in(arena, true), out),
-            wrong);
+                    TensorView.allocate(arena, DType.FLOAT32, p.depth.length),
+                    feature,
+                    p.in(arena, true),
+                    out),
+            wrong.equals("interval") ? "interval 5 must lie within" : "ranks of point ");
       }
       assertThat(out.toFloatArray()).isEqualTo(poisoned);
     }
@@ -157,7 +161,8 @@ class BevPoolTest {
       TensorView out = TensorView.allocate(arena, DType.FLOAT32, CELLS, 4);
       TensorView narrow = TensorView.allocate(arena, DType.FLOAT32, CELLS, 3);
       TensorView whole = TensorView.allocate(arena, DType.INT32, CELLS, 4);
-      refused(() -> BevPool.forward(depth, feature, p.in(arena, true), narrow), "bev_pool_forward: ");
+      refused(
+          () -> BevPool.forward(depth, feature, p.in(arena, true), narrow), "bev_pool_forward: ");
       refused(() -> BevPool.forward(depth, feature, p.in(arena, true), whole), "int32");
       refused(() -> BevPool.forward(null, feature, p.in(arena, true), out), "depth");
       refused(() -> BevPool.forward(depth, feature, p.in(arena, false), out), "ranks_depth");

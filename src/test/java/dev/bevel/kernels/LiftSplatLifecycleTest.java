@@ -35,7 +35,8 @@ class LiftSplatLifecycleTest {
           TensorView.allocate(arena, DType.FLOAT32, plan.depthShape()),
           TensorView.allocate(
               arena, DType.FLOAT32, plan.contextShape(SCENE.channels, Layout.CHANNELS_FIRST)),
-          TensorView.allocate(arena, DType.FLOAT32, plan.outShape(SCENE.channels, Layout.CHANNELS_FIRST)));
+          TensorView.allocate(
+              arena, DType.FLOAT32, plan.outShape(SCENE.channels, Layout.CHANNELS_FIRST)));
     }
 
     void forward(LiftSplatPlan plan) {
@@ -53,19 +54,35 @@ class LiftSplatLifecycleTest {
       TensorView badRank = TensorView.allocate(arena, DType.FLOAT32, 6, 4, 8);
       TensorView badType = TensorView.allocate(arena, DType.INT32, plan.depthShape());
       TensorView badOut = TensorView.allocate(arena, DType.FLOAT32, 1, 1, 5, 18, 15);
-      refused(() -> LiftSplat.forward(plan, good.depth, badContext, good.out), "lift_splat_forward: context");
+      refused(
+          () -> LiftSplat.forward(plan, good.depth, badContext, good.out),
+          "lift_splat_forward: context");
       refused(() -> LiftSplat.forward(plan, badRank, good.context, good.out), "depth");
       refused(() -> LiftSplat.forward(plan, badType, good.context, good.out), "int32");
       refused(() -> LiftSplat.forward(plan, good.depth, good.context, badOut), "1, 18, 15]");
       refused(
-          () -> LiftSplat.forward(new LiftSplatForward(plan, good.depth, good.context, good.out).stream(64)),
+          () ->
+              LiftSplat.forward(
+                  new LiftSplatForward(plan, good.depth, good.context, good.out).stream(64)),
           "stream");
       for (byte value : good.out.segment().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE)) {
         assertThat(value).isEqualTo((byte) 0x33);
       }
+    }
+  }
+
+  @Test
+  @SuppressWarnings("NullAway") // what callers without a nullness checker can do
+  void nullIsNamed() {
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan plan = LiftSplatPlan.build(SCENE.withMatrices())) {
+      Tensors good = Tensors.of(arena, plan);
       assertThatThrownBy(() -> new LiftSplatForward(plan, null, good.context, good.out))
           .isInstanceOf(NullPointerException.class)
           .hasMessage("depth");
+      assertThatThrownBy(() -> TensorView.of((MemorySegment) null, DType.FLOAT32))
+          .isInstanceOf(NullPointerException.class)
+          .hasMessage("segment");
     }
   }
 
@@ -76,7 +93,8 @@ class LiftSplatLifecycleTest {
       Tensors good = Tensors.of(arena, plan);
       TensorView readOnly =
           TensorView.of(good.out.segment().asReadOnly(), DType.FLOAT32, good.out.shape());
-      refused(() -> LiftSplat.forward(plan, good.depth, good.context, readOnly), "out is written but");
+      refused(
+          () -> LiftSplat.forward(plan, good.depth, good.context, readOnly), "out is written but");
     }
   }
 
@@ -89,9 +107,12 @@ class LiftSplatLifecycleTest {
       long bytes = LiftSplat.workspaceBytes(call);
       assertThat(bytes).isPositive();
       refused(
-          () -> LiftSplat.forward(call.workspace(Workspace.of(TensorView.allocate(arena, DType.UINT8, bytes - 1)))),
+          () ->
+              LiftSplat.forward(
+                  call.workspace(Workspace.of(TensorView.allocate(arena, DType.UINT8, bytes - 1)))),
           "workspace must have " + bytes + " bytes or more, got " + (bytes - 1));
-      LiftSplat.forward(call.workspace(Workspace.of(TensorView.allocate(arena, DType.UINT8, bytes))));
+      LiftSplat.forward(
+          call.workspace(Workspace.of(TensorView.allocate(arena, DType.UINT8, bytes))));
       MemorySegment odd = arena.allocate(bytes + 64, 64).asSlice(8);
       refused(() -> Workspace.of(TensorView.of(odd, DType.UINT8, bytes)), "aligned to 64 bytes");
       refused(() -> Workspace.of(good.out), "compact uint8");
@@ -107,22 +128,24 @@ class LiftSplatLifecycleTest {
 
   @Test
   void aWorkspaceGrowsAndIsShared() {
-    LiftSplatScene larger =
-        new LiftSplatScene(8, new int[] {2, 6, 20, 8, 22, 32}, SCENE.grid);
+    LiftSplatScene larger = new LiftSplatScene(8, new int[] {2, 6, 20, 8, 22, 32}, SCENE.grid);
     try (Workspace workspace = Workspace.cpu();
         Arena arena = Arena.ofConfined();
         LiftSplatPlan small = LiftSplatPlan.build(SCENE.withMatrices());
         LiftSplatPlan large = LiftSplatPlan.build(larger.withMatrices())) {
       Tensors tensors = Tensors.of(arena, small);
       LiftSplat.forward(
-          new LiftSplatForward(small, tensors.depth, tensors.context, tensors.out).workspace(workspace));
+          new LiftSplatForward(small, tensors.depth, tensors.context, tensors.out)
+              .workspace(workspace));
       long before = workspace.byteSize();
       LiftSplat.forward(
           new LiftSplatForward(
                   large,
                   TensorView.allocate(arena, DType.FLOAT32, large.depthShape()),
-                  TensorView.allocate(arena, DType.FLOAT32, large.contextShape(32, Layout.CHANNELS_FIRST)),
-                  TensorView.allocate(arena, DType.FLOAT32, large.outShape(32, Layout.CHANNELS_FIRST)))
+                  TensorView.allocate(
+                      arena, DType.FLOAT32, large.contextShape(32, Layout.CHANNELS_FIRST)),
+                  TensorView.allocate(
+                      arena, DType.FLOAT32, large.outShape(32, Layout.CHANNELS_FIRST)))
               .workspace(workspace));
       assertThat(workspace.byteSize()).isGreaterThan(before);
     }
@@ -159,11 +182,15 @@ class LiftSplatLifecycleTest {
       other.start();
       other.join();
       assertThat(thrown).singleElement().isInstanceOf(WrongThreadException.class);
-      assertThat(thrown.getFirst()).hasMessageContaining("depth belongs to a confined arena of another thread");
+      assertThat(thrown.getFirst())
+          .hasMessageContaining("depth belongs to a confined arena of another thread");
     }
   }
 
-  /** A call holds its memory: an arena can be closed between calls only, and the call after that throws. */
+  /**
+   * A call holds its memory: an arena can be closed between calls only, and the call after that
+   * throws.
+   */
   @Test
   void memoryIsNotFreedUnderARunningCall() throws Exception {
     for (int round = 0; round < 20; round++) {
@@ -270,7 +297,8 @@ class LiftSplatLifecycleTest {
     try (Arena arena = Arena.ofConfined();
         LiftSplatPlan plan = LiftSplatPlan.build(SCENE.withMatrices())) {
       Tensors tensors = Tensors.of(arena, plan);
-      LiftSplatForward call = new LiftSplatForward(plan, tensors.depth, tensors.context, tensors.out);
+      LiftSplatForward call =
+          new LiftSplatForward(plan, tensors.depth, tensors.context, tensors.out);
       long perCall = Long.MAX_VALUE;
       // The JIT compiler removes what does not escape; it gets some rounds to do so.
       for (int round = 0; round < 20 && perCall > 0; round++) {

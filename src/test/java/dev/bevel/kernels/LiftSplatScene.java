@@ -4,8 +4,8 @@ import dev.bevel.kernels.BevGrid.Axis;
 import java.util.Random;
 
 /**
- * A random rig of cameras over a small grid, its tensors, and the operator in plain double loops: what the kernels are
- * compared with.
+ * A random rig of cameras over a small grid, its tensors, and the operator in plain double loops:
+ * what the kernels are compared with.
  */
 final class LiftSplatScene {
   static final double IMAGE_HEIGHT = 64;
@@ -68,7 +68,11 @@ final class LiftSplatScene {
 
   static BevGrid grid(int zCells, CellRounding rounding, RowAxis rowAxis) {
     return new BevGrid(
-        new Axis(-12, 1.5, 16), new Axis(-10, 1.25, 18), new Axis(-3, 6.0 / zCells, zCells), rounding, rowAxis);
+        new Axis(-12, 1.5, 16),
+        new Axis(-10, 1.25, 18),
+        new Axis(-3, 6.0 / zCells, zCells),
+        rounding,
+        rowAxis);
   }
 
   LiftSplatGeometry.Builder geometry() {
@@ -141,7 +145,9 @@ final class LiftSplatScene {
     double rawV = (a[i] * dv - a[i + 4] * du) / determinant;
     int k = view * 9;
     double[] ray = {
-      (rawU - intrinsics[k + 2]) / intrinsics[k] * z, (rawV - intrinsics[k + 5]) / intrinsics[k + 4] * z, z
+      (rawU - intrinsics[k + 2]) / intrinsics[k] * z,
+      (rawV - intrinsics[k + 5]) / intrinsics[k + 4] * z,
+      z
     };
     return transform(bevAugmentation, view / cameras * 16, transform(cameraToBev, view * 16, ray));
   }
@@ -163,7 +169,8 @@ final class LiftSplatScene {
 
   private int cell(double coordinate, Axis axis) {
     double position = (coordinate - axis.lower()) / axis.cellSize();
-    double index = grid.rounding() == CellRounding.FLOOR ? Math.floor(position) : (double) (long) position;
+    double index =
+        grid.rounding() == CellRounding.FLOOR ? Math.floor(position) : (double) (long) position;
     return index < 0 || index >= axis.cells() ? -1 : (int) index;
   }
 
@@ -195,7 +202,8 @@ final class LiftSplatScene {
   }
 
   /** The map in the layout asked for. */
-  double[] forward(double[] probabilities, double[] context, Layout contextLayout, Layout outLayout) {
+  double[] forward(
+      double[] probabilities, double[] context, Layout contextLayout, Layout outLayout) {
     int[] cells = referenceCells();
     double[] out = new double[outSize()];
     forEachTerm(

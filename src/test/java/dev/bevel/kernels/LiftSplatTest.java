@@ -16,7 +16,13 @@ import org.junit.jupiter.params.provider.MethodSource;
 class LiftSplatTest {
   private static final int[] SIZES = {2, 3, 7, 5, 9, 6};
 
-  record Case(long seed, int zCells, CellRounding rounding, RowAxis rowAxis, Layout layout, PoolingMethod method) {
+  record Case(
+      long seed,
+      int zCells,
+      CellRounding rounding,
+      RowAxis rowAxis,
+      Layout layout,
+      PoolingMethod method) {
     LiftSplatScene scene() {
       return new LiftSplatScene(seed, SIZES, LiftSplatScene.grid(zCells, rounding, rowAxis));
     }
@@ -29,7 +35,14 @@ class LiftSplatTest {
       for (RowAxis rowAxis : RowAxis.values()) {
         for (Layout layout : Layout.values()) {
           for (PoolingMethod method : PoolingMethod.values()) {
-            cases.add(new Case(seed++, method == PoolingMethod.COLUMNS ? 1 : 3, rounding, rowAxis, layout, method));
+            cases.add(
+                new Case(
+                    seed++,
+                    method == PoolingMethod.COLUMNS ? 1 : 3,
+                    rounding,
+                    rowAxis,
+                    layout,
+                    method));
           }
         }
       }
@@ -39,7 +52,8 @@ class LiftSplatTest {
 
   @Test
   void pointsFollowTheDefinition() {
-    LiftSplatScene scene = new LiftSplatScene(1, SIZES, LiftSplatScene.grid(1, CellRounding.TRUNC, RowAxis.Y));
+    LiftSplatScene scene =
+        new LiftSplatScene(1, SIZES, LiftSplatScene.grid(1, CellRounding.TRUNC, RowAxis.Y));
     try (Arena arena = Arena.ofConfined()) {
       TensorView points = TensorView.allocate(arena, DType.FLOAT64, 2, 3, 7, 5, 9, 3);
       LiftSplat.points(scene.withMatrices(), points);
@@ -60,7 +74,8 @@ class LiftSplatTest {
 
       LiftSplatPlanInfo info = plan.info();
       assertThat(info.overflow()).isFalse();
-      assertThat(info.points()).isEqualTo(Arrays.stream(expected).filter(cell -> cell >= 0).count());
+      assertThat(info.points())
+          .isEqualTo(Arrays.stream(expected).filter(cell -> cell >= 0).count());
       assertThat(info.filledCells()).isEqualTo(filledCells(scene, expected));
       if (c.method != PoolingMethod.AUTO) {
         assertThat(info.method()).isEqualTo(c.method);
@@ -86,13 +101,15 @@ class LiftSplatTest {
     double[] softmax = scene.softmax(logits);
     try (Arena arena = Arena.ofConfined();
         LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices(), c.method)) {
-      TensorView out = TensorView.allocate(arena, DType.FLOAT32, plan.outShape(scene.channels, c.layout));
+      TensorView out =
+          TensorView.allocate(arena, DType.FLOAT32, plan.outShape(scene.channels, c.layout));
       TensorView probabilities = TensorView.allocate(arena, DType.FLOAT32, plan.depthShape());
       LiftSplat.forward(
           new LiftSplatForward(
                   plan,
                   TensorView.copyOf(arena, floats(logits), plan.depthShape()),
-                  TensorView.copyOf(arena, floats(context), plan.contextShape(scene.channels, c.layout)),
+                  TensorView.copyOf(
+                      arena, floats(context), plan.contextShape(scene.channels, c.layout)),
                   out)
               .contextLayout(c.layout)
               .outLayout(c.layout)
@@ -109,7 +126,8 @@ class LiftSplatTest {
     double[] logits = scene.random(scene.points(), 1);
     double[] context = scene.random(scene.contextSize(), 2);
     double[] prior = scene.softmax(scene.random(scene.points(), 3));
-    double[] weight = new Random(scene.seed).doubles(scene.batch * scene.cameras * scene.pixels()).toArray();
+    double[] weight =
+        new Random(scene.seed).doubles(scene.batch * scene.cameras * scene.pixels()).toArray();
     double[] gradOut = scene.random(scene.outSize(), 4);
     double[] softmax = scene.softmax(logits);
     double[] mixed = scene.mix(softmax, prior, weight);
@@ -140,7 +158,8 @@ class LiftSplatTest {
       TensorView gradDepth = TensorView.allocate(arena, DType.FLOAT64, depthShape);
       TensorView gradContext = TensorView.allocate(arena, DType.FLOAT64, contextShape);
       LiftSplat.backward(
-          new LiftSplatBackward(plan, TensorView.copyOf(arena, gradOut, outShape), probabilities, contextView)
+          new LiftSplatBackward(
+                  plan, TensorView.copyOf(arena, gradOut, outShape), probabilities, contextView)
               .contextLayout(c.layout)
               .outLayout(c.layout)
               .prior(priorView, weightView)
@@ -158,16 +177,19 @@ class LiftSplatTest {
     double[] context = scene.random(scene.contextSize(), 2);
     double[] gradOut = scene.random(scene.outSize(), 4);
     double[] expected = new double[given.length];
-    scene.backward(gradOut, given, context, Layout.CHANNELS_FIRST, expected, new double[context.length]);
+    scene.backward(
+        gradOut, given, context, Layout.CHANNELS_FIRST, expected, new double[context.length]);
     try (Arena arena = Arena.ofConfined();
         LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
       TensorView gradDepth = TensorView.allocate(arena, DType.FLOAT64, plan.depthShape());
       LiftSplat.backward(
           new LiftSplatBackward(
                   plan,
-                  TensorView.copyOf(arena, gradOut, plan.outShape(scene.channels, Layout.CHANNELS_FIRST)),
+                  TensorView.copyOf(
+                      arena, gradOut, plan.outShape(scene.channels, Layout.CHANNELS_FIRST)),
                   TensorView.copyOf(arena, given, plan.depthShape()),
-                  TensorView.copyOf(arena, context, plan.contextShape(scene.channels, Layout.CHANNELS_FIRST)))
+                  TensorView.copyOf(
+                      arena, context, plan.contextShape(scene.channels, Layout.CHANNELS_FIRST)))
               .depthKind(DepthKind.PROBABILITIES)
               .gradDepth(gradDepth));
       assertClose(gradDepth.toDoubleArray(), expected, 1e-12);
@@ -185,14 +207,20 @@ class LiftSplatTest {
       long[] outShape = plan.outShape(scene.channels, Layout.CHANNELS_FIRST);
       TensorView depth = TensorView.copyOf(arena, logits, plan.depthShape());
       TensorView features =
-          TensorView.copyOf(arena, context, plan.contextShape(scene.channels, Layout.CHANNELS_FIRST));
+          TensorView.copyOf(
+              arena, context, plan.contextShape(scene.channels, Layout.CHANNELS_FIRST));
       TensorView out = TensorView.allocate(arena, DType.FLOAT64, outShape);
       TensorView softmax = TensorView.allocate(arena, DType.FLOAT64, plan.depthShape());
       TensorView gradDepth = TensorView.allocate(arena, DType.FLOAT64, plan.depthShape());
       TensorView gradContext = TensorView.allocate(arena, DType.FLOAT64, features.shape());
       LiftSplat.forward(new LiftSplatForward(plan, depth, features, out).probabilities(softmax));
       LiftSplat.backward(
-          plan, TensorView.copyOf(arena, gradOut, outShape), softmax, features, gradDepth, gradContext);
+          plan,
+          TensorView.copyOf(arena, gradOut, outShape),
+          softmax,
+          features,
+          gradDepth,
+          gradContext);
 
       assertClose(
           differences(depth, gradOut, () -> forward(plan, depth, features, out)),
@@ -207,7 +235,8 @@ class LiftSplatTest {
 
   private static final int PROBES = 40;
 
-  private static double[] forward(LiftSplatPlan plan, TensorView depth, TensorView context, TensorView out) {
+  private static double[] forward(
+      LiftSplatPlan plan, TensorView depth, TensorView context, TensorView out) {
     LiftSplat.forward(plan, depth, context, out);
     return out.toDoubleArray();
   }
@@ -220,7 +249,9 @@ class LiftSplatTest {
       double value = input.segment().getAtIndex(java.lang.foreign.ValueLayout.JAVA_DOUBLE, i);
       double difference = 0;
       for (int sign = -1; sign <= 1; sign += 2) {
-        input.segment().setAtIndex(java.lang.foreign.ValueLayout.JAVA_DOUBLE, i, value + sign * step);
+        input
+            .segment()
+            .setAtIndex(java.lang.foreign.ValueLayout.JAVA_DOUBLE, i, value + sign * step);
         double[] out = forward.get();
         for (int k = 0; k < out.length; k++) {
           difference += sign * out[k] * gradOut[k];
@@ -283,23 +314,25 @@ class LiftSplatTest {
     long gap = 5;
     try (Arena arena = Arena.ofConfined();
         LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
-      long[] strides = {
-        scene.cameras * (image + gap), image + gap, scene.pixels(), scene.width, 1
-      };
-      TensorView memory = TensorView.allocate(arena, DType.FLOAT32, scene.batch * scene.cameras * (image + gap));
+      long[] strides = {scene.cameras * (image + gap), image + gap, scene.pixels(), scene.width, 1};
+      TensorView memory =
+          TensorView.allocate(arena, DType.FLOAT32, scene.batch * scene.cameras * (image + gap));
       for (int i = 0; i < logits.length; i++) {
         memory
             .segment()
-            .setAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, i + i / image * gap, (float) logits[i]);
+            .setAtIndex(
+                java.lang.foreign.ValueLayout.JAVA_FLOAT, i + i / image * gap, (float) logits[i]);
       }
-      TensorView strided = TensorView.ofStrided(memory.segment(), DType.FLOAT32, plan.depthShape(), strides);
+      TensorView strided =
+          TensorView.ofStrided(memory.segment(), DType.FLOAT32, plan.depthShape(), strides);
       TensorView context =
           TensorView.copyOf(
               arena,
               floats(scene.random(scene.contextSize(), 2)),
               plan.contextShape(scene.channels, Layout.CHANNELS_FIRST));
       TensorView out =
-          TensorView.allocate(arena, DType.FLOAT32, plan.outShape(scene.channels, Layout.CHANNELS_FIRST));
+          TensorView.allocate(
+              arena, DType.FLOAT32, plan.outShape(scene.channels, Layout.CHANNELS_FIRST));
       LiftSplat.forward(plan, strided, context, out);
       assertThat(out.toFloatArray()).isEqualTo(run(scene, plan));
     }
@@ -336,7 +369,8 @@ class LiftSplatTest {
     try (Arena arena = Arena.ofConfined();
         LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
       TensorView out =
-          TensorView.allocate(arena, DType.FLOAT64, plan.outShape(scene.channels, Layout.CHANNELS_LAST));
+          TensorView.allocate(
+              arena, DType.FLOAT64, plan.outShape(scene.channels, Layout.CHANNELS_LAST));
       given[kept] = Double.NaN;
       given[dropped] = Double.NaN;
       LiftSplat.forward(
@@ -388,7 +422,8 @@ class LiftSplatTest {
   static float[] run(LiftSplatScene scene, LiftSplatPlan plan) {
     try (Arena arena = Arena.ofConfined()) {
       TensorView out =
-          TensorView.allocate(arena, DType.FLOAT32, plan.outShape(scene.channels, Layout.CHANNELS_FIRST));
+          TensorView.allocate(
+              arena, DType.FLOAT32, plan.outShape(scene.channels, Layout.CHANNELS_FIRST));
       out.segment().fill((byte) 0x5a);
       LiftSplat.forward(
           plan,
@@ -405,7 +440,9 @@ class LiftSplatTest {
   static void assertClose(double[] actual, double[] expected, double bound) {
     assertThat(actual).hasSameSizeAs(expected);
     for (int i = 0; i < actual.length; i++) {
-      assertThat(actual[i]).as("element %d", i).isCloseTo(expected[i], within(bound * (1 + Math.abs(expected[i]))));
+      assertThat(actual[i])
+          .as("element %d", i)
+          .isCloseTo(expected[i], within(bound * (1 + Math.abs(expected[i]))));
     }
   }
 

@@ -15,8 +15,10 @@ class TensorViewTest {
   @Test
   void readsBackWhatWasCopied() {
     try (Arena arena = Arena.ofConfined()) {
-      assertThat(TensorView.copyOf(arena, new float[] {1, 2, 3, 4}, 2, 2).toFloatArray()).containsExactly(1, 2, 3, 4);
-      assertThat(TensorView.copyOf(arena, new double[] {1, 2}, 2).toDoubleArray()).containsExactly(1, 2);
+      assertThat(TensorView.copyOf(arena, new float[] {1, 2, 3, 4}, 2, 2).toFloatArray())
+          .containsExactly(1, 2, 3, 4);
+      assertThat(TensorView.copyOf(arena, new double[] {1, 2}, 2).toDoubleArray())
+          .containsExactly(1, 2);
       assertThat(TensorView.copyOf(arena, new int[] {7}).toIntArray()).containsExactly(7);
       assertThat(TensorView.copyOf(arena, new int[0], 3, 0).toIntArray()).isEmpty();
     }
@@ -28,7 +30,8 @@ class TensorViewTest {
       TensorView view = TensorView.allocate(arena, DType.FLOAT32, 2, 3, 4);
       assertThat(view).hasToString("float32[2, 3, 4] on cpu");
       assertThat(view.address() % 64).isZero();
-      assertThat(new long[] {view.stride(0), view.stride(1), view.stride(2)}).containsExactly(12, 4, 1);
+      assertThat(new long[] {view.stride(0), view.stride(1), view.stride(2)})
+          .containsExactly(12, 4, 1);
       assertThat(view.byteSize()).isEqualTo(96);
       assertThat(view.reshape(6, 4).shape()).containsExactly(6, 4);
     }
@@ -63,9 +66,12 @@ class TensorViewTest {
   void refusesWhatLiesOutsideTheSegment() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment memory = arena.allocate(96, 64);
-      refused(() -> TensorView.of(memory, DType.FLOAT32, 5, 5), "FLOAT32[5, 5] needs 100 bytes, the segment has 96");
+      refused(
+          () -> TensorView.of(memory, DType.FLOAT32, 5, 5),
+          "FLOAT32[5, 5] needs 100 bytes, the segment has 96");
       refused(() -> strided(memory, new long[] {2, 3}, new long[] {23, 1}), "needs 104 bytes");
-      assertThat(strided(memory, new long[] {2, 3}, new long[] {21, 1}).elementCount()).isEqualTo(6);
+      assertThat(strided(memory, new long[] {2, 3}, new long[] {21, 1}).elementCount())
+          .isEqualTo(6);
     }
   }
 
@@ -75,9 +81,14 @@ class TensorViewTest {
       MemorySegment memory = arena.allocate(64, 64);
       refused(() -> TensorView.of(memory, DType.FLOAT32, 1L << 32, 1L << 32), "exceed 63 bits");
       refused(() -> TensorView.of(memory, DType.FLOAT32, 1L << 61), "exceed 63 bits");
-      refused(() -> strided(memory, new long[] {2, 1}, new long[] {Long.MAX_VALUE, 1}), "exceed 63 bits");
-      refused(() -> TensorView.ofAddress(64, DType.FLOAT64, Device.cuda(0), 1L << 62), "exceed 63 bits");
-      assertThat(TensorView.of(memory, DType.FLOAT32, 1L << 62, 0, 1L << 62).elementCount()).isZero();
+      refused(
+          () -> strided(memory, new long[] {2, 1}, new long[] {Long.MAX_VALUE, 1}),
+          "exceed 63 bits");
+      refused(
+          () -> TensorView.ofAddress(64, DType.FLOAT64, Device.cuda(0), 1L << 62),
+          "exceed 63 bits");
+      assertThat(TensorView.of(memory, DType.FLOAT32, 1L << 62, 0, 1L << 62).elementCount())
+          .isZero();
     }
   }
 
@@ -85,16 +96,27 @@ class TensorViewTest {
   void refusesBadShapesAndPlaces() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment memory = arena.allocate(64, 64);
-      refused(() -> TensorView.of(memory, DType.FLOAT32, -1), "sizes and strides must be 0 or more");
-      refused(() -> strided(memory, new long[] {2}, new long[] {-1}), "sizes and strides must be 0 or more");
+      refused(
+          () -> TensorView.of(memory, DType.FLOAT32, -1), "sizes and strides must be 0 or more");
+      refused(
+          () -> strided(memory, new long[] {2}, new long[] {-1}),
+          "sizes and strides must be 0 or more");
       refused(() -> strided(memory, new long[] {2}, new long[] {1, 1}), "do not match the shape");
-      refused(() -> TensorView.of(memory, DType.FLOAT32, 1, 1, 1, 1, 1, 1, 1, 1, 1), "at most 8 dimensions");
+      refused(
+          () -> TensorView.of(memory, DType.FLOAT32, 1, 1, 1, 1, 1, 1, 1, 1, 1),
+          "at most 8 dimensions");
       refused(() -> TensorView.of(memory.asSlice(2), DType.FLOAT32, 1), "a multiple of 4");
-      refused(() -> TensorView.of(MemorySegment.ofArray(new float[4]), DType.FLOAT32, 4), "on the Java heap");
+      refused(
+          () -> TensorView.of(MemorySegment.ofArray(new float[4]), DType.FLOAT32, 4),
+          "on the Java heap");
       refused(() -> TensorView.ofAddress(0, DType.FLOAT32, Device.CPU, 1), "at the null address");
       refused(() -> TensorView.copyOf(arena, new float[3], 2, 2), "does not have the 3 elements");
-      refused(() -> TensorView.allocate(arena, DType.INT32, 1).toFloatArray(), "is not a compact FLOAT32 tensor");
-      refused(() -> TensorView.ofAddress(64, DType.FLOAT32, Device.cuda(1), 1).toFloatArray(), "on cuda:1");
+      refused(
+          () -> TensorView.allocate(arena, DType.INT32, 1).toFloatArray(),
+          "is not a compact FLOAT32 tensor");
+      refused(
+          () -> TensorView.ofAddress(64, DType.FLOAT32, Device.cuda(1), 1).toFloatArray(),
+          "on cuda:1");
       refused(() -> Device.cuda(-1), "0 or more");
     }
   }

@@ -20,7 +20,9 @@ class LayoutsTest {
     Path program = NativeBuild.file("tests/struct_layouts");
     Process process = new ProcessBuilder(program.toString()).redirectErrorStream(true).start();
     List<String> printed =
-        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
+            .lines()
+            .toList();
     assertThat(process.waitFor()).as("%s", printed).isZero();
     assertThat(described()).isEqualTo(printed);
   }
@@ -45,7 +47,8 @@ class LayoutsTest {
     Path root = Path.of(System.getProperty("bevel.root", "."));
     List<String> names = Layouts.ALL.stream().map(struct -> struct.name().orElseThrow()).toList();
     for (String header :
-        List.of("native/bevel.h", "kernels/lift_splat/lift_splat.h", "kernels/bev_pool/bev_pool.h")) {
+        List.of(
+            "native/bevel.h", "kernels/lift_splat/lift_splat.h", "kernels/bev_pool/bev_pool.h")) {
       Files.readString(root.resolve(header))
           .lines()
           .filter(line -> line.startsWith("typedef struct "))

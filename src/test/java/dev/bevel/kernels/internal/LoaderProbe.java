@@ -3,7 +3,10 @@ package dev.bevel.kernels.internal;
 import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.BevelException;
 
-/** Loads the library twice and prints what came of it; run in JVMs of their own by {@link NativeLibraryTest}. */
+/**
+ * Loads the library twice and prints what came of it; run in JVMs of their own by {@link
+ * NativeLibraryTest}.
+ */
 final class LoaderProbe {
   private LoaderProbe() {}
 

@@ -28,17 +28,23 @@ class NativeLibraryTest {
       together.add(start(ACCESS, "-Dbevel.cache=" + cache));
     }
     for (Process process : together) {
-      assertThat(output(process)).containsPattern("loaded 0\\.1\\.0 .*/0\\.1\\.0-[0-9a-f]{64}/libbevel\\.so");
+      assertThat(output(process))
+          .containsPattern("loaded 0\\.1\\.0 .*/0\\.1\\.0-[0-9a-f]{64}/libbevel\\.so");
     }
     Path library = onlyFile(cache, "libbevel.so");
     long written = Files.getLastModifiedTime(library).toMillis();
     assertThat(probe(ACCESS, "-Dbevel.cache=" + cache)).contains("loaded");
-    assertThat(Files.getLastModifiedTime(library).toMillis()).as("not written again").isEqualTo(written);
+    assertThat(Files.getLastModifiedTime(library).toMillis())
+        .as("not written again")
+        .isEqualTo(written);
 
     Files.write(library, new byte[] {1, 2, 3});
-    assertThat(probe(ACCESS, "-Dbevel.cache=" + cache)).as("damaged file replaced").contains("loaded");
+    assertThat(probe(ACCESS, "-Dbevel.cache=" + cache))
+        .as("damaged file replaced")
+        .contains("loaded");
     try (Stream<Path> files = Files.list(library.resolveSibling("."))) {
-      assertThat(files.map(file -> file.getFileName().toString())).noneMatch(name -> name.endsWith(".tmp"));
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .noneMatch(name -> name.endsWith(".tmp"));
     }
   }
 
@@ -50,8 +56,10 @@ class NativeLibraryTest {
 
   @Test
   void anEmptyLibraryPathIsNamedAtEveryUse() throws Exception {
-    String message = "NOT_LOADED bevel.library.path: there is no file " + folder.resolve("libbevel.so");
-    assertThat(probe(ACCESS, "-Dbevel.library.path=" + folder)).isEqualTo(message + "\n" + message + "\n");
+    String message =
+        "NOT_LOADED bevel.library.path: there is no file " + folder.resolve("libbevel.so");
+    assertThat(probe(ACCESS, "-Dbevel.library.path=" + folder))
+        .isEqualTo(message + "\n" + message + "\n");
   }
 
   @Test
@@ -80,7 +88,8 @@ class NativeLibraryTest {
 
   @Test
   void anotherPlatformIsNamed() throws Exception {
-    assertThat(probe(ACCESS, "-Dos.arch=riscv64")).contains("linux-x86_64 only; this is linux-riscv64");
+    assertThat(probe(ACCESS, "-Dos.arch=riscv64"))
+        .contains("linux-x86_64 only; this is linux-riscv64");
   }
 
   @Test
@@ -95,7 +104,8 @@ class NativeLibraryTest {
     String refused = probe(ACCESS, "-Dbevel.device=cuda");
     assertThat(refused).contains("NO_CUDA bevel.device=cuda: CUDA is needed but not usable: ");
     assertThat(refused.lines().distinct()).hasSize(1);
-    assertThat(probe(ACCESS, "-Dbevel.device=tpu")).contains("bevel.device: expected auto or cuda, got tpu");
+    assertThat(probe(ACCESS, "-Dbevel.device=tpu"))
+        .contains("bevel.device: expected auto or cuda, got tpu");
   }
 
   @Test
@@ -106,7 +116,8 @@ class NativeLibraryTest {
     assertThat(NativeLibrary.explain(path, "failed to map segment from shared object"))
         .contains("noexec")
         .contains("-Dbevel.cache=FOLDER");
-    assertThat(NativeLibrary.explain(path, "version `GLIBC_2.99' not found")).contains("-Dbevel.library.path");
+    assertThat(NativeLibrary.explain(path, "version `GLIBC_2.99' not found"))
+        .contains("-Dbevel.library.path");
   }
 
   private static String probe(String... flags) throws IOException, InterruptedException {
@@ -117,7 +128,12 @@ class NativeLibraryTest {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(flags));
-    command.addAll(List.of("-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path")));
+    command.addAll(
+        List.of(
+            "-Xshare:auto",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            System.getProperty("java.class.path")));
     command.add(LoaderProbe.class.getName());
     return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
   }

@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Frames: camera x right, y down, z forward, in metres; the BEV frame is whatever cameraToBev
  * maps to (LiDAR or ego).
  *
- * <p>Immutable. Matrices given as arrays are copied as float64; all matrices of a geometry have one dtype.
+ * <p>Immutable. Matrices given as arrays are copied as float64; all matrices of a geometry have one
+ * dtype.
  */
 public final class LiftSplatGeometry {
   private final long batch;
@@ -115,12 +116,18 @@ public final class LiftSplatGeometry {
     return width;
   }
 
-  /** Height of the augmented image in pixels; where cells and no size were given, that of the features. */
+  /**
+   * Height of the augmented image in pixels; where cells and no size were given, that of the
+   * features.
+   */
   public double imageHeight() {
     return imageHeight;
   }
 
-  /** Width of the augmented image in pixels; where cells and no size were given, that of the features. */
+  /**
+   * Width of the augmented image in pixels; where cells and no size were given, that of the
+   * features.
+   */
   public double imageWidth() {
     return imageWidth;
   }
