@@ -16,8 +16,9 @@ need cmake cmake --version
 need ninja-build ninja --version
 need libgtest-dev has_header gtest/gtest.h
 [ ${#missing[@]} -eq 0 ] && required_missing=0 || required_missing=1
-# clang-format only checks the formatting of C++ and CUDA; without it the check is skipped and says so.
+# Without these a check is skipped and says so: the formatting of C++ and CUDA; DLPack's own header beside ours.
 need clang-format-14 clang-format-14 --version
+need libdlpack-dev has_header dlpack/dlpack.h
 
 [ ${#missing[@]} -eq 0 ] && exit 0
 

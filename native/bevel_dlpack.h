@@ -1,28 +1,64 @@
-/* The DLPack structures that cross Bevel's ABI, declared here from the published ABI (DLPack 1.x) so that
- * nothing is vendored.
+/* The DLPack structures that cross Bevel's ABI, declared here from the published ABI (DLPack 1.0) so that nothing is vendored.
  *
- * They stand inside DLPack's own include guard: with the original dlpack.h included before or after this
- * header the declarations are seen once, and they are layout-compatible with it. */
+ * They stand inside DLPack's own include guard and cover all that its header declares, so that either header may come first and
+ * the other adds nothing: the layouts are the same. Bevel itself uses DLTensor and what is in it. */
 #ifndef DLPACK_DLPACK_H_
 #define DLPACK_DLPACK_H_
 
 #include <stddef.h>
 #include <stdint.h>
 
+#define DLPACK_MAJOR_VERSION 1
+#define DLPACK_MINOR_VERSION 0
+#define DLPACK_FLAG_BITMASK_READ_ONLY (1UL << 0UL)
+#define DLPACK_FLAG_BITMASK_IS_COPIED (1UL << 1UL)
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** Where a tensor's memory lives. Bevel runs on kDLCPU, kDLCUDA and kDLCUDAHost (pinned, treated as CPU
- * memory). */
-typedef enum { kDLCPU = 1, kDLCUDA = 2, kDLCUDAHost = 3, kDLCUDAManaged = 13 } DLDeviceType;
+typedef struct {
+  uint32_t major;
+  uint32_t minor;
+} DLPackVersion;
+
+/** Where a tensor's memory lives. Bevel takes kDLCPU, kDLCUDA and kDLCUDAHost (pinned, treated as CPU memory). */
+#ifdef __cplusplus
+typedef enum : int32_t {
+#else
+typedef enum {
+#endif
+  kDLCPU = 1,
+  kDLCUDA = 2,
+  kDLCUDAHost = 3,
+  kDLOpenCL = 4,
+  kDLVulkan = 7,
+  kDLMetal = 8,
+  kDLVPI = 9,
+  kDLROCM = 10,
+  kDLROCMHost = 11,
+  kDLExtDev = 12,
+  kDLCUDAManaged = 13,
+  kDLOneAPI = 14,
+  kDLWebGPU = 15,
+  kDLHexagon = 16,
+  kDLMAIA = 17
+} DLDeviceType;
 
 typedef struct {
   DLDeviceType device_type;
   int32_t device_id;
 } DLDevice;
 
-typedef enum { kDLInt = 0U, kDLUInt = 1U, kDLFloat = 2U, kDLBfloat = 4U, kDLBool = 6U } DLDataTypeCode;
+typedef enum {
+  kDLInt = 0U,
+  kDLUInt = 1U,
+  kDLFloat = 2U,
+  kDLOpaqueHandle = 3U,
+  kDLBfloat = 4U,
+  kDLComplex = 5U,
+  kDLBool = 6U
+} DLDataTypeCode;
 
 typedef struct {
   uint8_t code;   /**< a DLDataTypeCode */
@@ -30,7 +66,7 @@ typedef struct {
   uint16_t lanes; /**< 1 everywhere in Bevel */
 } DLDataType;
 
-/** A view of a tensor; the library never owns the memory behind it. */
+/** A view of a tensor; who made it owns the memory. */
 typedef struct {
   void* data;
   DLDevice device;
@@ -40,6 +76,21 @@ typedef struct {
   int64_t* strides;     /**< in elements; NULL means row-major and compact */
   uint64_t byte_offset; /**< added to data */
 } DLTensor;
+
+/** A tensor with its owner's clean-up. */
+typedef struct DLManagedTensor {
+  DLTensor dl_tensor;
+  void* manager_ctx;
+  void (*deleter)(struct DLManagedTensor* self);
+} DLManagedTensor;
+
+typedef struct DLManagedTensorVersioned {
+  DLPackVersion version;
+  void* manager_ctx;
+  void (*deleter)(struct DLManagedTensorVersioned* self);
+  uint64_t flags;
+  DLTensor dl_tensor;
+} DLManagedTensorVersioned;
 
 #ifdef __cplusplus
 }
