@@ -90,6 +90,88 @@ TEST(Emulation, PlainReadBesideAtomicsIsARace) {
                [&] { BEVEL_LAUNCH(read_beside_atomic_kernel, 1, kThreads, 0, nullptr, span(values)); });
 }
 
+/** Threads 0 and `writer` read a word, then `writer` writes it. */
+BEVEL_GLOBAL void read_then_write_kernel(DeviceSpan<int> values, unsigned writer, bool barrier) {
+  BEVEL_SHARED(int, word, 1);
+  if (threadIdx.x == 5) word[0] = 1;
+  __syncthreads();
+  if (threadIdx.x == 0 || threadIdx.x == writer) values[threadIdx.x] = word[0];
+  if (barrier) __syncthreads();
+  if (threadIdx.x == writer) word[0] = 2;
+}
+
+TEST(Emulation, AReaderIsRememberedWhenTheWriterReadToo) {
+  std::vector<int> values = counting(kThreads);
+  for (unsigned writer : {1u, 32u}) {
+    const auto launch = [&](bool barrier) {
+      return [&values, writer, barrier] {
+        BEVEL_LAUNCH(read_then_write_kernel, 1, kThreads, 0, nullptr, span(values), writer, barrier);
+      };
+    };
+    expect_fault(FaultKind::kSharedRace, launch(false));
+    run_in_all_orders(launch(true), {output("values", values)});
+  }
+}
+
+/** Blocks 0 and 1 read a word of device memory, then block 1 writes it. */
+BEVEL_GLOBAL void blocks_read_then_write_kernel(DeviceSpan<int> word, DeviceSpan<int> seen) {
+  if (threadIdx.x != 0) return;
+  seen[blockIdx.x] = word[0];
+  if (blockIdx.x == 1) word[0] = 2;
+}
+
+TEST(Emulation, AReaderOfAnotherBlockIsRememberedWhenTheWriterReadToo) {
+  std::vector<int> word(1), seen(2);
+  expect_fault(FaultKind::kGlobalRace, [&] {
+    BEVEL_LAUNCH(blocks_read_then_write_kernel, 2, 32, 0, nullptr, span(word), span(seen));
+  });
+}
+
+/** Threads of `first_warp` and after count by atomics; thread 33 reads what warp 1 is done with. */
+BEVEL_GLOBAL void count_then_read_kernel(DeviceSpan<int> values, unsigned first_warp) {
+  BEVEL_SHARED(int, count, 1);
+  if (threadIdx.x == 0) count[0] = 0;
+  __syncthreads();
+  if (threadIdx.x / 32 >= first_warp && threadIdx.x % 32 == 0) atomicAdd(&count[0], 1);
+  __syncwarp();
+  if (threadIdx.x == 33) values[0] = count[0];
+}
+
+TEST(Emulation, AtomicsOfAnotherWarpAreRememberedAfterOnesOwn) {
+  std::vector<int> values(1);
+  const auto launch = [&](unsigned first_warp) {
+    return [&values, first_warp] {
+      BEVEL_LAUNCH(count_then_read_kernel, 1, 64, 0, nullptr, span(values), first_warp);
+    };
+  };
+  run_in_all_orders(launch(1), {output("values", values)});
+  EXPECT_EQ(values[0], 1);
+  expect_fault(FaultKind::kSharedRace, launch(0));
+}
+
+/** All lanes read a word, and after a __syncwarp lane 1 reads it once more; then lane 2 writes it. */
+BEVEL_GLOBAL void read_again_kernel(DeviceSpan<int> values, bool second_sync) {
+  BEVEL_SHARED(int, word, 1);
+  if (threadIdx.x == 0) word[0] = 1;
+  __syncthreads();
+  values[threadIdx.x] = word[0];
+  __syncwarp();
+  if (threadIdx.x == 1) values[1] += word[0];
+  if (second_sync) __syncwarp();
+  if (threadIdx.x == 2) word[0] = 3;
+}
+
+TEST(Emulation, ALaterReadOfOneLaneIsNotTakenForItsEarlierOne) {
+  std::vector<int> values(32);
+  const auto launch = [&](bool second_sync) {
+    return [&values, second_sync] {
+      BEVEL_LAUNCH(read_again_kernel, 1, 32, 0, nullptr, span(values), second_sync);
+    };
+  };
+  run_in_all_orders(launch(true), {output("values", values)});
+  expect_fault(FaultKind::kSharedRace, launch(false));
+}
+
 enum class Divergence { kNone, kOneBranch, kTwoBranches, kEarlyReturn };
 
 BEVEL_GLOBAL void diverge_kernel(DeviceSpan<int> values, Divergence divergence) {
@@ -272,6 +354,22 @@ TEST(Emulation, UninitializedSharedReadIsCaughtInEveryBlock) {
       [&] { BEVEL_LAUNCH(partly_written_kernel, 1, kThreads, 0, nullptr, span(values), kThreads); },
       {output("values", values)});
   EXPECT_EQ(values[0], kThreads - 1);
+}
+
+/** Only one block writes the shared word that all blocks read; each has one of its own. */
+BEVEL_GLOBAL void one_block_writes_kernel(DeviceSpan<int> values, unsigned writer) {
+  BEVEL_SHARED(int, word, 1);
+  if (blockIdx.x == writer && threadIdx.x == 0) word[0] = 1;
+  __syncthreads();
+  if (threadIdx.x == 1) values[blockIdx.x] = word[0];
+}
+
+TEST(Emulation, ABlockDoesNotSeeTheSharedMemoryOfTheOneBefore) {
+  std::vector<int> values(3);
+  for (unsigned writer : {0u, 2u}) {
+    expect_fault(FaultKind::kUninitializedShared,
+                 [&] { BEVEL_LAUNCH(one_block_writes_kernel, 3, 32, 0, nullptr, span(values), writer); });
+  }
 }
 
 BEVEL_GLOBAL void copy_kernel(DeviceSpan<const int> from, DeviceSpan<int> to) {
