@@ -1,0 +1,43 @@
+package dev.bevel.cli;
+
+import dev.bevel.torch.parity.DetectorFixture;
+import dev.bevel.torch.parity.FixtureException;
+import dev.bevel.torch.parity.Parity;
+import dev.bevel.torch.parity.ParityReport;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code bevel parity}: compares a detector with upstream's, tensor by tensor. Exit code 0 only if all agree. */
+@Command(
+    name = "parity",
+    description =
+        "Builds the detector of a fixture, fills its weights by the fixture's formula, runs it and compares every"
+            + " intermediate tensor with what upstream computed.")
+public final class ParityCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Option(names = "--fixture", required = true, paramLabel = "FILE", description = "The detector fixture (JSON).")
+  private Path fixture;
+
+  @Option(names = "--double", description = "Run in float64, with tolerance 1e-8 in place of 1e-4.")
+  private boolean doublePrecision;
+
+  @Override
+  public Integer call() throws IOException {
+    ParityReport report;
+    try {
+      report = Parity.run(DetectorFixture.read(fixture), doublePrecision);
+    } catch (FixtureException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+    spec.commandLine().getOut().print(report.format());
+    spec.commandLine().getOut().flush();
+    return report.passed() ? 0 : 1;
+  }
+}

@@ -1,0 +1,5 @@
+/** Checkpoint files. */
+@NullMarked
+package dev.bevel.torch.io;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,249 @@
+package dev.bevel.torch.model;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+
+/**
+ * One mapping of a YAML configuration, read key by key. Every failure is one sentence that names
+ * the file, the key and what was expected there; {@link #finish} rejects keys nobody asked for.
+ */
+public final class ConfigNode {
+  private static final int MAX_BYTES = 1 << 20;
+
+  private final String source;
+  private final String path;
+  private final Map<String, Object> values;
+  private final Set<String> used = new LinkedHashSet<>();
+
+  private ConfigNode(String source, String path, Map<String, Object> values) {
+    this.source = source;
+    this.path = path;
+    this.values = values;
+  }
+
+  /** Reads a file. */
+  public static ConfigNode read(Path file) throws IOException {
+    if (!Files.isRegularFile(file)) {
+      throw new ConfigException(file + ": no such configuration file");
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      return read(file.toString(), in);
+    }
+  }
+
+  /** Reads a stream; {@code source} names it in messages. */
+  public static ConfigNode read(String source, InputStream in) throws IOException {
+    byte[] bytes = in.readNBytes(MAX_BYTES + 1);
+    if (bytes.length > MAX_BYTES) {
+      throw new ConfigException(
+          source + ": larger than " + MAX_BYTES + " bytes, not a configuration");
+    }
+    Object root;
+    try {
+      LoadSettings settings =
+          LoadSettings.builder().setLabel(source).setAllowDuplicateKeys(false).build();
+      root = new Load(settings).loadFromInputStream(new ByteArrayInputStream(bytes));
+    } catch (YamlEngineException e) {
+      throw new ConfigException(
+          source + ": not valid YAML: " + String.valueOf(e.getMessage()).replaceAll("\\s+", " "));
+    }
+    return new ConfigNode(source, "", asMapping(source, "", root));
+  }
+
+  private static Map<String, Object> asMapping(String source, String path, @Nullable Object value) {
+    if (!(value instanceof Map<?, ?> map)) {
+      throw new ConfigException(
+          source
+              + ": "
+              + (path.isEmpty() ? "the document" : path)
+              + " must be a mapping, got "
+              + describe(value));
+    }
+    Map<String, Object> result = new LinkedHashMap<>();
+    map.forEach(
+        (key, item) -> {
+          if (!(key instanceof String text) || item == null) {
+            throw new ConfigException(
+                source + ": " + path + key + " must be a named key with a value");
+          }
+          result.put(text, item);
+        });
+    return result;
+  }
+
+  private static String describe(@Nullable Object value) {
+    if (value == null) {
+      return "nothing";
+    }
+    if (value instanceof Map<?, ?>) {
+      return "a mapping";
+    }
+    return value instanceof List<?> ? "the list " + value : "'" + value + "'";
+  }
+
+  /** The failure "{@code source: key must be expected, got actual}". */
+  public ConfigException invalid(String key, String expected) {
+    return new ConfigException(
+        source + ": " + path + key + " must be " + expected + ", got " + describe(values.get(key)));
+  }
+
+  private Object required(String key, String expected) {
+    used.add(key);
+    Object value = values.get(key);
+    if (value == null) {
+      throw new ConfigException(source + ": " + path + key + " is missing, it must be " + expected);
+    }
+    return value;
+  }
+
+  /** Whether a key is there. */
+  public boolean has(String key) {
+    return values.containsKey(key);
+  }
+
+  /** The mapping at {@code key}. */
+  public ConfigNode child(String key) {
+    Object value = required(key, "a mapping");
+    return new ConfigNode(source, path + key + ".", asMapping(source, path + key, value));
+  }
+
+  /** A text. */
+  public String text(String key) {
+    if (required(key, "a text") instanceof String text && !text.isBlank()) {
+      return text;
+    }
+    throw invalid(key, "a text");
+  }
+
+  /** One of several words, which are the names of {@code type} in lower case with dashes. */
+  public <E extends Enum<E>> E choice(String key, Class<E> type) {
+    List<String> words = new ArrayList<>();
+    for (E constant : type.getEnumConstants()) {
+      String word = constant.name().toLowerCase(Locale.ROOT).replace('_', '-');
+      words.add(word);
+      if (word.equals(values.get(key))) {
+        used.add(key);
+        return constant;
+      }
+    }
+    required(key, "one of " + words);
+    throw invalid(key, "one of " + words);
+  }
+
+  /** A whole number from {@code least} to {@code most}. */
+  public int integer(String key, int least, int most) {
+    String expected = "a whole number from " + least + " to " + most;
+    if (required(key, expected) instanceof Integer number && number >= least && number <= most) {
+      return number;
+    }
+    throw invalid(key, expected);
+  }
+
+  /** A finite number from {@code least} to {@code most}. */
+  public double number(String key, double least, double most) {
+    String expected = "a number from " + least + " to " + most;
+    if (required(key, expected) instanceof Number number
+        && number.doubleValue() >= least
+        && number.doubleValue() <= most) {
+      return number.doubleValue();
+    }
+    throw invalid(key, expected);
+  }
+
+  /** A list of {@code count} finite numbers. */
+  public List<Double> numbers(String key, int count) {
+    String expected = "a list of " + count + " numbers";
+    List<Double> list =
+        list(
+            key,
+            expected,
+            item ->
+                item instanceof Number number && Double.isFinite(number.doubleValue())
+                    ? number.doubleValue()
+                    : null);
+    if (list.size() != count) {
+      throw invalid(key, expected);
+    }
+    return list;
+  }
+
+  /** A non-empty list of whole numbers of at least 1. */
+  public List<Integer> counts(String key) {
+    return list(
+        key,
+        "a list of positive whole numbers",
+        item -> item instanceof Integer n && n > 0 ? n : null);
+  }
+
+  /** A non-empty list of texts. */
+  public List<String> texts(String key) {
+    return list(key, "a list of names", ConfigNode::name);
+  }
+
+  /** A non-empty list of non-empty lists of texts. */
+  public List<List<String>> textLists(String key) {
+    String expected = "a list of lists of names";
+    return list(
+        key,
+        expected,
+        item -> {
+          if (!(item instanceof List<?> inner) || inner.isEmpty()) {
+            return null;
+          }
+          List<String> names = new ArrayList<>();
+          for (Object entry : inner) {
+            String name = name(entry);
+            if (name == null) {
+              return null;
+            }
+            names.add(name);
+          }
+          return List.copyOf(names);
+        });
+  }
+
+  private static @Nullable String name(@Nullable Object item) {
+    return item instanceof String text && !text.isBlank() ? text : null;
+  }
+
+  private <T> List<T> list(
+      String key, String expected, Function<@Nullable Object, @Nullable T> convert) {
+    if (!(required(key, expected) instanceof List<?> items) || items.isEmpty()) {
+      throw invalid(key, expected);
+    }
+    List<T> result = new ArrayList<>();
+    for (Object item : items) {
+      T converted = convert.apply(item);
+      if (converted == null) {
+        throw invalid(key, expected);
+      }
+      result.add(converted);
+    }
+    return List.copyOf(result);
+  }
+
+  /** Rejects keys that were not asked for. */
+  public void finish() {
+    for (String key : values.keySet()) {
+      if (!used.contains(key)) {
+        throw new ConfigException(
+            source + ": unknown key " + path + key + "; known here: " + String.join(", ", used));
+      }
+    }
+  }
+}

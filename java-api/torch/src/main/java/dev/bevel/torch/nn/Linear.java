@@ -1,0 +1,26 @@
+package dev.bevel.torch.nn;
+
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * y = x·Wᵀ + b. Input [.., in], output [.., out]. Parameters {@code weight} [out, in], {@code bias}
+ * [out].
+ */
+public final class Linear extends Module implements Layer {
+  private final Tensor weight;
+  private final TensorOptional bias;
+
+  /** A linear layer with bias, initialised as PyTorch does by default. */
+  public Linear(long in, long out, Initializer init) {
+    Initializer.Weights distribution = Initializer.Weights.PYTORCH_DEFAULT;
+    weight = parameter("weight", init.weight(new long[] {out, in}, distribution));
+    bias = own(Scopes.own(new TensorOptional(parameter("bias", init.bias(out, in, distribution)))));
+  }
+
+  @Override
+  public Tensor forward(Tensor input) {
+    return torch.linear(input, weight, bias);
+  }
+}

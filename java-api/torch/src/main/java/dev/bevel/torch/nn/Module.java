@@ -1,0 +1,232 @@
+package dev.bevel.torch.nn;
+
+import dev.bevel.torch.Torch;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * A node of a network: named parameters, named buffers and named children.
+ *
+ * <p>The dotted path of a tensor ({@code layer1.0.conv1.weight}) is its name in the state
+ * dictionary, and equals its name in the project the network comes from, so that published
+ * checkpoints load. A module owns its tensors and its children; {@link #close} frees them all.
+ * Modules are not thread-safe.
+ */
+public abstract class Module implements AutoCloseable {
+  static {
+    Torch.initialize();
+  }
+
+  private final Map<String, Tensor> parameters = new LinkedHashMap<>();
+  private final Map<String, Tensor> buffers = new LinkedHashMap<>();
+  private final Map<String, Module> children = new LinkedHashMap<>();
+  private final List<AutoCloseable> owned = new ArrayList<>();
+  private boolean training = true;
+
+  /** Registers a trainable tensor and takes ownership of it. */
+  protected final Tensor parameter(String name, Tensor tensor) {
+    checkNew(name);
+    Scopes.own(tensor).set_requires_grad(true);
+    parameters.put(name, tensor);
+    return tensor;
+  }
+
+  /** Registers a tensor that belongs to the state but is not trained, and takes ownership of it. */
+  protected final Tensor buffer(String name, Tensor tensor) {
+    checkNew(name);
+    buffers.put(name, Scopes.own(tensor));
+    return tensor;
+  }
+
+  /** Registers a child and takes ownership of it. */
+  protected final <M extends Module> M child(String name, M module) {
+    checkNew(name);
+    children.put(name, module);
+    return module;
+  }
+
+  /** Closes {@code resource} together with this module. */
+  protected final <R extends AutoCloseable> R own(R resource) {
+    owned.add(resource);
+    return resource;
+  }
+
+  private void checkNew(String name) {
+    if (name.isEmpty() || name.contains(".")) {
+      throw new IllegalArgumentException(
+          "a name inside a module must be non-empty and without a dot, got '" + name + "'");
+    }
+    if (parameters.containsKey(name) || buffers.containsKey(name) || children.containsKey(name)) {
+      throw new IllegalArgumentException(
+          getClass().getSimpleName() + " has a member '" + name + "' already");
+    }
+  }
+
+  /** The direct children by name, in order of registration. */
+  public final Map<String, Module> children() {
+    return Collections.unmodifiableMap(children);
+  }
+
+  /**
+   * Trainable tensors by dotted name, in order of registration. They stay owned by their modules.
+   */
+  public final Map<String, Tensor> namedParameters() {
+    return collect(module -> module.parameters, "");
+  }
+
+  /** Buffers by dotted name, in order of registration. They stay owned by their modules. */
+  public final Map<String, Tensor> namedBuffers() {
+    return collect(module -> module.buffers, "");
+  }
+
+  /**
+   * Parameters and buffers by dotted name: what a checkpoint holds. They stay owned by their
+   * modules.
+   */
+  public final Map<String, Tensor> stateDict() {
+    return collect(
+        module -> {
+          Map<String, Tensor> all = new LinkedHashMap<>(module.parameters);
+          all.putAll(module.buffers);
+          return all;
+        },
+        "");
+  }
+
+  private Map<String, Tensor> collect(
+      Function<Module, Map<String, Tensor>> selector, String prefix) {
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    visit(
+        prefix,
+        (path, module) ->
+            selector.apply(module).forEach((name, tensor) -> all.put(path + name, tensor)));
+    return all;
+  }
+
+  private void visit(String prefix, BiConsumer<String, Module> visitor) {
+    visitor.accept(prefix, this);
+    children.forEach((name, child) -> child.visit(prefix + name + ".", visitor));
+  }
+
+  /**
+   * Calls {@code visitor} with the dotted path ("" for this module) and the module, for this module
+   * and all below it.
+   */
+  public final void forEachModule(BiConsumer<String, Module> visitor) {
+    visit(
+        "",
+        (path, module) ->
+            visitor.accept(path.isEmpty() ? "" : path.substring(0, path.length() - 1), module));
+  }
+
+  /**
+   * Whether this module is in training mode, in which batch norms use and update the statistics of
+   * the batch.
+   */
+  public final boolean isTraining() {
+    return training;
+  }
+
+  /** Switches this module and all below it to training mode or to evaluation mode. */
+  public final void train(boolean on) {
+    visit("", (path, module) -> module.training = on);
+  }
+
+  /** Switches this module and all below it to evaluation mode. */
+  public final void eval() {
+    train(false);
+  }
+
+  /**
+   * Converts every floating-point tensor of the state to {@code dtype}, in place: tensors handed
+   * out before stay valid.
+   */
+  public final void to(ScalarType dtype) {
+    replaceAll(t -> t.is_floating_point() && t.scalar_type().intern() != dtype ? t.to(dtype) : t);
+  }
+
+  /** Lays all tensors of rank 4 out channels-last, which the convolutions of the CPU prefer. */
+  public final void toChannelsLast() {
+    replaceAll(t -> t.dim() == 4 ? t.contiguous(MemoryFormat.ChannelsLast) : t);
+  }
+
+  private void replaceAll(Layer change) {
+    Scopes.withoutGradient(
+        () -> {
+          for (Tensor tensor : stateDict().values()) {
+            Tensor changed = change.forward(tensor);
+            if (changed != tensor) {
+              tensor.set_data(changed);
+            }
+          }
+        });
+  }
+
+  /**
+   * Copies the tensors of {@code source} into the tensors of the same name, converting their dtype.
+   *
+   * <p>Tensors whose shapes differ are not copied. With {@code strict}, nothing is copied unless
+   * all names and shapes agree.
+   *
+   * @return what did not fit
+   * @throws IllegalArgumentException if {@code strict} and anything did not fit; the message lists
+   *     it
+   */
+  public final LoadReport loadStateDict(Map<String, Tensor> source, boolean strict) {
+    Map<String, Tensor> target = stateDict();
+    LoadReport report = LoadReport.compare(shapes(target), shapes(source));
+    if (strict) {
+      report.requireComplete();
+    }
+    Scopes.withoutGradient(
+        () ->
+            target.forEach(
+                (name, tensor) -> {
+                  Tensor from = source.get(name);
+                  if (from != null && Arrays.equals(from.shape(), tensor.shape())) {
+                    tensor.copy_(from);
+                  }
+                }));
+    return report;
+  }
+
+  private static Map<String, long[]> shapes(Map<String, Tensor> tensors) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    tensors.forEach((name, tensor) -> shapes.put(name, tensor.shape()));
+    return shapes;
+  }
+
+  /** Clears the gradients of all parameters. */
+  public final void zeroGrad() {
+    Scopes.withoutGradient(
+        () -> namedParameters().values().forEach(parameter -> parameter.mutable_grad().reset()));
+  }
+
+  /** Frees all tensors of this module and of all below it. */
+  @Override
+  public void close() {
+    children.values().forEach(Module::close);
+    parameters.values().forEach(Tensor::close);
+    buffers.values().forEach(Tensor::close);
+    for (AutoCloseable resource : owned) {
+      try {
+        resource.close();
+      } catch (Exception e) {
+        throw new IllegalStateException(getClass().getSimpleName() + ": " + e.getMessage(), e);
+      }
+    }
+    children.clear();
+    parameters.clear();
+    buffers.clear();
+    owned.clear();
+  }
+}

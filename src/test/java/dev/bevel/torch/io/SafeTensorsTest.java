@@ -1,0 +1,193 @@
+package dev.bevel.torch.io;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.nn.Tensors;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class SafeTensorsTest {
+  @TempDir private Path folder;
+  private TensorScope scope;
+
+  @BeforeEach
+  void open() {
+    scope = TensorScope.open();
+  }
+
+  @AfterEach
+  void close() {
+    scope.close();
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = ScalarType.class,
+      names = {"Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"})
+  void everyDtypeSurvives(ScalarType dtype) throws IOException {
+    Tensor tensor = Tensors.of(new double[] {0, 1, 2.5, 100, 7, 64}, 2, 3).to(dtype);
+    Tensor back = roundTrip(Map.of("x", tensor)).tensors().get("x");
+    assertThat(back.scalar_type().intern()).isEqualTo(dtype);
+    assertThat(back.shape()).containsExactly(2, 3);
+    assertThat(Tensors.toDoubles(back)).isEqualTo(Tensors.toDoubles(tensor));
+  }
+
+  @Test
+  void scalarsEmptyTensorsLayoutsAndMetadataSurvive() throws IOException {
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    tensors.put("scalar", Tensors.of(new double[] {Double.NaN}).view(new long[0]));
+    tensors.put("empty", torch.zeros(3, 0, 2));
+    Tensor image = torch.randn(2, 3, 4, 5);
+    tensors.put("channels-last", image.contiguous(MemoryFormat.ChannelsLast));
+    tensors.put("transposed", torch.randn(3, 4).t());
+    tensors.put("Zürich \"1\"", torch.ones(1));
+    Map<String, String> metadata = Map.of("step", "12", "config", "name: x\nline: 2");
+    Path file = folder.resolve("a.safetensors");
+    SafeTensors.write(file, tensors, metadata);
+    SafeTensors.Contents contents = SafeTensors.read(file);
+    assertThat(contents.metadata()).isEqualTo(metadata);
+    assertThat(contents.tensors().keySet()).containsExactlyInAnyOrderElementsOf(tensors.keySet());
+    tensors.forEach(
+        (name, tensor) -> {
+          Tensor back = contents.tensors().get(name);
+          assertThat(back.shape()).as(name).isEqualTo(tensor.shape());
+          assertThat(Tensors.toDoubles(back)).as(name).isEqualTo(Tensors.toDoubles(tensor));
+        });
+    assertThat(Files.size(file) % 8).as("data begin at a multiple of 8").isEqualTo(dataBytes(tensors) % 8);
+  }
+
+  private static long dataBytes(Map<String, Tensor> tensors) {
+    return tensors.values().stream().mapToLong(t -> t.numel() * t.itemsize()).sum();
+  }
+
+  private SafeTensors.Contents roundTrip(Map<String, Tensor> tensors) throws IOException {
+    Path file = folder.resolve("r.safetensors");
+    SafeTensors.write(file, tensors, Map.of());
+    return SafeTensors.read(file);
+  }
+
+  @Test
+  void writingReplacesWholeFilesAndLeavesNothingBehind() throws IOException {
+    Path file = folder.resolve("a.safetensors");
+    SafeTensors.write(file, Map.of("x", torch.ones(3)), Map.of());
+    SafeTensors.write(file, Map.of("y", torch.ones(2)), Map.of());
+    assertThat(SafeTensors.read(file).tensors()).containsOnlyKeys("y");
+    Tensor complex = torch.ones(2).to(ScalarType.ComplexFloat);
+    assertThatThrownBy(() -> SafeTensors.write(file, Map.of("z", complex), Map.of()))
+        .hasMessageContaining("tensor z has dtype");
+    assertThat(SafeTensors.read(file).tensors()).containsOnlyKeys("y");
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).containsExactly(file);
+    }
+  }
+
+  @Test
+  void everyTruncationIsRefused() throws IOException {
+    Path whole = folder.resolve("whole.safetensors");
+    SafeTensors.write(whole, Map.of("weight", torch.ones(2, 3), "bias", torch.ones(3)), Map.of("a", "b"));
+    byte[] bytes = Files.readAllBytes(whole);
+    Path cut = folder.resolve("cut.safetensors");
+    for (int length = 0; length < bytes.length; length++) {
+      Files.write(cut, Arrays.copyOf(bytes, length));
+      assertThatThrownBy(() -> SafeTensors.read(cut)).as("length %d", length).hasMessageContaining(cut + ": not a safetensors");
+    }
+    Files.write(cut, Arrays.copyOf(bytes, bytes.length + 1));
+    assertThatThrownBy(() -> SafeTensors.read(cut)).hasMessageContaining("its tensors have 36 bytes, the file holds 37");
+  }
+
+  @Test
+  void damagedBytesEitherReadOrAreRefused() throws IOException {
+    long seed = 4711;
+    int rounds = Boolean.getBoolean("bevel.test.long") ? 100_000 : 2_000;
+    Random random = new Random(seed);
+    Path file = folder.resolve("fuzz.safetensors");
+    SafeTensors.write(file, Map.of("weight", torch.ones(2, 3), "bias", torch.ones(3)), Map.of("a", "b"));
+    byte[] bytes = Files.readAllBytes(file);
+    int refused = 0;
+    for (int round = 0; round < rounds; round++) {
+      byte[] damaged = bytes.clone();
+      for (int i = 0; i <= random.nextInt(3); i++) {
+        damaged[random.nextInt(damaged.length)] = (byte) random.nextInt(256);
+      }
+      Files.write(file, damaged);
+      try (TensorScope inner = TensorScope.open()) {
+        assertThat(SafeTensors.read(file).tensors().values()).as("seed %d, round %d, %s", seed, round, inner).allSatisfy(
+            tensor -> assertThat(tensor.numel()).isLessThanOrEqualTo(9 * 4));
+      } catch (IOException e) {
+        refused++;
+        assertThat(e.getMessage()).as("seed %d, round %d", seed, round).startsWith(file + ": not a safetensors file: ");
+      }
+    }
+    assertThat(refused).isGreaterThan(rounds / 3);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "[] | its header must be a JSON object",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}} | not valid JSON: Duplicate field",
+        "{\"x\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}} | unknown dtype 'F31'",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}} | must have 12 bytes, got 8",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}} | must have a shape",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}} | must have a shape",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}} | impossible shape",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}} | must have data_offsets",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}} | must have data_offsets",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}} | must begin at byte 0",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"y\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}} | must begin at byte 8",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}} | its tensors have 4 bytes, the file holds 8",
+        "{\"__metadata__\":{\"a\":1},\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}} | must be a text",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[[[[[[[[[[2]]]]]]]]]],\"data_offsets\":[0,8]}} | not valid JSON",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}} {} | not valid JSON",
+        "{\"x\":3} | must have dtype, shape and data_offsets",
+      })
+  void hostileHeadersAreRefused(String header, String message) throws IOException {
+    Path file = folder.resolve("hostile.safetensors");
+    byte[] json = header.getBytes(StandardCharsets.UTF_8);
+    ByteBuffer bytes = ByteBuffer.allocate(16 + json.length).order(ByteOrder.LITTLE_ENDIAN);
+    Files.write(file, bytes.putLong(json.length).put(json).array());
+    assertThatThrownBy(() -> SafeTensors.read(file))
+        .isInstanceOf(IOException.class)
+        .hasMessageStartingWith(file + ": not a safetensors file: ")
+        .hasMessageContaining(message);
+  }
+
+  @Test
+  void hugeHeaderLengthIsRefused() throws IOException {
+    Path file = folder.resolve("huge.safetensors");
+    for (long length : new long[] {-1, Long.MAX_VALUE, 1L << 40, 0, 9}) {
+      Files.write(file, ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN).putLong(length).array());
+      assertThatThrownBy(() -> SafeTensors.read(file)).hasMessageContaining("header's length must be from 2 to 8");
+    }
+  }
+
+  @Test
+  void missingFileIsNamed() {
+    Path file = folder.resolve("nothing.safetensors");
+    assertThatThrownBy(() -> SafeTensors.read(file)).hasMessage(file + ": no such checkpoint file");
+  }
+}

@@ -1,0 +1,96 @@
+package dev.bevel.torch.parity;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.bevel.testing.TestData;
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.nn.Tensors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ParityTest {
+  private static final String BEVDET = "detector-fixtures/bevdet_v1_r50.json";
+
+  @TempDir private Path folder;
+
+  @Test
+  void bevDetAgreesInFloat() throws IOException {
+    ParityReport report = Parity.run(DetectorFixture.read(TestData.require(BEVDET)), false);
+    assertThat(report.taps()).hasSize(48);
+    assertThat(report.passed()).as(report.format()).isTrue();
+  }
+
+  @Test
+  void bevDetAgreesInDouble() throws IOException {
+    Assumptions.assumeTrue(
+        Boolean.getBoolean("bevel.test.long"), "skipped: takes half a minute, run it with -Dbevel.test.long=true");
+    ParityReport report = Parity.run(DetectorFixture.read(TestData.require(BEVDET)), true);
+    assertThat(report.passed()).as(report.format()).isTrue();
+  }
+
+  @Test
+  void tapsTellValuesShapesAndNotANumber() {
+    try (TensorScope scope = TensorScope.open()) {
+      assertThat(TensorScope.current()).isSameAs(scope);
+      double[] values = {1, -1, 2, -2};
+      int first = (int) Long.remainderUnsigned(SplitMix.mix(0), 4);
+      ExpectedTap tap = new ExpectedTap("x", new long[] {2, 2}, 0, Math.sqrt(2.5), Math.sqrt(10), new double[] {values[first]});
+      assertThat(tap.compare(Tensors.of(values, 2, 2)).error()).isZero();
+      assertThat(tap.compare(Tensors.of(values, 4)).within(1)).isFalse();
+
+      double[] sampled = values.clone();
+      sampled[first] += 0.5;
+      assertThat(tap.compare(Tensors.of(sampled, 2, 2)).error()).isEqualTo(0.5 / Math.sqrt(2.5), within(1e-12));
+      double[] unsampled = values.clone();
+      unsampled[(first + 1) % 4] += 0.5;
+      assertThat(tap.compare(Tensors.of(unsampled, 2, 2)).error()).as("told by mean or norm").isGreaterThan(0.05);
+      unsampled[(first + 1) % 4] = Double.NaN;
+      assertThat(tap.compare(Tensors.of(unsampled, 2, 2)).within(1)).isFalse();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "'name': 'bevdet_v1_r50' | 'name': 'yolo' | no detector is known for the fixture 'yolo'; known: bevdet_v1_r50",
+        "'version': 'formula 1' | 'version': 'formula 2' | formula.version must be 'formula 1', got 'formula 2'",
+        "'multipliers': | 'multiplicators': | multipliers is missing",
+        "'img_bev_encoder_neck.': 1.6 | 'img_bev_encoder_neck.': 1.7 | the weights made by its formula do not match it",
+        "'intrins': [ | 'intrins': ['x', | inputs.intrins must be a finite number, got",
+        "'intrins': [ | 'intrins': [1, | inputs.intrins must be 54 numbers, got 55 numbers",
+        "'taps': | 'taps: | its JSON is damaged",
+      })
+  void damagedFixturesAreRefused(String from, String to, String message) throws IOException {
+    String text = Files.readString(TestData.require(BEVDET));
+    String wanted = from.replace('\'', '"');
+    assertThat(text.contains(wanted)).as(wanted).isTrue();
+    Path damaged = folder.resolve("damaged.json");
+    Files.writeString(damaged, text.replace(wanted, to.replace('\'', '"')));
+    assertThatThrownBy(() -> Parity.run(DetectorFixture.read(damaged), false))
+        .isInstanceOf(FixtureException.class)
+        .hasMessageContaining(damaged.toString())
+        .hasMessageContaining(message);
+  }
+
+  @Test
+  void filesThatAreNoFixturesAreRefused() throws IOException {
+    Path file = folder.resolve("x.json");
+    assertThatThrownBy(() -> DetectorFixture.read(file)).hasMessage(file + ": no such fixture file");
+    for (String text : new String[] {"", "{", "[]", "{}", "{\"formula\": {\"version\": 3}}", "{} {}", "\0"}) {
+      Files.writeString(file, text);
+      assertThatThrownBy(() -> DetectorFixture.read(file)).as(text).isInstanceOf(FixtureException.class);
+    }
+    Files.writeString(file, "[".repeat(100_000));
+    assertThatThrownBy(() -> DetectorFixture.read(file)).isInstanceOf(FixtureException.class);
+  }
+}
