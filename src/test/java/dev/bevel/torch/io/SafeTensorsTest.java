@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
@@ -45,10 +46,21 @@ class SafeTensorsTest {
   @ParameterizedTest
   @EnumSource(
       value = ScalarType.class,
-      names = {"Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"})
+      names = {
+        "Double",
+        "Float",
+        "Half",
+        "BFloat16",
+        "Long",
+        "Int",
+        "Short",
+        "Char",
+        "Byte",
+        "Bool"
+      })
   void everyDtypeSurvives(ScalarType dtype) throws IOException {
     Tensor tensor = Tensors.of(new double[] {0, 1, 2.5, 100, 7, 64}, 2, 3).to(dtype);
-    Tensor back = roundTrip(Map.of("x", tensor)).tensors().get("x");
+    Tensor back = Objects.requireNonNull(roundTrip(Map.of("x", tensor)).tensors().get("x"));
     assertThat(back.scalar_type().intern()).isEqualTo(dtype);
     assertThat(back.shape()).containsExactly(2, 3);
     assertThat(Tensors.toDoubles(back)).isEqualTo(Tensors.toDoubles(tensor));
@@ -71,11 +83,13 @@ class SafeTensorsTest {
     assertThat(contents.tensors().keySet()).containsExactlyInAnyOrderElementsOf(tensors.keySet());
     tensors.forEach(
         (name, tensor) -> {
-          Tensor back = contents.tensors().get(name);
+          Tensor back = Objects.requireNonNull(contents.tensors().get(name));
           assertThat(back.shape()).as(name).isEqualTo(tensor.shape());
           assertThat(Tensors.toDoubles(back)).as(name).isEqualTo(Tensors.toDoubles(tensor));
         });
-    assertThat(Files.size(file) % 8).as("data begin at a multiple of 8").isEqualTo(dataBytes(tensors) % 8);
+    assertThat(Files.size(file) % 8)
+        .as("data begin at a multiple of 8")
+        .isEqualTo(dataBytes(tensors) % 8);
   }
 
   private static long dataBytes(Map<String, Tensor> tensors) {
@@ -106,15 +120,19 @@ class SafeTensorsTest {
   @Test
   void everyTruncationIsRefused() throws IOException {
     Path whole = folder.resolve("whole.safetensors");
-    SafeTensors.write(whole, Map.of("weight", torch.ones(2, 3), "bias", torch.ones(3)), Map.of("a", "b"));
+    SafeTensors.write(
+        whole, Map.of("weight", torch.ones(2, 3), "bias", torch.ones(3)), Map.of("a", "b"));
     byte[] bytes = Files.readAllBytes(whole);
     Path cut = folder.resolve("cut.safetensors");
     for (int length = 0; length < bytes.length; length++) {
       Files.write(cut, Arrays.copyOf(bytes, length));
-      assertThatThrownBy(() -> SafeTensors.read(cut)).as("length %d", length).hasMessageContaining(cut + ": not a safetensors");
+      assertThatThrownBy(() -> SafeTensors.read(cut))
+          .as("length %d", length)
+          .hasMessageContaining(cut + ": not a safetensors");
     }
     Files.write(cut, Arrays.copyOf(bytes, bytes.length + 1));
-    assertThatThrownBy(() -> SafeTensors.read(cut)).hasMessageContaining("its tensors have 36 bytes, the file holds 37");
+    assertThatThrownBy(() -> SafeTensors.read(cut))
+        .hasMessageContaining("its tensors have 36 bytes, the file holds 37");
   }
 
   @Test
@@ -123,7 +141,8 @@ class SafeTensorsTest {
     int rounds = Boolean.getBoolean("bevel.test.long") ? 100_000 : 2_000;
     Random random = new Random(seed);
     Path file = folder.resolve("fuzz.safetensors");
-    SafeTensors.write(file, Map.of("weight", torch.ones(2, 3), "bias", torch.ones(3)), Map.of("a", "b"));
+    SafeTensors.write(
+        file, Map.of("weight", torch.ones(2, 3), "bias", torch.ones(3)), Map.of("a", "b"));
     byte[] bytes = Files.readAllBytes(file);
     int refused = 0;
     for (int round = 0; round < rounds; round++) {
@@ -133,11 +152,14 @@ class SafeTensorsTest {
       }
       Files.write(file, damaged);
       try (TensorScope inner = TensorScope.open()) {
-        assertThat(SafeTensors.read(file).tensors().values()).as("seed %d, round %d, %s", seed, round, inner).allSatisfy(
-            tensor -> assertThat(tensor.numel()).isLessThanOrEqualTo(9 * 4));
+        assertThat(SafeTensors.read(file).tensors().values())
+            .as("seed %d, round %d, %s", seed, round, inner)
+            .allSatisfy(tensor -> assertThat(tensor.numel()).isLessThanOrEqualTo(9 * 4));
       } catch (IOException e) {
         refused++;
-        assertThat(e.getMessage()).as("seed %d, round %d", seed, round).startsWith(file + ": not a safetensors file: ");
+        assertThat(e.getMessage())
+            .as("seed %d, round %d", seed, round)
+            .startsWith(file + ": not a safetensors file: ");
       }
     }
     assertThat(refused).isGreaterThan(rounds / 3);
@@ -180,8 +202,10 @@ class SafeTensorsTest {
   void hugeHeaderLengthIsRefused() throws IOException {
     Path file = folder.resolve("huge.safetensors");
     for (long length : new long[] {-1, Long.MAX_VALUE, 1L << 40, 0, 9}) {
-      Files.write(file, ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN).putLong(length).array());
-      assertThatThrownBy(() -> SafeTensors.read(file)).hasMessageContaining("header's length must be from 2 to 8");
+      Files.write(
+          file, ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN).putLong(length).array());
+      assertThatThrownBy(() -> SafeTensors.read(file))
+          .hasMessageContaining("header's length must be from 2 to 8");
     }
   }
 

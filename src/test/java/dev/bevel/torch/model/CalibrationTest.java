@@ -14,13 +14,14 @@ class CalibrationTest {
   @Test
   void cameraVectorFollowsUpstreamsOrder() {
     // Matrices filled with their own index tell which entry went where.
-    Calibration calibration = new Calibration(2, 1, count(0, 18), count(100, 32), count(200, 32), count(300, 32));
+    Calibration calibration =
+        new Calibration(2, 1, count(0, 18), count(100, 32), count(200, 32), count(300, 32));
     double[] vectors = calibration.cameraVectors();
     assertThat(vectors).hasSize(54);
     assertThat(java.util.Arrays.copyOfRange(vectors, 27, 54))
         .containsExactly(
-            9, 13, 11, 14, 216, 217, 219, 220, 221, 223, 316, 317, 320, 321, 326, 116, 117, 118, 119, 120, 121, 122, 123,
-            124, 125, 126, 127);
+            9, 13, 11, 14, 216, 217, 219, 220, 221, 223, 316, 317, 320, 321, 326, 116, 117, 118,
+            119, 120, 121, 122, 123, 124, 125, 126, 127);
   }
 
   @Test

@@ -7,11 +7,13 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** The splat composed of LibTorch operations (outer product, index_select, index_add): the reference of the kernels. */
+/**
+ * The splat composed of LibTorch operations (outer product, index_select, index_add): the reference
+ * of the kernels.
+ */
 final class ComposedViewPooling implements ViewPooling {
   private final FrustumSpec spec;
   private final Map<Long, Integer> cellOverrides;
@@ -49,7 +51,9 @@ final class ComposedViewPooling implements ViewPooling {
     }
     Tensor source = index(sources, kept);
     Tensor target = index(targets, kept);
-    Tensor zeros = torch.zeros(new long[] {batch * cellCount, channels}, new TensorOptions(context.scalar_type()));
+    Tensor zeros =
+        torch.zeros(
+            new long[] {batch * cellCount, channels}, new TensorOptions(context.scalar_type()));
     Tensor map = zeros.index_add(0, target, points.index_select(0, source));
     Tensor bev =
         map.view(batch, grid.z().cells(), grid.y().cells(), grid.x().cells(), channels)
@@ -77,7 +81,9 @@ final class ComposedViewPooling implements ViewPooling {
         inside &= index[a] >= 0 && index[a] < axis.cells();
       }
       cells[i] =
-          inside ? (index[2] * axes.get(1).cells() + index[1]) * axes.get(0).cells() + index[0] : -1;
+          inside
+              ? (index[2] * axes.get(1).cells() + index[1]) * axes.get(0).cells() + index[0]
+              : -1;
     }
     return cells;
   }

@@ -66,7 +66,8 @@ class DetectorConfigTest {
         "neck: {channels: 512} | neck: 512 | neck must be a mapping, got '512'",
         "name: test | name: test, name: again | not valid YAML",
       })
-  void badConfigurationsAreRefusedInOneSentence(String from, String to, String message) throws IOException {
+  void badConfigurationsAreRefusedInOneSentence(String from, String to, String message)
+      throws IOException {
     String good =
         """
         {name: test, family: bevdet, frame: lidar,
@@ -93,12 +94,14 @@ class DetectorConfigTest {
     assertThatThrownBy(() -> DetectorConfig.load("bevdepth-r19"))
         .hasMessageStartingWith("unknown configuration 'bevdepth-r19'; known: bevdet-r50,");
     Path file = folder.resolve("no.yaml");
-    assertThatThrownBy(() -> DetectorConfig.load(file.toString())).hasMessage(file + ": no such configuration file");
+    assertThatThrownBy(() -> DetectorConfig.load(file.toString()))
+        .hasMessage(file + ": no such configuration file");
   }
 
   @Test
   void binaryRubbishIsNotAConfiguration() {
-    for (String text : new String[] {"", "- 1", "\0\1\2", "a: &x [*x]", "!!java.util.Date 1", "\uFFFE"}) {
+    for (String text :
+        new String[] {"", "- 1", "\0\1\2", "a: &x [*x]", "!!java.util.Date 1", "\uFFFE"}) {
       InputStream in = new java.io.ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8));
       assertThatThrownBy(() -> DetectorConfig.read(ConfigNode.read("rubbish.yaml", in)))
           .as(text)

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
@@ -44,7 +45,10 @@ class DetectorTest {
     return Detector.create(config, SEED, new ComposedViewPooling(FrustumSpec.of(config)));
   }
 
-  /** Two cameras, one forward and one backward along x of an ego frame; element b stands b metres further left. */
+  /**
+   * Two cameras, one forward and one backward along x of an ego frame; element b stands b metres
+   * further left.
+   */
   private static Calibration calibration(int... elements) {
     List<Double> intrinsics = new ArrayList<>();
     List<Double> toBev = new ArrayList<>();
@@ -53,16 +57,38 @@ class DetectorTest {
       for (double sign : new double[] {1, -1}) {
         intrinsics.addAll(List.of(60.0, 0.0, 48.0, 0.0, 60.0, 32.0, 0.0, 0.0, 1.0));
         toBev.addAll(
-            List.of(0.0, 0.0, sign, 1.0, -sign, 0.0, 0.0, (double) b, 0.0, -1.0, 0.0, 1.5, 0.0, 0.0, 0.0, 1.0));
+            List.of(
+                0.0,
+                0.0,
+                sign,
+                1.0,
+                -sign,
+                0.0,
+                0.0,
+                (double) b,
+                0.0,
+                -1.0,
+                0.0,
+                1.5,
+                0.0,
+                0.0,
+                0.0,
+                1.0));
         augmentation.addAll(
-            List.of(1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0));
+            List.of(
+                1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0));
       }
     }
-    return new Calibration(elements.length, 2, array(intrinsics), array(toBev), array(augmentation), null);
+    return new Calibration(
+        elements.length, 2, array(intrinsics), array(toBev), array(augmentation), null);
   }
 
   private static double[] array(List<Double> values) {
     return values.stream().mapToDouble(Double::doubleValue).toArray();
+  }
+
+  private static Tensor map(DetectorOutput output, int task, String name) {
+    return Objects.requireNonNull(output.tasks().get(task).get(name), name);
   }
 
   @ParameterizedTest
@@ -77,12 +103,15 @@ class DetectorTest {
       Scopes.withoutGradient(
           () -> {
             DetectorOutput both = detector.forward(images, calibration(0, 3));
-            DetectorOutput second = detector.forward(images.narrow(0, 1, 1).contiguous(), calibration(3));
+            DetectorOutput second =
+                detector.forward(images.narrow(0, 1, 1).contiguous(), calibration(3));
             for (int t = 0; t < both.tasks().size(); t++) {
               for (Map.Entry<String, Tensor> map : both.tasks().get(t).entrySet()) {
                 double[] expected = Tensors.toDoubles(map.getValue().narrow(0, 1, 1));
-                double[] actual = Tensors.toDoubles(second.tasks().get(t).get(map.getKey()));
-                assertThat(actual).as("task %d %s", t, map.getKey()).containsExactly(expected, within(1e-4));
+                double[] actual = Tensors.toDoubles(map(second, t, map.getKey()));
+                assertThat(actual)
+                    .as("task %d %s", t, map.getKey())
+                    .containsExactly(expected, within(1e-4));
               }
             }
           });
@@ -133,10 +162,15 @@ class DetectorTest {
               (parameter, tensor) -> {
                 assertThat(tensor.grad().defined()).as(parameter).isTrue();
                 double[] gradient = Tensors.toDoubles(tensor.grad());
-                assertThat(Arrays.stream(gradient).allMatch(Double::isFinite)).as(parameter).isTrue();
-                // A constant added before a batch norm of the batch changes nothing, so its gradient is zero.
+                assertThat(Arrays.stream(gradient).allMatch(Double::isFinite))
+                    .as(parameter)
+                    .isTrue();
+                // A constant added before a batch norm of the batch changes nothing, so its
+                // gradient is zero.
                 boolean cancelled = parameter.endsWith("reduce_conv.0.bias");
-                assertThat(Arrays.stream(gradient).anyMatch(g -> g != 0) || cancelled).as(parameter).isTrue();
+                assertThat(Arrays.stream(gradient).anyMatch(g -> g != 0) || cancelled)
+                    .as(parameter)
+                    .isTrue();
               });
     }
   }
@@ -148,13 +182,15 @@ class DetectorTest {
       assertThat(TensorScope.current()).isSameAs(scope);
       torch.manual_seed(SEED);
       Tensor images = torch.randn(1, 2, 3, 64, 96);
-      detector.forward(images, calibration(0)); // moves the running statistics away from their start
+      detector.forward(
+          images, calibration(0)); // moves the running statistics away from their start
       detector.eval();
-      Tensor recorded = detector.forward(images, calibration(0)).tasks().get(0).get("heatmap");
+      Tensor recorded = map(detector.forward(images, calibration(0)), 0, "heatmap");
       Scopes.withoutGradient(
           () -> {
-            Tensor folded = detector.forward(images, calibration(0)).tasks().get(0).get("heatmap");
-            assertThat(Tensors.toDoubles(folded)).containsExactly(Tensors.toDoubles(recorded), within(1e-4));
+            Tensor folded = map(detector.forward(images, calibration(0)), 0, "heatmap");
+            assertThat(Tensors.toDoubles(folded))
+                .containsExactly(Tensors.toDoubles(recorded), within(1e-4));
           });
     }
   }

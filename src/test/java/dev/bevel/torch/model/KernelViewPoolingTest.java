@@ -25,7 +25,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The kernels inside a detector against upstream's numbers and against the composition of LibTorch operations. */
+/**
+ * The kernels inside a detector against upstream's numbers and against the composition of LibTorch
+ * operations.
+ */
 class KernelViewPoolingTest {
   private static final FrustumSpec SPEC =
       new FrustumSpec(
@@ -37,7 +40,9 @@ class KernelViewPoolingTest {
           32,
           64,
           BevGrid.of(
-              BevGrid.Axis.range(-8, 8, 1), BevGrid.Axis.range(-6, 6, 1), BevGrid.Axis.range(-10, 10, 20)));
+              BevGrid.Axis.range(-8, 8, 1),
+              BevGrid.Axis.range(-6, 6, 1),
+              BevGrid.Axis.range(-10, 10, 20)));
 
   private TensorScope scope;
 
@@ -54,7 +59,8 @@ class KernelViewPoolingTest {
   @Test
   void bevDetsLiftSplatIsReproduced() throws IOException {
     JsonNode fixture =
-        new ObjectMapper().readTree(TestData.require("module-fixtures/bevdet_v1_lss.json").toFile());
+        new ObjectMapper()
+            .readTree(TestData.require("module-fixtures/bevdet_v1_lss.json").toFile());
     Calibration calibration =
         new Calibration(
             1,
@@ -64,7 +70,10 @@ class KernelViewPoolingTest {
             homogeneous(numbers(fixture, "post_rots"), numbers(fixture, "post_trans")),
             null);
     assertClose(Tensors.toDoubles(SPEC.points()), numbers(fixture, "frustum"), 1e-6);
-    assertClose(Tensors.toDoubles(FrustumGeometry.points(SPEC, calibration)), numbers(fixture, "geom"), 1e-5);
+    assertClose(
+        Tensors.toDoubles(FrustumGeometry.points(SPEC, calibration)),
+        numbers(fixture, "geom"),
+        1e-5);
 
     Tensor features = tensor(fixture, "x").flatten(0, 1);
     Tensor weight = tensor(fixture, "depthnet_weight");
@@ -78,7 +87,8 @@ class KernelViewPoolingTest {
             new long[] {1, 1},
             1);
     try (KernelViewPooling pooling = new KernelViewPooling(SPEC)) {
-      Tensor bev = pooling.pool(calibration, depthNet.narrow(1, 0, 8), depthNet.narrow(1, 8, 4)).bev();
+      Tensor bev =
+          pooling.pool(calibration, depthNet.narrow(1, 0, 8), depthNet.narrow(1, 8, 4)).bev();
       assertThat(bev.shape()).containsExactly(1, 4, 12, 16);
       assertClose(Tensors.toDoubles(bev), numbers(fixture, "out"), 1e-5);
     }
@@ -130,7 +140,17 @@ class KernelViewPoolingTest {
       double[] r = {
         Math.sin(yaw), 0, Math.cos(yaw), -Math.cos(yaw), 0, Math.sin(yaw), 0, -1, 0,
       };
-      double[] a = {0.5 * Math.cos(tilt), 0.5 * Math.sin(tilt), 0, -0.5 * Math.sin(tilt), 0.5 * Math.cos(tilt), 0, 0, 0, 1};
+      double[] a = {
+        0.5 * Math.cos(tilt),
+        0.5 * Math.sin(tilt),
+        0,
+        -0.5 * Math.sin(tilt),
+        0.5 * Math.cos(tilt),
+        0,
+        0,
+        0,
+        1
+      };
       System.arraycopy(k, 0, intrinsics, 9 * n, 9);
       System.arraycopy(r, 0, rotations, 9 * n, 9);
       System.arraycopy(a, 0, augmentations, 9 * n, 9);
@@ -140,11 +160,18 @@ class KernelViewPoolingTest {
     double[] bev = homogeneous(new double[9 * batch], new double[3 * batch]);
     for (int b = 0; b < batch; b++) {
       double angle = random.nextDouble(-0.4, 0.4);
-      double[] rows = {Math.cos(angle), -Math.sin(angle), 0, 0, Math.sin(angle), Math.cos(angle), 0, 0, 0, 0, 1, 0};
+      double[] rows = {
+        Math.cos(angle), -Math.sin(angle), 0, 0, Math.sin(angle), Math.cos(angle), 0, 0, 0, 0, 1, 0
+      };
       System.arraycopy(rows, 0, bev, 16 * b, 12);
     }
     return new Calibration(
-        batch, cameras, intrinsics, homogeneous(rotations, translations), homogeneous(augmentations, shifts), bev);
+        batch,
+        cameras,
+        intrinsics,
+        homogeneous(rotations, translations),
+        homogeneous(augmentations, shifts),
+        bev);
   }
 
   @ParameterizedTest
@@ -160,7 +187,8 @@ class KernelViewPoolingTest {
     double[] context = random.doubles(6 * 5 * 2 * 4, -1, 1).toArray();
     double[] slope = random.doubles(2L * 5 * z.cells() * 12 * 16, -1, 1).toArray();
     List<double[]> results = new ArrayList<>();
-    for (ViewPooling pooling : List.of(new KernelViewPooling(spec), new ComposedViewPooling(spec))) {
+    for (ViewPooling pooling :
+        List.of(new KernelViewPooling(spec), new ComposedViewPooling(spec))) {
       try (pooling) {
         Tensor l = Tensors.of(logits, 6, 8, 2, 4).requires_grad_(true);
         Tensor c = Tensors.of(context, 6, 5, 2, 4).requires_grad_(true);
@@ -173,7 +201,9 @@ class KernelViewPoolingTest {
       }
     }
     for (int i = 0; i < 3; i++) {
-      assertThat(results.get(i)).as("seed %d, result %d", seed, i).containsExactly(results.get(i + 3), within(1e-12));
+      assertThat(results.get(i))
+          .as("seed %d, result %d", seed, i)
+          .containsExactly(results.get(i + 3), within(1e-12));
       assertThat(Arrays.stream(results.get(i)).anyMatch(value -> value != 0)).isTrue();
     }
   }
@@ -196,8 +226,10 @@ class KernelViewPoolingTest {
         ViewPooling plain = new ComposedViewPooling(SPEC)) {
       double[] actual = Tensors.toDoubles(kernels.pool(calibration, logits, context).bev());
       assertThat(actual)
-          .containsExactly(Tensors.toDoubles(composed.pool(calibration, logits, context).bev()), within(1e-12));
-      assertThat(actual).isNotEqualTo(Tensors.toDoubles(plain.pool(calibration, logits, context).bev()));
+          .containsExactly(
+              Tensors.toDoubles(composed.pool(calibration, logits, context).bev()), within(1e-12));
+      assertThat(actual)
+          .isNotEqualTo(Tensors.toDoubles(plain.pool(calibration, logits, context).bev()));
     }
   }
 
@@ -206,7 +238,8 @@ class KernelViewPoolingTest {
     Random random = new Random(9);
     try (KernelViewPooling kernels = new KernelViewPooling(SPEC);
         ViewPooling composed = new ComposedViewPooling(SPEC)) {
-      Tensor logits = Tensors.of(random.doubles(8 * 2 * 4, -2, 2).toArray(), 1, 8, 2, 4).requires_grad_(true);
+      Tensor logits =
+          Tensors.of(random.doubles(8 * 2 * 4, -2, 2).toArray(), 1, 8, 2, 4).requires_grad_(true);
       Tensor context = Tensors.of(random.doubles(3 * 2 * 4, -1, 1).toArray(), 1, 3, 2, 4);
       Tensor sum = Tensors.of(new double[] {0}, 1);
       Tensor expected = Tensors.of(new double[] {0}, 1);
@@ -214,7 +247,8 @@ class KernelViewPoolingTest {
       for (int i = 0; i < 20; i++) {
         Calibration calibration = randomCalibration(random, 1, 1);
         sum = sum.add(kernels.pool(calibration, logits, context).bev().square().sum());
-        expected = expected.add(composed.pool(calibration, reference, context).bev().square().sum());
+        expected =
+            expected.add(composed.pool(calibration, reference, context).bev().square().sum());
       }
       sum.sum().backward();
       expected.sum().backward();

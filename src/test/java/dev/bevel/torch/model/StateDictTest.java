@@ -18,13 +18,20 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
-/** Every tensor of the upstream networks has its counterpart of the same name, shape, kind and dtype, but for what is listed. */
+/**
+ * Every tensor of the upstream networks has its counterpart of the same name, shape, kind and
+ * dtype, but for what is listed.
+ */
 class StateDictTest {
-  private static final Map<ScalarType, String> DTYPES = Map.of(ScalarType.Float, "float32", ScalarType.Long, "int64");
+  private static final Map<ScalarType, String> DTYPES =
+      Map.of(ScalarType.Float, "float32", ScalarType.Long, "int64");
 
   private record Entry(String shape, String kind, String dtype) {}
 
-  /** BEVDet's first version stores its grid constants as parameters that are not trained; here they are buffers. */
+  /**
+   * BEVDet's first version stores its grid constants as parameters that are not trained; here they
+   * are buffers.
+   */
   private static final Set<String> CONSTANTS_STORED_AS_PARAMETERS =
       Set.of(
           "img_view_transformer.dx",
@@ -32,7 +39,10 @@ class StateDictTest {
           "img_view_transformer.nx",
           "img_view_transformer.frustum");
 
-  /** The deformable convolution of BEVDepth's depth network is an ordinary one here, which has no offsets. */
+  /**
+   * The deformable convolution of BEVDepth's depth network is an ordinary one here, which has no
+   * offsets.
+   */
   private static final Set<String> DEFORMABLE_OFFSETS =
       Set.of(
           "model.backbone.depth_net.depth_conv.4.conv_offset.weight",
@@ -53,7 +63,8 @@ class StateDictTest {
     compare("bevdepth-r50-256x704", "bevdepth_megvii_r50_1key", Set.of(), DEFORMABLE_OFFSETS, 861);
   }
 
-  private static void compare(String config, String list, Set<String> otherKind, Set<String> absent, int count)
+  private static void compare(
+      String config, String list, Set<String> otherKind, Set<String> absent, int count)
       throws IOException {
     Map<String, Entry> expected = read(list);
     assertThat(expected).hasSize(count);
@@ -61,10 +72,13 @@ class StateDictTest {
     DetectorConfig detectorConfig = DetectorConfig.load(config);
     try (TensorScope scope = TensorScope.open();
         Detector detector =
-            Detector.create(detectorConfig, 1, new ComposedViewPooling(FrustumSpec.of(detectorConfig)))) {
+            Detector.create(
+                detectorConfig, 1, new ComposedViewPooling(FrustumSpec.of(detectorConfig)))) {
       assertThat(TensorScope.current()).isSameAs(scope);
       Map<String, Entry> actual = new LinkedHashMap<>();
-      detector.namedParameters().forEach((name, tensor) -> actual.put(name, entry(tensor, "param")));
+      detector
+          .namedParameters()
+          .forEach((name, tensor) -> actual.put(name, entry(tensor, "param")));
       detector.namedBuffers().forEach((name, tensor) -> actual.put(name, entry(tensor, "buffer")));
       Set<String> names = new LinkedHashSet<>(expected.keySet());
       names.removeAll(absent);
@@ -72,13 +86,18 @@ class StateDictTest {
       for (String name : names) {
         Entry wanted = Objects.requireNonNull(expected.get(name));
         String kind = otherKind.contains(name) ? "buffer" : wanted.kind;
-        assertThat(actual.get(name)).as(name).isEqualTo(new Entry(wanted.shape, kind, wanted.dtype));
+        assertThat(actual.get(name))
+            .as(name)
+            .isEqualTo(new Entry(wanted.shape, kind, wanted.dtype));
       }
     }
   }
 
   private static Entry entry(Tensor tensor, String kind) {
-    return new Entry(Arrays.toString(tensor.shape()), kind, DTYPES.get(tensor.scalar_type().intern()));
+    return new Entry(
+        Arrays.toString(tensor.shape()),
+        kind,
+        Objects.requireNonNull(DTYPES.get(tensor.scalar_type().intern())));
   }
 
   private static Map<String, Entry> read(String list) throws IOException {
@@ -86,9 +105,11 @@ class StateDictTest {
     try (BufferedReader reader =
         new BufferedReader(
             new InputStreamReader(
-                Objects.requireNonNull(StateDictTest.class.getResourceAsStream("/state-dicts/" + list + ".txt")),
+                Objects.requireNonNull(
+                    StateDictTest.class.getResourceAsStream("/state-dicts/" + list + ".txt")),
                 StandardCharsets.UTF_8))) {
-      List<String> lines = reader.lines().filter(line -> !line.startsWith("#") && !line.isBlank()).toList();
+      List<String> lines =
+          reader.lines().filter(line -> !line.startsWith("#") && !line.isBlank()).toList();
       for (String line : lines) {
         String[] fields = line.split("\t", -1);
         entries.put(fields[0], new Entry(fields[1], fields[2], fields[3]));

@@ -44,7 +44,15 @@ class LayersTest {
   }
 
   @ParameterizedTest(name = "kernel {0} stride {1} padding {2} dilation {3} groups {4}")
-  @CsvSource({"1,1,0,1,1", "3,1,1,1,1", "3,2,1,1,1", "7,2,3,1,1", "3,1,6,6,1", "3,1,1,1,2", "4,4,0,1,1"})
+  @CsvSource({
+    "1,1,0,1,1",
+    "3,1,1,1,1",
+    "3,2,1,1,1",
+    "7,2,3,1,1",
+    "3,1,6,6,1",
+    "3,1,1,1,2",
+    "4,4,0,1,1"
+  })
   void convolution(int kernel, int stride, int padding, int dilation, int groups) {
     int in = 4;
     int out = 6;
@@ -57,7 +65,7 @@ class LayersTest {
       Tensor output = conv.forward(input);
       double[] x = Tensors.toDoubles(input);
       double[] w = Tensors.toDoubles(conv.weight());
-      double[] b = Tensors.toDoubles(conv.bias());
+      double[] b = Tensors.toDoubles(conv.tensor("bias"));
       double[] actual = Tensors.toDoubles(output);
       int outHeight = (height + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
       int outWidth = (width + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
@@ -94,7 +102,8 @@ class LayersTest {
   @ParameterizedTest
   @CsvSource({"1", "2", "4"})
   void transposedConvolution(int kernel) {
-    try (ConvTranspose2d conv = new ConvTranspose2d(3, 5, kernel, init, Initializer.Weights.KAIMING_FAN_OUT)) {
+    try (ConvTranspose2d conv =
+        new ConvTranspose2d(3, 5, kernel, init, Initializer.Weights.KAIMING_FAN_OUT)) {
       conv.to(ScalarType.Double);
       Tensor input = randomTensor(2, 3, 4, 6);
       double[] x = Tensors.toDoubles(input);
@@ -129,8 +138,8 @@ class LayersTest {
       Tensor input = randomTensor(4, 3, 5, 2);
       double[] x = Tensors.toDoubles(input);
       double[] trained = Tensors.toDoubles(norm.forward(input));
-      double[] runningMean = Tensors.toDoubles(norm.stateDict().get("running_mean"));
-      double[] runningVar = Tensors.toDoubles(norm.stateDict().get("running_var"));
+      double[] runningMean = Tensors.toDoubles(norm.tensor("running_mean"));
+      double[] runningVar = Tensors.toDoubles(norm.tensor("running_var"));
       norm.eval();
       double[] evaluated = Tensors.toDoubles(norm.forward(input));
       int count = 4 * 5 * 2;
@@ -148,18 +157,20 @@ class LayersTest {
         assertThat(runningMean[c]).isEqualTo(0.2 * mean, TOLERANCE);
         assertThat(runningVar[c]).isEqualTo(0.8 + 0.2 * variance * count / (count - 1), TOLERANCE);
         int first = c * 10;
-        assertThat(trained[first]).isEqualTo((x[first] - mean) / Math.sqrt(variance + 1e-3), TOLERANCE);
+        assertThat(trained[first])
+            .isEqualTo((x[first] - mean) / Math.sqrt(variance + 1e-3), TOLERANCE);
         assertThat(evaluated[first])
             .isEqualTo((x[first] - runningMean[c]) / Math.sqrt(runningVar[c] + 1e-3), TOLERANCE);
       }
-      assertThat(Tensors.toDoubles(norm.stateDict().get("num_batches_tracked"))).containsExactly(1);
+      assertThat(Tensors.toDoubles(norm.tensor("num_batches_tracked"))).containsExactly(1);
     }
   }
 
   @Test
   void foldedNormEqualsTheTwoSteps() {
     try (Conv2d conv = new Conv2d(Conv2d.Shape.same(3, 4, 3).withBias(), init);
-        ConvTranspose2d up = new ConvTranspose2d(4, 2, 2, init, Initializer.Weights.PYTORCH_DEFAULT);
+        ConvTranspose2d up =
+            new ConvTranspose2d(4, 2, 2, init, Initializer.Weights.PYTORCH_DEFAULT);
         BatchNorm norm = new BatchNorm(4);
         BatchNorm upNorm = new BatchNorm(2)) {
       for (Module module : new Module[] {conv, up, norm, upNorm}) {
@@ -169,12 +180,14 @@ class LayersTest {
       }
       Tensor input = randomTensor(2, 3, 5, 7);
       double[] separate = Tensors.toDoubles(ConvNorm.applyRelu(conv, norm, input));
-      double[] separateUp = Tensors.toDoubles(ConvNorm.applyRelu(up, upNorm, Ops.relu(conv.forward(input))));
+      double[] separateUp =
+          Tensors.toDoubles(ConvNorm.applyRelu(up, upNorm, Ops.relu(conv.forward(input))));
       double[][] folded = new double[2][];
       Scopes.withoutGradient(
           () -> {
             folded[0] = Tensors.toDoubles(ConvNorm.applyRelu(conv, norm, input));
-            folded[1] = Tensors.toDoubles(ConvNorm.applyRelu(up, upNorm, Ops.relu(conv.forward(input))));
+            folded[1] =
+                Tensors.toDoubles(ConvNorm.applyRelu(up, upNorm, Ops.relu(conv.forward(input))));
           });
       assertThat(folded[0]).containsExactly(separate, TOLERANCE);
       assertThat(folded[1]).containsExactly(separateUp, TOLERANCE);
@@ -192,18 +205,25 @@ class LayersTest {
   void linear() {
     try (Linear linear = new Linear(3, 2, init)) {
       linear.to(ScalarType.Double);
-      double[] w = Tensors.toDoubles(linear.stateDict().get("weight"));
-      double[] b = Tensors.toDoubles(linear.stateDict().get("bias"));
+      double[] w = Tensors.toDoubles(linear.tensor("weight"));
+      double[] b = Tensors.toDoubles(linear.tensor("bias"));
       double[] actual = Tensors.toDoubles(linear.forward(Tensors.of(new double[] {1, 2, 3}, 1, 3)));
       for (int o = 0; o < 2; o++) {
-        assertThat(actual[o]).isEqualTo(b[o] + w[3 * o] + 2 * w[3 * o + 1] + 3 * w[3 * o + 2], TOLERANCE);
+        assertThat(actual[o])
+            .isEqualTo(b[o] + w[3 * o] + 2 * w[3 * o + 1] + 3 * w[3 * o + 2], TOLERANCE);
       }
     }
   }
 
   @ParameterizedTest
-  @CsvSource({"PYTORCH_DEFAULT,0.01924", "KAIMING_FAN_OUT,0.04167", "KAIMING_FAN_IN,0.04714", "XAVIER_UNIFORM,0.03122"})
-  void initialWeightsHaveTheirDistributionsSpread(Initializer.Weights distribution, double expected) {
+  @CsvSource({
+    "PYTORCH_DEFAULT,0.01924",
+    "KAIMING_FAN_OUT,0.04167",
+    "KAIMING_FAN_IN,0.04714",
+    "XAVIER_UNIFORM,0.03122"
+  })
+  void initialWeightsHaveTheirDistributionsSpread(
+      Initializer.Weights distribution, double expected) {
     // 100 input and 128 output channels, 3×3: fan_in 900, fan_out 1152.
     double[] values = Tensors.toDoubles(init.weight(new long[] {128, 100, 3, 3}, distribution));
     double squares = 0;

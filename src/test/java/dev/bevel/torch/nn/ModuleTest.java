@@ -48,9 +48,11 @@ class ModuleTest {
   void namesAreDottedPaths() {
     try (Small small = new Small(1)) {
       assertThat(small.namedParameters().keySet())
-          .containsExactly("first.conv.weight", "first.bn.weight", "first.bn.bias", "last.weight", "last.bias");
+          .containsExactly(
+              "first.conv.weight", "first.bn.weight", "first.bn.bias", "last.weight", "last.bias");
       assertThat(small.namedBuffers().keySet())
-          .containsExactly("first.bn.running_mean", "first.bn.running_var", "first.bn.num_batches_tracked");
+          .containsExactly(
+              "first.bn.running_mean", "first.bn.running_var", "first.bn.num_batches_tracked");
       assertThat(small.stateDict().keySet())
           .containsAll(small.namedParameters().keySet())
           .containsAll(small.namedBuffers().keySet())
@@ -65,7 +67,7 @@ class ModuleTest {
       assertThat(TensorScope.current()).isSameAs(inner);
       small = new Small(1);
     }
-    Tensor weight = small.stateDict().get("last.weight");
+    Tensor weight = small.tensor("last.weight");
     assertThat(weight.isNull()).isFalse();
     assertThat(weight.requires_grad()).isTrue();
     assertThat(small.forward(torch.randn(1, 3, 5, 5)).shape()).containsExactly(1, 2, 5, 5);
@@ -96,14 +98,15 @@ class ModuleTest {
   @Test
   void conversionKeepsTensorObjectsAndIntegerBuffers() {
     try (Small small = new Small(1)) {
-      Tensor weight = small.stateDict().get("first.conv.weight");
+      Tensor weight = small.tensor("first.conv.weight");
       double[] before = Tensors.toDoubles(weight);
       small.to(ScalarType.Double);
       small.toChannelsLast();
       assertThat(weight.scalar_type().intern()).isEqualTo(ScalarType.Double);
       assertThat(weight.is_contiguous(MemoryFormat.ChannelsLast)).isTrue();
       assertThat(Tensors.toDoubles(weight)).isEqualTo(before);
-      assertThat(small.stateDict().get("first.bn.num_batches_tracked").scalar_type().intern()).isEqualTo(ScalarType.Long);
+      assertThat(small.tensor("first.bn.num_batches_tracked").scalar_type().intern())
+          .isEqualTo(ScalarType.Long);
       Tensor out = small.forward(torch.randn(2, 3, 4, 4).to(ScalarType.Double));
       out.sum().backward();
       assertThat(weight.grad().defined()).isTrue();
@@ -114,9 +117,9 @@ class ModuleTest {
   void gradientsAreCleared() {
     try (Small small = new Small(1)) {
       small.forward(torch.randn(1, 3, 4, 4)).sum().backward();
-      assertThat(small.stateDict().get("last.bias").grad().defined()).isTrue();
+      assertThat(small.tensor("last.bias").grad().defined()).isTrue();
       small.zeroGrad();
-      assertThat(small.stateDict().get("last.bias").grad().defined()).isFalse();
+      assertThat(small.tensor("last.bias").grad().defined()).isFalse();
     }
   }
 
@@ -155,8 +158,10 @@ class ModuleTest {
   void namesMustBeNewAndWithoutDots() {
     try (NamedModules names = new NamedModules()) {
       names.addBuffer("x", torch.zeros(1));
-      assertThatThrownBy(() -> names.addBuffer("x", torch.zeros(1))).hasMessageContaining("a member 'x' already");
-      assertThatThrownBy(() -> names.addBuffer("a.b", torch.zeros(1))).hasMessageContaining("without a dot");
+      assertThatThrownBy(() -> names.addBuffer("x", torch.zeros(1)))
+          .hasMessageContaining("a member 'x' already");
+      assertThatThrownBy(() -> names.addBuffer("a.b", torch.zeros(1)))
+          .hasMessageContaining("without a dot");
     }
   }
 
@@ -174,6 +179,6 @@ class ModuleTest {
   }
 
   private static double[] values(Module module, String name) {
-    return Tensors.toDoubles(module.stateDict().get(name));
+    return Tensors.toDoubles(module.tensor(name));
   }
 }

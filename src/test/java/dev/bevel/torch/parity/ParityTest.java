@@ -31,7 +31,8 @@ class ParityTest {
   @Test
   void bevDetAgreesInDouble() throws IOException {
     Assumptions.assumeTrue(
-        Boolean.getBoolean("bevel.test.long"), "skipped: takes half a minute, run it with -Dbevel.test.long=true");
+        Boolean.getBoolean("bevel.test.long"),
+        "skipped: takes half a minute, run it with -Dbevel.test.long=true");
     ParityReport report = Parity.run(DetectorFixture.read(TestData.require(BEVDET)), true);
     assertThat(report.passed()).as(report.format()).isTrue();
   }
@@ -42,16 +43,26 @@ class ParityTest {
       assertThat(TensorScope.current()).isSameAs(scope);
       double[] values = {1, -1, 2, -2};
       int first = (int) Long.remainderUnsigned(SplitMix.mix(0), 4);
-      ExpectedTap tap = new ExpectedTap("x", new long[] {2, 2}, 0, Math.sqrt(2.5), Math.sqrt(10), new double[] {values[first]});
+      ExpectedTap tap =
+          new ExpectedTap(
+              "x",
+              new long[] {2, 2},
+              0,
+              Math.sqrt(2.5),
+              Math.sqrt(10),
+              new double[] {values[first]});
       assertThat(tap.compare(Tensors.of(values, 2, 2)).error()).isZero();
       assertThat(tap.compare(Tensors.of(values, 4)).within(1)).isFalse();
 
       double[] sampled = values.clone();
       sampled[first] += 0.5;
-      assertThat(tap.compare(Tensors.of(sampled, 2, 2)).error()).isEqualTo(0.5 / Math.sqrt(2.5), within(1e-12));
+      assertThat(tap.compare(Tensors.of(sampled, 2, 2)).error())
+          .isEqualTo(0.5 / Math.sqrt(2.5), within(1e-12));
       double[] unsampled = values.clone();
       unsampled[(first + 1) % 4] += 0.5;
-      assertThat(tap.compare(Tensors.of(unsampled, 2, 2)).error()).as("told by mean or norm").isGreaterThan(0.05);
+      assertThat(tap.compare(Tensors.of(unsampled, 2, 2)).error())
+          .as("told by mean or norm")
+          .isGreaterThan(0.05);
       unsampled[(first + 1) % 4] = Double.NaN;
       assertThat(tap.compare(Tensors.of(unsampled, 2, 2)).within(1)).isFalse();
     }
@@ -85,10 +96,14 @@ class ParityTest {
   @Test
   void filesThatAreNoFixturesAreRefused() throws IOException {
     Path file = folder.resolve("x.json");
-    assertThatThrownBy(() -> DetectorFixture.read(file)).hasMessage(file + ": no such fixture file");
-    for (String text : new String[] {"", "{", "[]", "{}", "{\"formula\": {\"version\": 3}}", "{} {}", "\0"}) {
+    assertThatThrownBy(() -> DetectorFixture.read(file))
+        .hasMessage(file + ": no such fixture file");
+    for (String text :
+        new String[] {"", "{", "[]", "{}", "{\"formula\": {\"version\": 3}}", "{} {}", "\0"}) {
       Files.writeString(file, text);
-      assertThatThrownBy(() -> DetectorFixture.read(file)).as(text).isInstanceOf(FixtureException.class);
+      assertThatThrownBy(() -> DetectorFixture.read(file))
+          .as(text)
+          .isInstanceOf(FixtureException.class);
     }
     Files.writeString(file, "[".repeat(100_000));
     assertThatThrownBy(() -> DetectorFixture.read(file)).isInstanceOf(FixtureException.class);

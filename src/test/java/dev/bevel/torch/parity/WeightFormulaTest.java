@@ -5,18 +5,24 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 class WeightFormulaTest {
   private static final WeightFormula PLAIN =
-      new WeightFormula(List.of("grid"), List.of("query"), Map.of("head.", 2.0), Map.of("t", new double[] {3, 4}));
+      new WeightFormula(
+          List.of("grid"),
+          List.of("query"),
+          Map.of("head.", 2.0),
+          Map.of("t", new double[] {3, 4}));
 
   @Test
   void hashesGiveTheirPublishedValues() {
     assertThat(SplitMix.mix(0)).isEqualTo(0xe220a8397b1dcdafL);
     assertThat(SplitMix.fnv1a("")).isEqualTo(0xcbf29ce484222325L);
     assertThat(SplitMix.fnv1a("a")).isEqualTo(0xaf63dc4c8601ec8cL);
-    assertThat(SplitMix.fnv1a("pts_bbox_head.shared_conv.conv.weight")).isEqualTo(0xf822dc77c952a897L);
+    assertThat(SplitMix.fnv1a("pts_bbox_head.shared_conv.conv.weight"))
+        .isEqualTo(0xf822dc77c952a897L);
   }
 
   @Test
@@ -36,12 +42,14 @@ class WeightFormulaTest {
   }
 
   private static double value(String name, long... shape) {
-    return PLAIN.formula(name, shape, true).applyAsDouble(0);
+    return Objects.requireNonNull(PLAIN.formula(name, shape, true)).applyAsDouble(0);
   }
 
   @Test
   void whatTheFormulaDoesNotCoverIsRefused() {
-    assertThatThrownBy(() -> PLAIN.formula("gamma", new long[] {3}, true)).hasMessageContaining("says nothing of gamma");
-    assertThatThrownBy(() -> PLAIN.formula("t", new long[] {3}, true)).hasMessageContaining("must have 3 values, got 2");
+    assertThatThrownBy(() -> PLAIN.formula("gamma", new long[] {3}, true))
+        .hasMessageContaining("says nothing of gamma");
+    assertThatThrownBy(() -> PLAIN.formula("t", new long[] {3}, true))
+        .hasMessageContaining("must have 3 values, got 2");
   }
 }

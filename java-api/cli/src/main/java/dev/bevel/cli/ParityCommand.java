@@ -13,7 +13,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code bevel parity}: compares a detector with upstream's, tensor by tensor. Exit code 0 only if all agree. */
+/**
+ * {@code bevel parity}: compares a detector with upstream's, tensor by tensor. Exit code 0 only if
+ * all agree.
+ */
 @Command(
     name = "parity",
     description =
@@ -22,7 +25,11 @@ import picocli.CommandLine.Spec;
 public final class ParityCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Option(names = "--fixture", required = true, paramLabel = "FILE", description = "The detector fixture (JSON).")
+  @Option(
+      names = "--fixture",
+      required = true,
+      paramLabel = "FILE",
+      description = "The detector fixture (JSON).")
   private Path fixture;
 
   @Option(names = "--double", description = "Run in float64, with tolerance 1e-8 in place of 1e-4.")

@@ -16,7 +16,10 @@ public final class Linear extends Module implements Layer {
   public Linear(long in, long out, Initializer init) {
     Initializer.Weights distribution = Initializer.Weights.PYTORCH_DEFAULT;
     weight = parameter("weight", init.weight(new long[] {out, in}, distribution));
-    bias = own(Scopes.own(new TensorOptional(parameter("bias", init.bias(out, in, distribution)))));
+    bias =
+        own(
+            Scopes.own(
+                new TensorOptional(parameter("bias", init.bias(out, (double) in, distribution)))));
   }
 
   @Override

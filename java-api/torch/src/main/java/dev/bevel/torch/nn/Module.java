@@ -102,6 +102,20 @@ public abstract class Module implements AutoCloseable {
         "");
   }
 
+  /**
+   * One tensor of the state; it stays owned by its module.
+   *
+   * @throws IllegalArgumentException if there is none of this dotted name
+   */
+  public final Tensor tensor(String name) {
+    Tensor tensor = stateDict().get(name);
+    if (tensor == null) {
+      throw new IllegalArgumentException(
+          getClass().getSimpleName() + " has no tensor '" + name + "'");
+    }
+    return tensor;
+  }
+
   private Map<String, Tensor> collect(
       Function<Module, Map<String, Tensor>> selector, String prefix) {
     Map<String, Tensor> all = new LinkedHashMap<>();
@@ -164,7 +178,7 @@ public abstract class Module implements AutoCloseable {
         () -> {
           for (Tensor tensor : stateDict().values()) {
             Tensor changed = change.forward(tensor);
-            if (changed != tensor) {
+            if (!changed.is_same(tensor)) {
               tensor.set_data(changed);
             }
           }

@@ -32,9 +32,10 @@ final class WeightCheck {
       }
     }
     double norm = Math.sqrt(squares);
-    requireClose(fixture, "formula_made_values", count, 0);
+    requireClose(fixture, "formula_made_values", (double) count, 0);
     requireClose(fixture, "l2_of_values", norm, TOLERANCE * norm);
-    requireClose(fixture, "sum_of_values_f32_as_double", sum, TOLERANCE * norm * Math.sqrt(count));
+    requireClose(
+        fixture, "sum_of_values_f32_as_double", sum, TOLERANCE * norm * Math.sqrt((double) count));
   }
 
   private static void requireClose(
