@@ -5,13 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.json.JsonReadFeature;
 import dev.bevel.testing.TestData;
+import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -116,28 +112,13 @@ class DetectionSampleTest {
     }
   }
 
-  private static Map<String, double[]> upstreamBoxes(Path file) throws Exception {
+  private static Map<String, double[]> upstreamBoxes(Path file) throws IOException {
     Map<String, double[]> boxes = new HashMap<>();
-    try (JsonParser json =
-        JsonFactory.builder()
-            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
-            .build()
-            .createParser(file.toFile())) {
-      String token = "";
-      while (json.nextToken() != null) {
-        if (json.currentToken() == JsonToken.FIELD_NAME
-            && json.currentName().equals("annotation_token")) {
-          token = json.nextTextValue();
-        } else if (json.currentToken() == JsonToken.FIELD_NAME
-            && json.currentName().equals("box_lidar_xyz_lwh_yaw")) {
-          List<Double> numbers = new ArrayList<>();
-          json.nextToken();
-          while (json.nextToken() != JsonToken.END_ARRAY) {
-            numbers.add(json.getDoubleValue());
-          }
-          boxes.put(token, numbers.stream().mapToDouble(Double::doubleValue).toArray());
-        }
-      }
+    for (Object annotation : JsonFile.list(JsonFile.read(file).get("annotations"))) {
+      Map<?, ?> fields = JsonFile.object(annotation);
+      boxes.put(
+          (String) requireNonNull(fields.get("annotation_token")),
+          JsonFile.numbers(fields.get("box_lidar_xyz_lwh_yaw")));
     }
     return boxes;
   }

@@ -268,6 +268,54 @@ class NuScenesTest {
   }
 
   @Test
+  void syntheticEvaluationSetLoads() {
+    NuScenes set = NuScenes.load(TestData.require("evaluation-fixtures/synthetic-set"));
+    assertThat(set.samples()).hasSize(12);
+    assertThat(set.tables().annotations()).hasSize(492);
+    assertThat(
+            set.tables().annotations().values().stream()
+                .filter(a -> set.detectionClass(a).isPresent()))
+        .hasSize(447);
+  }
+
+  /**
+   * Order, names, attributes, sizes and velocities (unknown ones too) are those the nuScenes devkit
+   * loads.
+   */
+  @Test
+  void groundTruthIsTheDevkits() throws Exception {
+    NuScenes set = NuScenes.load(TestData.require("evaluation-fixtures/synthetic-set"));
+    Path expectedFile = TestData.require("evaluation-fixtures/synthetic-set/expected/loader.json");
+    Map<?, ?> expected = JsonFile.object(JsonFile.read(expectedFile).get("gt_before_filter"));
+    int unknown = 0;
+    for (Sample sample : set.samples()) {
+      List<?> boxes = JsonFile.list(expected.get(sample.token()));
+      List<SampleAnnotation> mapped =
+          set.annotations(sample).stream().filter(a -> set.detectionClass(a).isPresent()).toList();
+      assertThat(mapped).as(sample.token()).hasSameSizeAs(boxes);
+      for (int i = 0; i < boxes.size(); i++) {
+        Map<?, ?> box = JsonFile.object(boxes.get(i));
+        SampleAnnotation a = mapped.get(i);
+        assertThat(set.detectionClass(a).orElseThrow().detectionName()).isEqualTo(box.get("name"));
+        assertThat(String.join("", set.attributeNames(a))).isEqualTo(box.get("attr"));
+        assertThat((double) a.lidarPoints() + a.radarPoints()).isEqualTo(box.get("num_pts"));
+        Box3d global = set.globalBox(a);
+        double[] t = JsonFile.numbers(box.get("t"));
+        assertThat(new double[] {global.x(), global.y(), global.z()}).containsExactly(t);
+        double[] v = JsonFile.numbers(box.get("v"));
+        if (Double.isNaN(v[0])) {
+          unknown++;
+          assertThat(global.vx()).as(a.token()).isNaN();
+        } else {
+          assertThat(global.vx()).as(a.token()).isCloseTo(v[0], within(1e-9));
+          assertThat(global.vy()).as(a.token()).isCloseTo(v[1], within(1e-9));
+        }
+      }
+    }
+    assertThat(unknown).isGreaterThan(5);
+  }
+
+  @Test
   void oneRealSampleLoads() {
     NuScenes set = NuScenes.load(TestData.require("nuscenes-one-sample"));
     Sample sample = set.samples().iterator().next();

@@ -5,15 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.json.JsonReadFeature;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -24,52 +19,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 class SubmissionWriterTest {
   @TempDir Path folder;
-
-  private static Map<?, ?> parse(Path file) throws IOException {
-    try (JsonParser json =
-        JsonFactory.builder()
-            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
-            .build()
-            .createParser(file.toFile())) {
-      json.nextToken();
-      Map<?, ?> map = object(value(json));
-      assertThat(json.nextToken()).isNull();
-      return map;
-    }
-  }
-
-  private static Object value(JsonParser json) throws IOException {
-    return switch (json.currentToken()) {
-      case START_OBJECT -> {
-        Map<String, Object> map = new LinkedHashMap<>();
-        while (json.nextToken() == JsonToken.FIELD_NAME) {
-          String name = json.currentName();
-          json.nextToken();
-          map.put(name, value(json));
-        }
-        yield map;
-      }
-      case START_ARRAY -> {
-        List<Object> list = new ArrayList<>();
-        while (json.nextToken() != JsonToken.END_ARRAY) {
-          list.add(value(json));
-        }
-        yield list;
-      }
-      case VALUE_NUMBER_FLOAT, VALUE_NUMBER_INT -> json.getDoubleValue();
-      case VALUE_TRUE -> true;
-      case VALUE_FALSE -> false;
-      default -> json.getText();
-    };
-  }
-
-  private static Map<?, ?> object(@Nullable Object value) {
-    return (Map<?, ?>) requireNonNull(value);
-  }
-
-  private static List<?> list(@Nullable Object value) {
-    return (List<?>) requireNonNull(value);
-  }
 
   @Test
   void boxesArriveInTheGlobalFrame() throws Exception {
@@ -94,7 +43,7 @@ class SubmissionWriterTest {
     } finally {
       Locale.setDefault(before);
     }
-    Map<?, ?> root = parse(file);
+    Map<?, ?> root = JsonFile.read(file);
     assertThat(root.get("meta"))
         .isEqualTo(
             Map.of(
@@ -108,12 +57,12 @@ class SubmissionWriterTest {
                 false,
                 "use_external",
                 false));
-    Map<?, ?> results = object(root.get("results"));
+    Map<?, ?> results = JsonFile.object(root.get("results"));
     assertThat(results.keySet().stream().map(Object::toString))
         .containsExactly("sample-a", "sample-b");
-    assertThat(list(results.get("sample-b"))).isEmpty();
-    List<?> boxes = list(results.get("sample-a"));
-    Map<?, ?> car = object(boxes.getFirst());
+    assertThat(JsonFile.list(results.get("sample-b"))).isEmpty();
+    List<?> boxes = JsonFile.list(results.get("sample-a"));
+    Map<?, ?> car = JsonFile.object(boxes.getFirst());
     assertThat(car.get("sample_token")).isEqualTo("sample-a");
     assertThat(car.get("detection_name")).isEqualTo("car");
     assertThat(car.get("attribute_name")).isEqualTo("vehicle.moving");
@@ -123,8 +72,8 @@ class SubmissionWriterTest {
     double half = (Math.PI / 2 + 0.5) / 2;
     assertNumbers(car.get("rotation"), Math.cos(half), 0, 0, Math.sin(half));
     assertNumbers(car.get("velocity"), 0, 3);
-    Map<?, ?> person = object(boxes.get(1));
-    assertThat(list(person.get("velocity"))).allMatch(v -> Double.isNaN((Double) v));
+    Map<?, ?> person = JsonFile.object(boxes.get(1));
+    assertThat(JsonFile.list(person.get("velocity"))).allMatch(v -> Double.isNaN((Double) v));
     assertThat(person.get("attribute_name")).isEqualTo("pedestrian.standing");
     assertThat(Files.readString(file)).contains("\"velocity\":[NaN,NaN]");
     try (Stream<Path> files = Files.list(folder.resolve("out"))) {
@@ -133,7 +82,7 @@ class SubmissionWriterTest {
   }
 
   private static void assertNumbers(@Nullable Object values, double... expected) {
-    List<?> numbers = list(values);
+    List<?> numbers = JsonFile.list(values);
     assertThat(numbers).hasSize(expected.length);
     for (int i = 0; i < expected.length; i++) {
       assertThat((Double) numbers.get(i)).isCloseTo(expected[i], within(1e-12));
@@ -155,10 +104,10 @@ class SubmissionWriterTest {
       writer.write("s", Pose.IDENTITY, many);
       writer.finish();
     }
-    List<?> boxes = list(object(parse(file).get("results")).get("s"));
+    List<?> boxes = JsonFile.list(JsonFile.object(JsonFile.read(file).get("results")).get("s"));
     assertThat(
             boxes.stream()
-                .map(b -> (Double) requireNonNull(object(b).get("detection_score")))
+                .map(b -> (Double) requireNonNull(JsonFile.object(b).get("detection_score")))
                 .toList())
         .hasSize(500)
         .isSortedAccordingTo(java.util.Comparator.reverseOrder())

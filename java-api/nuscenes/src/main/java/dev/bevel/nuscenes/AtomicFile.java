@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.UUID;
 
 /**
  * A file that appears under its name only when it is complete: it is written beside its target
@@ -29,6 +30,8 @@ public final class AtomicFile implements AutoCloseable {
   }
 
   /**
+   * Opens the temporary file.
+   *
    * @param target the name to appear under; missing folders are made, an existing file is replaced
    * @throws IOException if the folder cannot be made or written
    */
@@ -39,8 +42,11 @@ public final class AtomicFile implements AutoCloseable {
       throw new IOException(target + " is a folder, not a file");
     }
     Files.createDirectories(folder);
-    this.temporary = Files.createTempFile(folder, "." + this.target.getFileName() + ".", ".tmp");
-    this.channel = FileChannel.open(temporary, StandardOpenOption.WRITE);
+    // Not Files.createTempFile, which would make the result readable to its owner only.
+    this.temporary =
+        folder.resolve(".%s.%s.tmp".formatted(this.target.getFileName(), UUID.randomUUID()));
+    this.channel =
+        FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
     this.stream = new BufferedOutputStream(Channels.newOutputStream(channel), 1 << 16);
   }
 

@@ -165,11 +165,10 @@ final class JpegFile {
                 .formatted(image.getWidth(), image.getHeight(), width, height));
       }
       return toRgb(image);
-    } catch (IOException
-        | IllegalArgumentException
-        | IndexOutOfBoundsException
-        | IllegalStateException
-        | NegativeArraySizeException e) {
+    } catch (NuScenesException e) {
+      throw e;
+    } catch (IOException | RuntimeException e) {
+      // Java's decoder answers damage with exceptions of many kinds, colour management included.
       throw new NuScenesException(
           "image %s cannot be decoded: %s".formatted(file, e.getMessage()), e);
     } finally {

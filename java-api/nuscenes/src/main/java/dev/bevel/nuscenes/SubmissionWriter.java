@@ -35,12 +35,19 @@ public final class SubmissionWriter implements AutoCloseable {
   }
 
   /**
+   * Begins a submission.
+   *
+   * @param target where the finished file will appear
    * @throws NuScenesException if the file cannot be made
    */
   public SubmissionWriter(Path target, Meta meta) {
     this.target = target;
     try {
       this.file = new AtomicFile(target);
+    } catch (IOException e) {
+      throw fault(e);
+    }
+    try {
       this.json = JSON.createGenerator(file.stream(), JsonEncoding.UTF8);
       json.disable(JsonGenerator.Feature.AUTO_CLOSE_TARGET);
       json.writeStartObject();
@@ -53,6 +60,7 @@ public final class SubmissionWriter implements AutoCloseable {
       json.writeEndObject();
       json.writeObjectFieldStart("results");
     } catch (IOException e) {
+      close();
       throw fault(e);
     }
   }
