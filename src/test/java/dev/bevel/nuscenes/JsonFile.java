@@ -16,8 +16,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a JSON file, NaN literals included, into maps and lists; numbers become doubles. NaN may
- * also stand as a string.
+ * Reads a JSON file, NaN literals included, into maps and lists; numbers become doubles, null NaN.
  */
 final class JsonFile {
   private JsonFile() {}
@@ -56,6 +55,7 @@ final class JsonFile {
       case VALUE_NUMBER_FLOAT, VALUE_NUMBER_INT -> json.getDoubleValue();
       case VALUE_TRUE -> true;
       case VALUE_FALSE -> false;
+      case VALUE_NULL -> Double.NaN;
       default -> json.getText();
     };
   }
@@ -69,8 +69,6 @@ final class JsonFile {
   }
 
   static double[] numbers(@Nullable Object value) {
-    return list(value).stream()
-        .mapToDouble(v -> v instanceof Double d ? d : Double.parseDouble((String) v))
-        .toArray();
+    return list(value).stream().mapToDouble(Double.class::cast).toArray();
   }
 }
