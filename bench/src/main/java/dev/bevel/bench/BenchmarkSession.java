@@ -1,0 +1,88 @@
+package dev.bevel.bench;
+
+import dev.bevel.kernels.Bevel;
+import dev.bevel.torch.Torch;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.global.torch;
+
+/** One run of a benchmark: its options, the machine's measured memory rate, and the results. */
+public final class BenchmarkSession {
+  static {
+    Torch.initialize();
+  }
+
+  private static final int SLOW_CALLS = 5;
+  private static final int MAX_CALLS = 10_000;
+
+  private final BenchmarkOptions options;
+  private final Consumer<String> log;
+  private final BenchmarkReport report = new BenchmarkReport();
+  private final Map<Integer, Double> bytesPerSecond = new HashMap<>();
+
+  /**
+   * @param options how to run
+   * @param log takes lines of progress and facts about cases
+   */
+  public BenchmarkSession(BenchmarkOptions options, Consumer<String> log) {
+    this.options = options;
+    this.log = log;
+  }
+
+  /** How to run. */
+  public BenchmarkOptions options() {
+    return options;
+  }
+
+  /** The results so far. */
+  public BenchmarkReport report() {
+    return report;
+  }
+
+  /** How long to measure one variant. */
+  public Timing.Budget budget() {
+    return new Timing.Budget(SLOW_CALLS, MAX_CALLS, options.seconds());
+  }
+
+  /** Reports a line of progress. */
+  public void log(String line) {
+    log.accept(line);
+  }
+
+  /** Makes Bevel and LibTorch use this many threads. */
+  public static void useThreads(int threads) {
+    Bevel.setThreads(threads);
+    torch.set_num_threads(threads);
+  }
+
+  /**
+   * Milliseconds to move this many bytes through DRAM with this many threads, at the faster of the
+   * measured rates of reading and of copying (which counts both ways).
+   */
+  public double floorMs(long bytes, int threads) {
+    double rate =
+        bytesPerSecond.computeIfAbsent(
+            threads,
+            count -> {
+              MemoryBandwidth measured = MemoryBandwidth.measure(count);
+              log(
+                  "memory, %d threads: read %.1f GB/s, copy %.1f GB/s (both ways)"
+                      .formatted(count, measured.read() * 1e-9, measured.copy() * 1e-9));
+              return Math.max(measured.read(), measured.copy());
+            });
+    return bytes / rate * 1e3;
+  }
+
+  /**
+   * Times a variant, verified before, and adds it to the report.
+   *
+   * @param key what is timed
+   * @param variant who
+   */
+  public void time(BenchmarkKey key, Variant variant) {
+    double floor = floorMs(variant.floorBytes(), key.threads());
+    report.add(
+        key, variant.name(), Timing.measure(budget(), variant.before(), variant.call()), floor);
+  }
+}

@@ -1,0 +1,39 @@
+package dev.bevel.bench.jmh;
+
+import dev.bevel.bench.liftsplat.CameraRig;
+import dev.bevel.bench.liftsplat.EmptyLiftSplat;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/** What a call of an operator costs before any work is done. */
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(value = 2, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
+@State(Scope.Thread)
+public class NativeCallBenchmarks {
+  private final EmptyLiftSplat empty = new EmptyLiftSplat(CameraRig.sixCameras());
+
+  /** Lift-splat of an empty batch through {@code dev.bevel.kernels}. */
+  @Benchmark
+  public void panama() {
+    empty.panama();
+  }
+
+  /** Frees it. */
+  @TearDown(Level.Trial)
+  public void tearDown() {
+    empty.close();
+  }
+}

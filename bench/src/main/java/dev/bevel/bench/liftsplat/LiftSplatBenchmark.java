@@ -1,0 +1,113 @@
+package dev.bevel.bench.liftsplat;
+
+import dev.bevel.bench.BenchmarkKey;
+import dev.bevel.bench.BenchmarkOptions;
+import dev.bevel.bench.BenchmarkSession;
+import dev.bevel.bench.OperatorBenchmark;
+import dev.bevel.bench.Pass;
+import dev.bevel.bench.Variant;
+import dev.bevel.kernels.LiftSplatPlanInfo;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Lift-splat at the published shapes, on a synthetic rig and, where a data set is given, on its
+ * first sample's calibration (cases {@code …-sample}).
+ *
+ * <p>Compared from probabilities and fp32 context, plan or ranks made beforehand, to a
+ * channels-last map: {@code bevel}, {@code libtorch} ({@link LibTorchLiftSplat}) and, on one
+ * thread, {@code interval_loop} (bev_pool_v2's loop order) and {@code interval_loop_by_point} (the
+ * same, vectorised over channels). Beside them Bevel from logits, with channels-first tensors, and
+ * right after work of LibTorch, with which it shares the thread pool; in bf16; and building its
+ * plan against LibTorch's sort ({@code lift-splat-plan}). Inputs and results stay where the call
+ * before left them, in the last-level cache where they fit.
+ */
+public final class LiftSplatBenchmark implements OperatorBenchmark {
+  private static final String SAMPLE = "-sample";
+
+  @Override
+  public String operator() {
+    return "lift-splat";
+  }
+
+  @Override
+  public List<String> cases(BenchmarkOptions options) {
+    List<String> names = new ArrayList<>();
+    LiftSplatShape.PUBLISHED.forEach(shape -> names.add(shape.name()));
+    if (options.data() != null) {
+      LiftSplatShape.PUBLISHED.forEach(shape -> names.add(shape.name() + SAMPLE));
+    }
+    return names;
+  }
+
+  @Override
+  public void run(String caseName, BenchmarkSession session) {
+    Path data = session.options().data();
+    if (data != null && caseName.endsWith(SAMPLE)) {
+      String name = caseName.substring(0, caseName.length() - SAMPLE.length());
+      run(caseName, LiftSplatShape.published(name), CameraRig.ofFirstSample(data), session);
+    } else {
+      run(caseName, LiftSplatShape.published(caseName), CameraRig.sixCameras(), session);
+    }
+  }
+
+  /**
+   * Runs a case of any shape.
+   *
+   * @param caseName its name in the results
+   * @param shape sizes
+   * @param rig cameras
+   * @param session where results go
+   */
+  public void run(String caseName, LiftSplatShape shape, CameraRig rig, BenchmarkSession session) {
+    long seed = session.options().seed();
+    try (LiftSplatVariants variants = new LiftSplatVariants(shape, rig, seed)) {
+      logPlan(caseName, variants.problem(), session);
+      for (int threads : session.options().threads()) {
+        BenchmarkSession.useThreads(threads);
+        for (Variant variant : variants.forward()) {
+          measure(operator(), caseName, Pass.FORWARD, threads, variants, variant, session);
+        }
+        for (Variant variant : variants.backward()) {
+          measure(operator(), caseName, Pass.BACKWARD, threads, variants, variant, session);
+        }
+        for (Variant variant : variants.planning()) {
+          measure(
+              operator() + "-plan", caseName, Pass.FORWARD, threads, variants, variant, session);
+        }
+      }
+    }
+  }
+
+  private static void measure(
+      String operator,
+      String caseName,
+      Pass pass,
+      int threads,
+      LiftSplatVariants variants,
+      Variant variant,
+      BenchmarkSession session) {
+    if (variant.singleThreaded() && threads != 1) {
+      return;
+    }
+    variants.verify(variant);
+    session.time(
+        new BenchmarkKey(operator, caseName, pass, variant.dtype(), "cpu", threads), variant);
+  }
+
+  private static void logPlan(String caseName, LiftSplatProblem problem, BenchmarkSession session) {
+    LiftSplatPlanInfo info = problem.plan().info();
+    session.log(
+        "%s: %d points, %d kept in %d cells, %d runs (%.1f points each), %d rows, %s"
+            .formatted(
+                caseName,
+                problem.cells().length,
+                info.points(),
+                info.filledCells(),
+                info.runs(),
+                (double) info.points() / Math.max(1, info.runs()),
+                info.rows(),
+                info.method()));
+  }
+}

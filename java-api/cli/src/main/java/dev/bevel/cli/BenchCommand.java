@@ -1,0 +1,105 @@
+package dev.bevel.cli;
+
+import dev.bevel.bench.BenchmarkOptions;
+import dev.bevel.bench.BenchmarkReport;
+import dev.bevel.bench.BenchmarkSuite;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code bevel bench OP}: verifies and times an operator and its peers. */
+@Command(
+    name = "bench",
+    description = "Times an operator against its peers, each verified first, and prints a table.",
+    mixinStandardHelpOptions = true,
+    showDefaultValues = true)
+@SuppressWarnings("NullAway.Init") // picocli sets the options
+final class BenchCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Parameters(
+      paramLabel = "OP",
+      completionCandidates = Operators.class,
+      description = "The operator: ${COMPLETION-CANDIDATES}.")
+  private String operator;
+
+  @Option(
+      names = "--case",
+      paramLabel = "CASE",
+      split = ",",
+      description = "Run these cases only, e.g. bevdet,bevdepth.")
+  private List<String> cases = List.of();
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      split = ",",
+      description = "Numbers of CPU threads to run with.",
+      defaultValue = "1,2")
+  private List<Integer> threads;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Seed of the random inputs.",
+      defaultValue = "" + BenchmarkOptions.DEFAULT_SEED)
+  private long seed;
+
+  @Option(
+      names = "--seconds",
+      paramLabel = "S",
+      description = "Time for each measurement; what takes longer is called 5 times.",
+      defaultValue = "" + BenchmarkOptions.DEFAULT_SECONDS)
+  private double seconds;
+
+  @Option(
+      names = "--data",
+      paramLabel = "DIR",
+      description = "A nuScenes folder: adds cases on its first sample's calibration.")
+  private @Nullable Path data;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "Also write the results as JSON.")
+  private @Nullable Path json;
+
+  /** The operators' names, for the help. */
+  static final class Operators implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return BenchmarkSuite.operators().iterator();
+    }
+  }
+
+  @Override
+  public Integer call() {
+    PrintWriter out = spec.commandLine().getOut();
+    BenchmarkReport report;
+    try {
+      BenchmarkOptions options = new BenchmarkOptions(cases, threads, seed, seconds, data);
+      report =
+          BenchmarkSuite.run(
+              operator,
+              options,
+              line -> {
+                out.println(line);
+                out.flush();
+              });
+    } catch (BenchmarkOptions.InvalidChoiceException invalid) {
+      throw new ParameterException(spec.commandLine(), invalid.getMessage(), invalid);
+    }
+    out.print(report.table());
+    out.flush();
+    if (json != null) {
+      report.writeJson(json);
+    }
+    return 0;
+  }
+}

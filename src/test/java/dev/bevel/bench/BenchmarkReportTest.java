@@ -1,0 +1,110 @@
+package dev.bevel.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.bevel.nuscenes.NuScenesException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BenchmarkReportTest {
+  private static final BenchmarkKey KEY =
+      new BenchmarkKey("lift-splat", "bevdet", Pass.BACKWARD, "fp32", "cpu", 2);
+
+  @TempDir Path folder;
+
+  private static BenchmarkReport sample() {
+    BenchmarkReport report = new BenchmarkReport();
+    report.add(KEY, "libtorch", new Timing(60, 50, 5), 0.25);
+    report.add(KEY, "bevel", new Timing(0.5, 0.4, 100), 0.25);
+    return report;
+  }
+
+  @Test
+  void ratioIsMedianOverBevelsMedianOfTheSameKey() {
+    BenchmarkReport report = sample();
+    BenchmarkKey other = new BenchmarkKey("lift-splat", "bevdet", Pass.BACKWARD, "fp32", "cpu", 1);
+    report.add(other, "bevel", new Timing(2, 1, 3), 0);
+    assertThat(report.results())
+        .extracting(BenchmarkResult::ratio)
+        .containsExactly(120.0, 1.0, 1.0);
+  }
+
+  @Test
+  void jsonHasExactlyTheFieldsOfTheSchema() throws IOException {
+    Path file = folder.resolve("new/results.json");
+    sample().writeJson(file);
+    JsonNode array = new ObjectMapper().readTree(file.toFile());
+    assertThat(array.isArray()).isTrue();
+    assertThat(array).hasSize(2);
+    assertThat(array.get(0).toString())
+        .isEqualTo(
+            "{\"op\":\"lift-splat\",\"case\":\"bevdet\",\"pass\":\"backward\",\"dtype\":\"fp32\",\"device\":\"cpu\","
+                + "\"threads\":2,\"variant\":\"libtorch\",\"median_ms\":60.0,\"min_ms\":50.0,\"floor_ms\":0.25,\"ratio\":120.0}");
+  }
+
+  @Test
+  void failedWriteLeavesNothingBehind() throws IOException {
+    Path occupied = Files.createDirectory(folder.resolve("results.json"));
+    assertThatThrownBy(() -> sample().writeJson(occupied))
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageContaining("results.json");
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).containsExactly(occupied);
+    }
+  }
+
+  @Test
+  void refusesDoubleMeasurementsAndGroupsWithoutBevel() {
+    BenchmarkReport report = sample();
+    assertThatThrownBy(() -> report.add(KEY, "libtorch", new Timing(1, 1, 1), 0))
+        .hasMessageContaining("libtorch")
+        .hasMessageContaining("twice");
+    BenchmarkReport lonely = new BenchmarkReport();
+    lonely.add(KEY, "libtorch", new Timing(1, 1, 1), 0);
+    assertThatThrownBy(lonely::results).hasMessageContaining("no variant bevel");
+  }
+
+  @Test
+  void tableHasALinePerResult() {
+    assertThat(sample().table().lines()).hasSize(3).anyMatch(line -> line.contains("libtorch"));
+  }
+
+  @Test
+  void timingCountsOnlyTheCallAndKeepsItsBudget() {
+    List<String> events = new ArrayList<>();
+    Timing timing =
+        Timing.measure(
+            new Timing.Budget(4, 4, 0),
+            () -> {
+              events.add("before");
+              pause(20);
+            },
+            () -> {
+              events.add("call");
+              pause(2);
+            });
+    assertThat(timing.calls()).isEqualTo(4);
+    assertThat(events).hasSize(10).startsWith("before", "call", "before", "call");
+    assertThat(timing.minMs()).isGreaterThanOrEqualTo(1.9);
+    assertThat(timing.medianMs()).isGreaterThanOrEqualTo(timing.minMs());
+    // Well below the 20 ms of what runs before, unless the machine stood still for most calls.
+    assertThat(timing.minMs()).isLessThan(20);
+  }
+
+  private static void pause(int milliseconds) {
+    try {
+      Thread.sleep(milliseconds);
+    } catch (InterruptedException interrupted) {
+      throw new AssertionError(interrupted);
+    }
+  }
+}

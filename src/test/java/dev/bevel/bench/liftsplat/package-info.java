@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.bench.liftsplat;
+
+import org.jspecify.annotations.NullMarked;

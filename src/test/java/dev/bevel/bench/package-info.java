@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.bench;
+
+import org.jspecify.annotations.NullMarked;

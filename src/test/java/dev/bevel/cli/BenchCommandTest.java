@@ -1,0 +1,53 @@
+package dev.bevel.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+class BenchCommandTest {
+  @TempDir Path folder;
+
+  private final StringWriter error = new StringWriter();
+
+  private int run(String... arguments) {
+    return new CommandLine(new BenchCommand())
+        .setErr(new PrintWriter(error, true))
+        .execute(arguments);
+  }
+
+  @Test
+  void writesJson() throws IOException {
+    Path file = folder.resolve("calls.json");
+    int exit = run("native-call", "--seconds", "0.001", "--json", file.toString());
+    assertThat(exit).as(error.toString()).isZero();
+    JsonNode rows = new ObjectMapper().readTree(file.toFile());
+    assertThat(rows.get(0).get("op").asText()).isEqualTo("native-call");
+    assertThat(rows.get(0).get("median_ms").asDouble()).isPositive().isLessThan(1);
+  }
+
+  @Test
+  void namesTheChoicesWhereThereIsNoSuchOperator() {
+    assertThat(run("lift-splatt")).isEqualTo(CommandLine.ExitCode.USAGE);
+    assertThat(error.toString()).contains("no benchmark 'lift-splatt'", "lift-splat, native-call");
+  }
+
+  @Test
+  void namesTheChoicesWhereThereIsNoSuchCase() {
+    assertThat(run("lift-splat", "--case", "bevformer")).isEqualTo(CommandLine.ExitCode.USAGE);
+    assertThat(error.toString()).contains("no case 'bevformer'", "bevdet, bevdepth, bevfusion");
+  }
+
+  @Test
+  void refusesZeroThreads() {
+    assertThat(run("native-call", "--threads", "0")).isEqualTo(CommandLine.ExitCode.USAGE);
+    assertThat(error.toString()).contains("threads must be 1 or more, got [0]");
+  }
+}

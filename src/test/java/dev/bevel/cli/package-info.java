@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.cli;
+
+import org.jspecify.annotations.NullMarked;
