@@ -20,6 +20,9 @@ need required libgtest-dev has_header gtest/gtest.h
 # Without these a check is skipped and says so: the formatting of C++ and CUDA; DLPack's own header beside ours.
 need optional clang-format-14 clang-format-14 --version
 need optional libdlpack-dev has_header dlpack/dlpack.h
+# Java draws the text of its pictures with the system's fonts.
+need optional fontconfig fc-list --version
+need optional fonts-dejavu-core test -d /usr/share/fonts/truetype/dejavu
 
 [ ${#required[@]} -gt 0 ] || [ ${#optional[@]} -gt 0 ] || exit 0
 
