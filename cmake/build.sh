@@ -13,4 +13,5 @@ for library in libbevel.so libbevel_cuda.so; do
     cmp -s "$build/$library" "$staging/$library" || cp "$build/$library" "$staging/$library"
   fi
 done
-echo "bevel: native build took $(( (SECONDS - started) / 60 )) min $(( (SECONDS - started) % 60 )) s"
+mkdir -p "$build/reports"
+echo $((SECONDS - started)) >"$build/reports/build.seconds"
