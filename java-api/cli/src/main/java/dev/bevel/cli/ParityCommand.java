@@ -1,7 +1,6 @@
 package dev.bevel.cli;
 
 import dev.bevel.torch.parity.DetectorFixture;
-import dev.bevel.torch.parity.FixtureException;
 import dev.bevel.torch.parity.Parity;
 import dev.bevel.torch.parity.ParityReport;
 import java.io.IOException;
@@ -10,7 +9,6 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
@@ -21,7 +19,9 @@ import picocli.CommandLine.Spec;
     name = "parity",
     description =
         "Builds the detector of a fixture, fills its weights by the fixture's formula, runs it and compares every"
-            + " intermediate tensor with what upstream computed.")
+            + " intermediate tensor with what upstream computed.",
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // picocli sets the options
 public final class ParityCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
@@ -37,12 +37,7 @@ public final class ParityCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    ParityReport report;
-    try {
-      report = Parity.run(DetectorFixture.read(fixture), doublePrecision);
-    } catch (FixtureException e) {
-      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
-    }
+    ParityReport report = Parity.run(DetectorFixture.read(fixture), doublePrecision);
     spec.commandLine().getOut().print(report.format());
     spec.commandLine().getOut().flush();
     return report.passed() ? 0 : 1;
