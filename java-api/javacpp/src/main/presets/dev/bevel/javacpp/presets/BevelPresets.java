@@ -1,0 +1,38 @@
+package dev.bevel.javacpp.presets;
+
+import dev.bevel.kernels.Bevel;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.annotation.Platform;
+import org.bytedeco.javacpp.annotation.Properties;
+import org.bytedeco.javacpp.tools.Info;
+import org.bytedeco.javacpp.tools.InfoMap;
+import org.bytedeco.javacpp.tools.InfoMapper;
+
+/**
+ * Tells JavaCPP's parser which headers to read. The classes that it writes stand in {@code dev.bevel.javacpp.abi}.
+ *
+ * <p>The generated library is linked against libbevel, which the loader of {@link Bevel} opens first: both bindings then use
+ * one and the same libbevel, with the same settings.
+ */
+@Properties(
+    target = "dev.bevel.javacpp.abi",
+    global = "dev.bevel.javacpp.abi.BevelAbi",
+    value =
+        @Platform(
+            value = "linux-x86_64",
+            include = {"bevel_dlpack.h", "bevel.h", "lift_splat/lift_splat.h", "bev_pool/bev_pool.h"},
+            link = "bevel",
+            library = "jnibevel"))
+public class BevelPresets implements InfoMapper {
+  static {
+    if (Loader.isLoadLibraries()) {
+      Bevel.load();
+    }
+  }
+
+  @Override
+  public void map(InfoMap infoMap) {
+    infoMap.put(new Info("BEVEL_API").cppTypes().annotations());
+    infoMap.put(new Info("__cplusplus").define());
+  }
+}

@@ -1,0 +1,89 @@
+package dev.bevel.javacpp;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.bevel.javacpp.abi.DLTensor;
+import dev.bevel.kernels.BevelException;
+import dev.bevel.kernels.DType;
+import dev.bevel.kernels.TensorView;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.FloatPointer;
+import org.junit.jupiter.api.Test;
+
+/** Views of pointers and pointers to views: the same memory, and no more of it than there is. */
+class PointersTest {
+  @Test
+  void aViewShowsThePointersMemory() {
+    try (FloatPointer pointer = new FloatPointer(1, 2, 3, 4, 5, 6)) {
+      assertThat(Pointers.view(pointer, DType.FLOAT32, 2, 3).toFloatArray()).containsExactly(1, 2, 3, 4, 5, 6);
+      pointer.position(4);
+      TensorView rest = Pointers.view(pointer, DType.FLOAT32, 2);
+      assertThat(rest.toFloatArray()).containsExactly(5, 6);
+      pointer.put(9);
+      assertThat(rest.toFloatArray()).containsExactly(9, 6);
+      assertThatThrownBy(() -> Pointers.view(pointer, DType.FLOAT32, 3))
+          .isInstanceOf(BevelException.class)
+          .hasMessageContaining("needs 12 bytes, the pointer has 8");
+    }
+  }
+
+  @Test
+  void aPointerShowsTheViewsMemory() {
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView view = TensorView.copyOf(arena, new float[] {1, 2, 3}, 3);
+      BytePointer bytes = Pointers.pointer(view);
+      assertThat(bytes.capacity()).isEqualTo(12);
+      try (FloatPointer floats = new FloatPointer(bytes)) {
+        assertThat(floats.capacity()).isEqualTo(3);
+        floats.put(1, 7);
+      }
+      assertThat(view.toFloatArray()).containsExactly(1, 7, 3);
+      TensorView gaps =
+          TensorView.ofStrided(view.segment(), DType.FLOAT32, new long[] {2}, new long[] {2});
+      assertThatThrownBy(() -> Pointers.pointer(gaps))
+          .isInstanceOf(BevelException.class)
+          .hasMessageContaining("compact");
+    }
+  }
+
+  @Test
+  void segmentsAndPointersShowTheSameMemory() {
+    try (FloatPointer pointer = new FloatPointer(1, 2, 3, 4);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment segment = Pointers.segment(pointer.position(1));
+      assertThat(segment.toArray(ValueLayout.JAVA_FLOAT)).containsExactly(2, 3, 4);
+      MemorySegment own = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 5, 6);
+      assertThat(Pointers.pointer(own).asByteBuffer().remaining()).isEqualTo(8);
+      assertThatThrownBy(() -> Pointers.pointer(MemorySegment.ofArray(new float[2])))
+          .isInstanceOf(BevelException.class);
+      assertThatThrownBy(() -> Pointers.segment(new BytePointer()))
+          .isInstanceOf(BevelException.class)
+          .hasMessageContaining("limit");
+    }
+  }
+
+  @Test
+  void aDescriptorDescribes() {
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView view =
+          TensorView.ofStrided(
+              arena.allocate(400, 64), DType.FLOAT64, new long[] {2, 3}, new long[] {10, 2});
+      try (DLTensor tensor = Pointers.descriptor(view)) {
+        assertThat(tensor.data().address()).isEqualTo(view.address());
+        assertThat(tensor.ndim()).isEqualTo(2);
+        assertThat(tensor.dtype().bits()).isEqualTo((byte) 64);
+        assertThat(tensor.dtype().lanes()).isEqualTo((short) 1);
+        assertThat(tensor.shape().get(1)).isEqualTo(3);
+        assertThat(tensor.strides().get(0)).isEqualTo(10);
+        assertThat(tensor.device().device_type()).isEqualTo(1);
+      }
+      try (DLTensor compact = Pointers.descriptor(TensorView.allocate(arena, DType.INT32, 4))) {
+        assertThat(compact.strides()).isNull();
+      }
+    }
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.javacpp;
+
+import org.jspecify.annotations.NullMarked;
