@@ -1,5 +1,6 @@
-/* Prints "struct size" and "struct.field offset size" for every struct of the ABI, as this compiler lays them out, and the
- * version of the headers. A Java test compares the lines with the layouts of the Panama binding. */
+/* Prints "struct size" and "struct.field offset size" for every struct of the ABI, as this compiler lays them
+ * out, and the version of the headers. A Java test compares the lines with the layouts of the Panama binding.
+ */
 #include <stddef.h>
 #include <stdio.h>
 
@@ -8,7 +9,8 @@
 #include "lift_splat/lift_splat.h"
 
 #define STRUCT(type) printf("%s %zu\n", #type, sizeof(type))
-#define FIELD(type, field) printf("%s.%s %zu %zu\n", #type, #field, offsetof(type, field), sizeof(((type*)0)->field))
+#define FIELD(type, field) \
+  printf("%s.%s %zu %zu\n", #type, #field, offsetof(type, field), sizeof(((type*)0)->field))
 
 int main(void) {
   printf("version %d\n", BEVEL_VERSION_MAJOR * 10000 + BEVEL_VERSION_MINOR * 100 + BEVEL_VERSION_PATCH);
