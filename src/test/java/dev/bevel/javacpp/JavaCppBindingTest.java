@@ -28,7 +28,9 @@ import org.junit.jupiter.api.Test;
 class JavaCppBindingTest {
   private static final int CHANNELS = 24;
   private static final double[] INTRINSICS = {557, 0, 352, 0, 557, 128, 0, 0, 1};
-  private static final double[] CAMERA_TO_BEV = {0, 0, 1, 1.5, -1, 0, 0, 0, 0, -1, 0, 1.6, 0, 0, 0, 1};
+  private static final double[] CAMERA_TO_BEV = {
+    0, 0, 1, 1.5, -1, 0, 0, 0, 0, -1, 0, 1.6, 0, 0, 0, 1
+  };
 
   private static LiftSplatGeometry geometry() {
     return LiftSplatGeometry.builder()
@@ -65,7 +67,8 @@ class JavaCppBindingTest {
       TensorView view = TensorView.allocate(arena, DType.FLOAT32, shape);
       Random random = new Random(seed);
       for (long i = 0; i < view.elementCount(); i++) {
-        view.segment().setAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, i, (float) random.nextGaussian());
+        view.segment()
+            .setAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, i, (float) random.nextGaussian());
       }
       return view;
     }
@@ -81,16 +84,24 @@ class JavaCppBindingTest {
           new LiftSplatForward(plan, panama.depth, panama.context, panama.out)
               .probabilities(panama.probabilities));
       LiftSplat.backward(
-          plan, panama.out, panama.probabilities, panama.context, panama.gradDepth, panama.gradContext);
+          plan,
+          panama.out,
+          panama.probabilities,
+          panama.context,
+          panama.gradDepth,
+          panama.gradContext);
 
       Tensors javacpp = Tensors.of(arena, plan);
       forward(arena, plan, javacpp);
       backward(arena, plan, javacpp);
 
       assertThat(scope).isNotNull();
-      assertThat(panama.out.toFloatArray()).contains(0f).isNotEqualTo(new float[(int) panama.out.elementCount()]);
+      assertThat(panama.out.toFloatArray())
+          .contains(0f)
+          .isNotEqualTo(new float[(int) panama.out.elementCount()]);
       assertThat(javacpp.out.toFloatArray()).isEqualTo(panama.out.toFloatArray());
-      assertThat(javacpp.probabilities.toFloatArray()).isEqualTo(panama.probabilities.toFloatArray());
+      assertThat(javacpp.probabilities.toFloatArray())
+          .isEqualTo(panama.probabilities.toFloatArray());
       assertThat(javacpp.gradDepth.toFloatArray()).isEqualTo(panama.gradDepth.toFloatArray());
       assertThat(javacpp.gradContext.toFloatArray()).isEqualTo(panama.gradContext.toFloatArray());
     }
@@ -139,7 +150,9 @@ class JavaCppBindingTest {
       long[] bytes = new long[1];
       ok(BevelAbi.bevel_lift_splat_plan_size(params, BevelAbi.kDLCPU, elements, bytes));
       DLTensor plan = Pointers.descriptor(TensorView.allocate(arena, DType.INT32, elements[0]));
-      params.plan(plan).workspace(Pointers.descriptor(TensorView.allocate(arena, DType.UINT8, bytes[0])));
+      params
+          .plan(plan)
+          .workspace(Pointers.descriptor(TensorView.allocate(arena, DType.UINT8, bytes[0])));
       ok(BevelAbi.bevel_lift_splat_plan_build(params, null));
       bevel_lift_splat_plan_info info = new bevel_lift_splat_plan_info();
       info.struct_size(info.sizeof());
@@ -193,13 +206,18 @@ class JavaCppBindingTest {
     try (PointerScope scope = new PointerScope()) {
       bevel_lift_splat_forward_params params = new bevel_lift_splat_forward_params();
       params.struct_size(params.sizeof());
-      assertThat(BevelAbi.bevel_lift_splat_forward(params, null)).isEqualTo(BevelAbi.BEVEL_INVALID_ARGUMENT);
-      assertThat(BevelAbi.bevel_last_error().getString()).startsWith("lift_splat_forward: ").contains("plan");
+      assertThat(BevelAbi.bevel_lift_splat_forward(params, null))
+          .isEqualTo(BevelAbi.BEVEL_INVALID_ARGUMENT);
+      assertThat(BevelAbi.bevel_last_error().getString())
+          .startsWith("lift_splat_forward: ")
+          .contains("plan");
       assertThat(scope).isNotNull();
     }
   }
 
   private static void ok(int status) {
-    assertThat(status).as(() -> BevelAbi.bevel_last_error().getString()).isEqualTo(BevelAbi.BEVEL_OK);
+    assertThat(status)
+        .as(() -> BevelAbi.bevel_last_error().getString())
+        .isEqualTo(BevelAbi.BEVEL_OK);
   }
 }

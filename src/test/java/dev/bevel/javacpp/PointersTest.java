@@ -19,7 +19,8 @@ class PointersTest {
   @Test
   void aViewShowsThePointersMemory() {
     try (FloatPointer pointer = new FloatPointer(1, 2, 3, 4, 5, 6)) {
-      assertThat(Pointers.view(pointer, DType.FLOAT32, 2, 3).toFloatArray()).containsExactly(1, 2, 3, 4, 5, 6);
+      assertThat(Pointers.view(pointer, DType.FLOAT32, 2, 3).toFloatArray())
+          .containsExactly(1, 2, 3, 4, 5, 6);
       pointer.position(4);
       TensorView rest = Pointers.view(pointer, DType.FLOAT32, 2);
       assertThat(rest.toFloatArray()).containsExactly(5, 6);
@@ -37,7 +38,7 @@ class PointersTest {
       TensorView view = TensorView.copyOf(arena, new float[] {1, 2, 3}, 3);
       BytePointer bytes = Pointers.pointer(view);
       assertThat(bytes.capacity()).isEqualTo(12);
-      try (FloatPointer floats = new FloatPointer(bytes)) {
+      try (FloatPointer floats = bytes.getPointer(FloatPointer.class)) {
         assertThat(floats.capacity()).isEqualTo(3);
         floats.put(1, 7);
       }

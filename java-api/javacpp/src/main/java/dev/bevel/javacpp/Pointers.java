@@ -53,8 +53,8 @@ public final class Pointers {
   }
 
   /**
-   * A pointer to a view's first element that does not own the memory and holds the view. One cast from it, for example
-   * {@code new FloatPointer(pointer)}, holds neither: keep this one as long.
+   * A pointer to a view's first element that does not own the memory and holds the view. A typed one made from it, {@code
+   * pointer.getPointer(FloatPointer.class)}, does not hold the view: keep this one as long.
    *
    * @param view compact
    */
@@ -84,14 +84,14 @@ public final class Pointers {
    *
    * @param pointer host memory with a known limit
    */
-  @SuppressWarnings({"restricted", "ReachabilityFenceUsage"}) // the cleaner's reference is what holds the pointer
+  @SuppressWarnings({"restricted", "ReachabilityFenceUsage", "UnnamedVariable"}) // the cleaner's reference is what holds the pointer
   public static MemorySegment segment(Pointer pointer) {
     if (pointer.limit() <= pointer.position()) {
       throw new BevelException(
           Status.INVALID_ARGUMENT, "Pointers: a segment needs a pointer that knows its limit, got " + pointer);
     }
     return MemorySegment.ofAddress(addressOf(pointer))
-        .reinterpret(bytesOf(pointer), Arena.ofAuto(), _ -> Reference.reachabilityFence(pointer));
+        .reinterpret(bytesOf(pointer), Arena.ofAuto(), freed -> Reference.reachabilityFence(pointer));
   }
 
   /**
