@@ -1,7 +1,8 @@
 import org.jspecify.annotations.NullMarked;
 
 /**
- * Bevel's C headers through JavaCPP, and the way between Bevel's tensors and Bytedeco's pointers, CUDA streams and events.
+ * Bevel's C headers through JavaCPP, and the way between Bevel's tensors and Bytedeco's pointers,
+ * CUDA streams and events.
  */
 @NullMarked
 module dev.bevel.javacpp {

@@ -11,11 +11,12 @@ import org.bytedeco.javacpp.Loader;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bevel's operators among the calls of Bytedeco's CUDA and cuDNN presets, without LibTorch: device memory ({@link
- * DeviceMemory}), copies, streams and events.
+ * Bevel's operators among the calls of Bytedeco's CUDA and cuDNN presets, without LibTorch: device
+ * memory ({@link DeviceMemory}), copies, streams and events.
  *
- * <p>The presets' classes come with Bevel, their native files do not: add {@code org.bytedeco:cuda} with the classifier of
- * the platform (and {@code cuda-platform-redist} where CUDA is not installed).
+ * <p>The presets' classes come with Bevel, their native files do not: add {@code org.bytedeco:cuda}
+ * with the classifier of the platform (and {@code cuda-platform-redist} where CUDA is not
+ * installed).
  */
 public final class CudaInterop {
   private CudaInterop() {}
@@ -31,7 +32,8 @@ public final class CudaInterop {
       }
       return count[0] > 0 ? Optional.empty() : Optional.of("CUDA: there is no device");
     } catch (LinkageError missing) {
-      return Optional.of("the native files of org.bytedeco:cuda cannot be loaded: " + missing.getMessage());
+      return Optional.of(
+          "the native files of org.bytedeco:cuda cannot be loaded: " + missing.getMessage());
     }
   }
 
@@ -45,8 +47,8 @@ public final class CudaInterop {
   }
 
   /**
-   * Enqueues a copy between host and device tensors of the same size in bytes, both compact. Host memory must stay
-   * unchanged until the stream has passed the copy.
+   * Enqueues a copy between host and device tensors of the same size in bytes, both compact. Host
+   * memory must stay unchanged until the stream has passed the copy.
    *
    * @param to written
    * @param from read
@@ -76,7 +78,8 @@ public final class CudaInterop {
    */
   public static void order(@Nullable CUstream_st waiting, @Nullable CUstream_st working) {
     try (CUevent_st event = new CUevent_st()) {
-      check("cudaEventCreate", cudart.cudaEventCreateWithFlags(event, cudart.cudaEventDisableTiming));
+      check(
+          "cudaEventCreate", cudart.cudaEventCreateWithFlags(event, cudart.cudaEventDisableTiming));
       try {
         check("cudaEventRecord", cudart.cudaEventRecord(event, working));
         check("cudaStreamWaitEvent", cudart.cudaStreamWaitEvent(waiting, event));

@@ -6,7 +6,10 @@ import dev.bevel.kernels.TensorView;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.Pointer;
 
-/** Memory of a CUDA device, allocated with {@code cudaMalloc} through Bytedeco's preset; freed by {@link #close}. */
+/**
+ * Memory of a CUDA device, allocated with {@code cudaMalloc} through Bytedeco's preset; freed by
+ * {@link #close}.
+ */
 public final class DeviceMemory implements AutoCloseable {
   private final Pointer pointer = new Pointer();
   private final TensorView view;
@@ -20,7 +23,8 @@ public final class DeviceMemory implements AutoCloseable {
   }
 
   /**
-   * Allocates a compact tensor whose content is undefined. Makes the device the current one of this thread.
+   * Allocates a compact tensor whose content is undefined. Makes the device the current one of this
+   * thread.
    *
    * @param device ordinal of the CUDA device
    * @param dtype element type

@@ -15,9 +15,10 @@ import org.bytedeco.javacpp.Pointer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Between JavaCPP's pointers, Bevel's views and memory segments. Nothing is copied: what is returned shows the same memory
- * and holds a reference to the object that it was made from, so that a garbage collection does not free it. Memory that is
- * freed by hand ({@code Pointer.close}, {@code Arena.close}) must not be used through the other side any more.
+ * Between JavaCPP's pointers, Bevel's views and memory segments. Nothing is copied: what is
+ * returned shows the same memory and holds a reference to the object that it was made from, so that
+ * a garbage collection does not free it. Memory that is freed by hand ({@code Pointer.close},
+ * {@code Arena.close}) must not be used through the other side any more.
  */
 public final class Pointers {
   private Pointers() {}
@@ -42,7 +43,8 @@ public final class Pointers {
    * @param shape up to 8 sizes
    */
   public static TensorView view(Pointer pointer, DType dtype, Device device, long... shape) {
-    TensorView view = TensorView.ofAddress(addressOf(pointer), dtype, device, shape).keeping(pointer);
+    TensorView view =
+        TensorView.ofAddress(addressOf(pointer), dtype, device, shape).keeping(pointer);
     long known = bytesOf(pointer);
     if (pointer.limit() > 0 && view.byteSize() > known) {
       throw new BevelException(
@@ -53,8 +55,9 @@ public final class Pointers {
   }
 
   /**
-   * A pointer to a view's first element that does not own the memory and holds the view. A typed one made from it, {@code
-   * pointer.getPointer(FloatPointer.class)}, does not hold the view: keep this one as long.
+   * A pointer to a view's first element that does not own the memory and holds the view. A typed
+   * one made from it, {@code pointer.getPointer(FloatPointer.class)}, does not hold the view: keep
+   * this one as long.
    *
    * @param view compact
    */
@@ -74,29 +77,37 @@ public final class Pointers {
   public static BytePointer pointer(MemorySegment segment) {
     if (!segment.isNative()) {
       throw new BevelException(
-          Status.INVALID_ARGUMENT, "Pointers: native memory is needed, got a segment on the Java heap");
+          Status.INVALID_ARGUMENT,
+          "Pointers: native memory is needed, got a segment on the Java heap");
     }
     return new Borrowed(segment.address(), segment.byteSize(), segment);
   }
 
   /**
-   * The host memory from a pointer's position to its limit. The segment keeps the pointer reachable.
+   * The host memory from a pointer's position to its limit. The segment keeps the pointer
+   * reachable.
    *
    * @param pointer host memory with a known limit
    */
-  @SuppressWarnings({"restricted", "ReachabilityFenceUsage", "UnnamedVariable"}) // the cleaner's reference is what holds the pointer
+  @SuppressWarnings({
+    "restricted",
+    "ReachabilityFenceUsage",
+    "UnnamedVariable"
+  }) // the cleaner's reference is what holds the pointer
   public static MemorySegment segment(Pointer pointer) {
     if (pointer.limit() <= pointer.position()) {
       throw new BevelException(
-          Status.INVALID_ARGUMENT, "Pointers: a segment needs a pointer that knows its limit, got " + pointer);
+          Status.INVALID_ARGUMENT,
+          "Pointers: a segment needs a pointer that knows its limit, got " + pointer);
     }
     return MemorySegment.ofAddress(addressOf(pointer))
-        .reinterpret(bytesOf(pointer), Arena.ofAuto(), freed -> Reference.reachabilityFence(pointer));
+        .reinterpret(
+            bytesOf(pointer), Arena.ofAuto(), freed -> Reference.reachabilityFence(pointer));
   }
 
   /**
-   * A DLPack descriptor of a view, for calls through {@code dev.bevel.javacpp.abi}. It owns its shape and strides, and
-   * keeps the view reachable.
+   * A DLPack descriptor of a view, for calls through {@code dev.bevel.javacpp.abi}. It owns its
+   * shape and strides, and keeps the view reachable.
    *
    * @param view any
    */
@@ -112,7 +123,10 @@ public final class Pointers {
     return (pointer.limit() - pointer.position()) * pointer.sizeof();
   }
 
-  /** JavaCPP never frees a pointer without a deallocator; the reference keeps the owner of the memory. */
+  /**
+   * JavaCPP never frees a pointer without a deallocator; the reference keeps the owner of the
+   * memory.
+   */
   private static final class Borrowed extends BytePointer {
     private final Object owner;
 

@@ -9,10 +9,11 @@ import org.bytedeco.javacpp.tools.InfoMap;
 import org.bytedeco.javacpp.tools.InfoMapper;
 
 /**
- * Tells JavaCPP's parser which headers to read. The classes that it writes stand in {@code dev.bevel.javacpp.abi}.
+ * Tells JavaCPP's parser which headers to read. The classes that it writes stand in {@code
+ * dev.bevel.javacpp.abi}.
  *
- * <p>The generated library is linked against libbevel, which the loader of {@link Bevel} opens first: both bindings then use
- * one and the same libbevel, with the same settings.
+ * <p>The generated library is linked against libbevel, which the loader of {@link Bevel} opens
+ * first: both bindings then use one and the same libbevel, with the same settings.
  */
 @Properties(
     target = "dev.bevel.javacpp.abi",
@@ -20,7 +21,12 @@ import org.bytedeco.javacpp.tools.InfoMapper;
     value =
         @Platform(
             value = "linux-x86_64",
-            include = {"bevel_dlpack.h", "bevel.h", "lift_splat/lift_splat.h", "bev_pool/bev_pool.h"},
+            include = {
+              "bevel_dlpack.h",
+              "bevel.h",
+              "lift_splat/lift_splat.h",
+              "bev_pool/bev_pool.h"
+            },
             link = "bevel",
             library = "jnibevel"))
 public class BevelPresets implements InfoMapper {
