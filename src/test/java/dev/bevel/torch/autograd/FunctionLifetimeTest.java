@@ -113,6 +113,23 @@ class FunctionLifetimeTest {
   }
 
   @Test
+  void aPassAfterScopeAndGarbageCollectionFailsToo() throws InterruptedException {
+    Tensor x = leaf(4);
+    Tensor loss;
+    try (TensorScope inner = TensorScope.open()) {
+      loss = product().apply(x, x)[0].sum();
+      loss.retainReference();
+    }
+    for (int i = 0; i < 5; i++) {
+      System.gc();
+      Thread.sleep(20);
+    }
+    assertThatThrownBy(() -> Autograd.backward(loss)).isInstanceOf(RuntimeException.class);
+    assertThat(x.grad().defined()).isFalse();
+    loss.close();
+  }
+
+  @Test
   void aScopeIsRequired() throws InterruptedException {
     Tensor x = leaf(4);
     AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
