@@ -22,13 +22,6 @@ class ParityTest {
   @TempDir private Path folder;
 
   @Test
-  void bevDetAgreesInFloat() throws IOException {
-    ParityReport report = Parity.run(DetectorFixture.read(TestData.require(BEVDET)), false);
-    assertThat(report.taps()).hasSize(48);
-    assertThat(report.passed()).as(report.format()).isTrue();
-  }
-
-  @Test
   void bevDetAgreesInDouble() throws IOException {
     Assumptions.assumeTrue(
         Boolean.getBoolean("bevel.test.long"),
