@@ -1,0 +1,210 @@
+package dev.bevel.torch.train;
+
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.io.SafeTensors;
+import dev.bevel.torch.nn.Module;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * A training in a safetensors file. The module's tensors stand under their own names, so that any reader of the format can
+ * use them; beside them {@code optimizer.*}, {@code average.*} (the module's names again) and {@code random.torch} (LibTorch's
+ * CPU generator). Metadata: {@code bevel.step}, {@code bevel.seed}, {@code bevel.config} (the YAML document) and {@code
+ * bevel.average_updates}.
+ *
+ * @param config the YAML document the training was started with
+ * @param step steps taken
+ * @param seed of the training
+ */
+public record Checkpoint(String config, long step, long seed) {
+  private static final String OPTIMIZER = "optimizer.";
+  private static final String AVERAGE = "average.";
+  private static final String RANDOM = "random.torch";
+  private static final String STEP = "bevel.step";
+  private static final String SEED = "bevel.seed";
+  private static final String CONFIG = "bevel.config";
+  private static final String AVERAGE_UPDATES = "bevel.average_updates";
+
+  /**
+   * Writes a training: under a temporary name first, so that the file is whole or not there.
+   *
+   * @param config the YAML document of model and training
+   * @throws IOException if the file cannot be written
+   */
+  @SuppressWarnings("try") // the scope is there to be closed
+  public static void write(Path file, Trainer trainer, String config) throws IOException {
+    try (TensorScope scope = TensorScope.open()) {
+      Map<String, Tensor> tensors = new LinkedHashMap<>(trainer.module().stateDict());
+      trainer.optimizer().state().forEach((name, tensor) -> tensors.put(OPTIMIZER + name, tensor));
+      Map<String, String> metadata = new LinkedHashMap<>();
+      metadata.put(STEP, Long.toString(trainer.step()));
+      metadata.put(SEED, Long.toString(trainer.seed()));
+      metadata.put(CONFIG, config);
+      WeightAverage average = trainer.average();
+      if (average != null) {
+        average.state().forEach((name, tensor) -> tensors.put(AVERAGE + name, tensor));
+        metadata.put(AVERAGE_UPDATES, Long.toString(average.updates()));
+      }
+      tensors.put(RANDOM, torch.getDefaultCPUGenerator().get_state());
+      SafeTensors.write(file, tensors, metadata);
+    }
+  }
+
+  /**
+   * Reads what a checkpoint says about itself.
+   *
+   * @throws CheckpointException if the file is no checkpoint of Bevel
+   * @throws IOException if the file cannot be read or is damaged
+   */
+  @SuppressWarnings("try") // the scope is there to be closed
+  public static Checkpoint read(Path file) throws IOException {
+    try (TensorScope scope = TensorScope.open()) {
+      return describe(file, SafeTensors.read(file).metadata());
+    }
+  }
+
+  private static Checkpoint describe(Path file, Map<String, String> metadata) {
+    return new Checkpoint(
+        text(file, metadata, CONFIG), number(file, metadata, STEP), number(file, metadata, SEED));
+  }
+
+  /**
+   * Fills a module for inference: with the averaged weights where the checkpoint has them, else with its weights.
+   *
+   * @throws CheckpointException if names or shapes do not fit; the module is unchanged then
+   * @throws IOException if the file cannot be read or is damaged
+   */
+  @SuppressWarnings("try") // the scope is there to be closed
+  public static void loadWeights(Path file, Module module) throws IOException {
+    try (TensorScope scope = TensorScope.open()) {
+      Map<String, Tensor> tensors = SafeTensors.read(file).tensors();
+      Map<String, Tensor> averaged = below(AVERAGE, tensors);
+      load(file, module, averaged.isEmpty() ? weights(tensors) : averaged);
+    }
+  }
+
+  /**
+   * Puts a training, its module included, where the checkpoint left off.
+   *
+   * @param trainer with the seed of the checkpoint, at its beginning
+   * @throws CheckpointException if anything does not fit
+   * @throws IOException if the file cannot be read or is damaged
+   */
+  @SuppressWarnings("try") // the scope is there to be closed
+  public static void resume(Path file, Trainer trainer) throws IOException {
+    try (TensorScope scope = TensorScope.open()) {
+      SafeTensors.Contents contents = SafeTensors.read(file);
+      Map<String, Tensor> tensors = contents.tensors();
+      Checkpoint saved = describe(file, contents.metadata());
+      if (saved.seed() != trainer.seed()) {
+        throw new CheckpointException(
+            "%s: the training was started with seed %d, asked for is %d"
+                .formatted(file, saved.seed(), trainer.seed()),
+            null);
+      }
+      Map<String, Tensor> optimizer = below(OPTIMIZER, tensors);
+      Map<String, Tensor> averaged = below(AVERAGE, tensors);
+      requireSame(file, "optimizer state", trainer.optimizer().state(), optimizer);
+      WeightAverage average = trainer.average();
+      requireSame(file, "weight average", average == null ? Map.of() : average.state(), averaged);
+      Tensor random = tensors.get(RANDOM);
+      Generator generator = torch.getDefaultCPUGenerator();
+      requireSame(
+          file,
+          "state of the random generator",
+          Map.of(RANDOM, generator.get_state()),
+          random == null ? Map.of() : Map.of(RANDOM, random));
+      load(file, trainer.module(), weights(tensors));
+      trainer.optimizer().load(optimizer);
+      if (average != null) {
+        average.load(averaged, number(file, contents.metadata(), AVERAGE_UPDATES));
+      }
+      if (random != null) {
+        generator.set_state(random);
+      }
+      trainer.restore(saved.step());
+    }
+  }
+
+  private static void load(Path file, Module module, Map<String, Tensor> weights) {
+    try {
+      module.loadStateDict(weights, true);
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException(file + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static void requireSame(
+      Path file, String what, Map<String, Tensor> expected, Map<String, Tensor> actual) {
+    for (Map.Entry<String, Tensor> entry : expected.entrySet()) {
+      Tensor saved = actual.get(entry.getKey());
+      String shape = Arrays.toString(entry.getValue().shape());
+      if (saved == null
+          || !shape.equals(Arrays.toString(saved.shape()))
+          || saved.scalar_type() != entry.getValue().scalar_type()) {
+        throw new CheckpointException(
+            "%s: the %s does not fit: %s must be %s of %s, got %s"
+                .formatted(
+                    file,
+                    what,
+                    entry.getKey(),
+                    shape,
+                    entry.getValue().scalar_type(),
+                    saved == null
+                        ? "nothing"
+                        : Arrays.toString(saved.shape()) + " of " + saved.scalar_type()),
+            null);
+      }
+    }
+    if (expected.size() != actual.size()) {
+      throw new CheckpointException(
+          "%s: the %s does not fit: it must have %d tensors, got %d"
+              .formatted(file, what, expected.size(), actual.size()),
+          null);
+    }
+  }
+
+  private static Map<String, Tensor> weights(Map<String, Tensor> tensors) {
+    Map<String, Tensor> result = new LinkedHashMap<>(tensors);
+    result
+        .keySet()
+        .removeIf(n -> n.startsWith(OPTIMIZER) || n.startsWith(AVERAGE) || n.equals(RANDOM));
+    return result;
+  }
+
+  private static Map<String, Tensor> below(String prefix, Map<String, Tensor> tensors) {
+    Map<String, Tensor> result = new LinkedHashMap<>();
+    tensors.forEach(
+        (name, tensor) -> {
+          if (name.startsWith(prefix)) {
+            result.put(name.substring(prefix.length()), tensor);
+          }
+        });
+    return result;
+  }
+
+  private static String text(Path file, Map<String, String> metadata, String key) {
+    String value = metadata.get(key);
+    if (value == null) {
+      throw new CheckpointException(
+          file + ": not a checkpoint of Bevel, its metadata has no " + key, null);
+    }
+    return value;
+  }
+
+  private static long number(Path file, Map<String, String> metadata, String key) {
+    String value = text(file, metadata, key);
+    try {
+      return Long.parseLong(value);
+    } catch (NumberFormatException e) {
+      throw new CheckpointException(
+          "%s: %s must be a whole number, got '%s'".formatted(file, key, value), e);
+    }
+  }
+}

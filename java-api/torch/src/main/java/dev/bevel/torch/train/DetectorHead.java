@@ -1,0 +1,147 @@
+package dev.bevel.torch.train;
+
+import dev.bevel.nuscenes.BoxConvention;
+import dev.bevel.nuscenes.Detection;
+import dev.bevel.nuscenes.DetectionClass;
+import dev.bevel.torch.head.CenterDecoder;
+import dev.bevel.torch.head.CenterLoss;
+import dev.bevel.torch.head.CenterTargetAssigner;
+import dev.bevel.torch.head.DecodeSettings;
+import dev.bevel.torch.head.DecodedBox;
+import dev.bevel.torch.head.DepthLoss;
+import dev.bevel.torch.head.GroundTruth;
+import dev.bevel.torch.head.HeadGrid;
+import dev.bevel.torch.head.HeadTasks;
+import dev.bevel.torch.head.LossTerms;
+import dev.bevel.torch.head.TaskPrediction;
+import dev.bevel.torch.model.ConfigException;
+import dev.bevel.torch.model.DetectorConfig;
+import dev.bevel.torch.model.DetectorOutput;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/** What a detector's output means: its loss against the truth, and the boxes in it. */
+public final class DetectorHead {
+  private static final int MAX_OBJECTS = 500;
+
+  private final DetectorConfig config;
+  private final HeadGrid grid;
+  private final HeadTasks tasks;
+  private final BoxConvention convention;
+
+  /** The head of a configuration; {@code convention} is that of {@link DetectorInputs}. */
+  public DetectorHead(DetectorConfig config, BoxConvention convention) {
+    this.config = config;
+    this.convention = convention;
+    this.grid = grid(config);
+    try {
+      this.tasks =
+          new HeadTasks(
+              config.head().tasks().stream()
+                  .map(names -> names.stream().map(DetectionClass::ofName).toList())
+                  .toList());
+    } catch (RuntimeException e) {
+      throw new ConfigException(config.name() + ": head.tasks: " + e.getMessage());
+    }
+  }
+
+  private static HeadGrid grid(DetectorConfig config) {
+    DetectorConfig.Grid g = config.grid();
+    if (!g.x().get(2).equals(g.y().get(2))) {
+      throw new ConfigException(
+          config.name() + ": grid.x and grid.y must have the same cell size, got " + g);
+    }
+    int factor = config.family() == DetectorConfig.Family.BEVDEPTH ? 4 : 8;
+    return new HeadGrid(
+        g.x().get(0),
+        g.y().get(0),
+        g.x().get(2) / factor,
+        factor,
+        g.cells().get(0),
+        g.cells().get(1));
+  }
+
+  /**
+   * The terms {@code heatmap}, {@code box} and, where {@code depthBins} are given, {@code depth}.
+   *
+   * @param truth one per batch element
+   * @param depthBins of all images of the batch, or null
+   */
+  public LossTerms loss(
+      DetectorOutput output,
+      List<GroundTruth> truth,
+      int @Nullable [] depthBins,
+      TrainingConfig.Losses weights) {
+    double[] code = weights.code().stream().mapToDouble(Double::doubleValue).toArray();
+    LossTerms terms =
+        new CenterLoss(weights.heatmap(), weights.box(), code)
+            .compute(
+                predictions(output),
+                new CenterTargetAssigner(grid, tasks, MAX_OBJECTS).assign(truth));
+    if (depthBins != null) {
+      terms.addAll(new DepthLoss(weights.depth()).compute(output.depthLogits(), depthBins));
+    }
+    return terms;
+  }
+
+  /**
+   * The detections of each batch element in the detector's frame, by falling score in each task.
+   *
+   * @param scoreThreshold a detection needs a higher score
+   */
+  public List<List<Detection>> detections(DetectorOutput output, double scoreThreshold) {
+    DecodeSettings settings = decodeSettings().withScoreThreshold(scoreThreshold);
+    List<List<Detection>> result = new ArrayList<>();
+    for (List<DecodedBox> boxes :
+        new CenterDecoder(grid, tasks, settings).decode(predictions(output))) {
+      result.add(boxes.stream().map(this::detection).toList());
+    }
+    return result;
+  }
+
+  private Detection detection(DecodedBox box) {
+    return new Detection(convention.decode(box.box()), box.detectionClass(), box.score());
+  }
+
+  /** BEVDepth's settings; one threshold for a head of one task, which BEVDet dev2 has: that of barriers. */
+  private DecodeSettings decodeSettings() {
+    DecodeSettings six = DecodeSettings.BEVDEPTH;
+    if (tasks.count() == six.nmsThresholds().size()) {
+      return six;
+    }
+    return new DecodeSettings(
+        six.scoreThreshold(),
+        six.maxCandidates(),
+        six.range(),
+        Collections.nCopies(tasks.count(), 1.0),
+        MAX_OBJECTS);
+  }
+
+  private List<TaskPrediction> predictions(DetectorOutput output) {
+    return output.tasks().stream().map(DetectorHead::prediction).toList();
+  }
+
+  private static TaskPrediction prediction(Map<String, Tensor> maps) {
+    return new TaskPrediction(
+        map(maps, "reg"),
+        map(maps, "height"),
+        map(maps, "dim"),
+        map(maps, "rot"),
+        map(maps, "vel"),
+        map(maps, "heatmap"));
+  }
+
+  private static Tensor map(Map<String, Tensor> maps, String name) {
+    return Objects.requireNonNull(maps.get(name), () -> "the head has no branch " + name);
+  }
+
+  /** The configuration this head reads. */
+  public DetectorConfig config() {
+    return config;
+  }
+}

@@ -1,0 +1,111 @@
+package dev.bevel.torch.train;
+
+import dev.bevel.nuscenes.Detection;
+import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.Pose;
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.model.Detector;
+import dev.bevel.torch.model.DetectorOutput;
+import dev.bevel.torch.nn.Tensors;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+
+/** A trained detector at work. Owns the detector. */
+public final class DetectorInference implements AutoCloseable {
+  private final ConfigDocument config;
+  private final DetectorInputs inputs;
+  private final DetectorHead head;
+  private final Detector detector;
+
+  private DetectorInference(ConfigDocument config, Detector detector) {
+    this.config = config;
+    this.detector = detector;
+    inputs = new DetectorInputs(config.detector());
+    head = new DetectorHead(config.detector(), inputs.convention());
+  }
+
+  /**
+   * The detector of a checkpoint, which carries its configuration.
+   *
+   * @throws CheckpointException if the file is no checkpoint or does not fit its configuration
+   * @throws IOException if the file cannot be read or is damaged
+   */
+  public static DetectorInference load(Path checkpoint) throws IOException {
+    return load(checkpoint, config -> Detector.create(config.detector(), 0));
+  }
+
+  /** The same with the detector made by the caller, e.g. with another pooling. */
+  public static DetectorInference load(Path checkpoint, DetectorFactory factory)
+      throws IOException {
+    Checkpoint saved = Checkpoint.read(checkpoint);
+    ConfigDocument config =
+        ConfigDocument.parse("configuration in " + checkpoint, saved.config());
+    Detector detector = factory.create(config);
+    try {
+      Checkpoint.loadWeights(checkpoint, detector);
+    } catch (IOException | RuntimeException e) {
+      detector.close();
+      throw e;
+    }
+    detector.eval();
+    return new DetectorInference(config, detector);
+  }
+
+  /** Makes the detector of a configuration. */
+  @FunctionalInterface
+  public interface DetectorFactory {
+    /** A detector with any weights. */
+    Detector create(ConfigDocument config);
+  }
+
+  /** The configuration of the detector. */
+  public ConfigDocument config() {
+    return config;
+  }
+
+  /**
+   * Runs on one key frame.
+   *
+   * @param scoreThreshold a detection needs a higher score
+   * @return in the key ego frame
+   * @throws dev.bevel.nuscenes.NuScenesException if an image is missing or damaged
+   */
+  public List<Detection> detect(DetectionSample sample, double scoreThreshold) {
+    return detect(sample, scoreThreshold, UnaryOperator.identity());
+  }
+
+  /**
+   * The same with the normalised images, {@code [cameras, 3, height, width]}, changed before the detector sees them: to ask
+   * what the detector makes of them.
+   */
+  @SuppressWarnings("try") // scope and guard are there to be closed
+  public List<Detection> detect(
+      DetectionSample sample, double scoreThreshold, UnaryOperator<float[]> change) {
+    DetectorInputs.Input input = inputs.input(sample, inputs.inferenceAugmentations(sample));
+    Pose toEgo = inputs.egoToDetector(sample).inverse();
+    try (TensorScope scope = TensorScope.open();
+        NoGradGuard guard = new NoGradGuard()) {
+      Tensor images =
+          Tensors.of(
+              change.apply(input.images()),
+              1,
+              sample.cameras().size(),
+              3,
+              config.detector().image().height(),
+              config.detector().image().width());
+      DetectorOutput output = detector.forward(images, input.calibration());
+      return head.detections(output, scoreThreshold).getFirst().stream()
+          .map(d -> new Detection(d.box().transformed(toEgo), d.detectionClass(), d.score()))
+          .toList();
+    }
+  }
+
+  @Override
+  public void close() {
+    detector.close();
+  }
+}

@@ -1,0 +1,245 @@
+package dev.bevel.torch.train;
+
+import dev.bevel.nuscenes.CameraSample;
+import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.ImageAugmentation;
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.TableRecord;
+import dev.bevel.torch.model.Calibration;
+import dev.bevel.torch.model.Detector;
+import dev.bevel.torch.nn.Tensors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Trains a detector on the key frames of a nuScenes folder. The order of the samples and every augmentation follow from the
+ * seed and the number of the step alone; the next batch is read while the present one is trained on.
+ */
+public final class DetectorTraining implements AutoCloseable {
+  private static final int CACHED_EXAMPLES = 16;
+
+  private final ConfigDocument config;
+  private final List<DetectionSample> samples;
+  private final DetectorInputs inputs;
+  private final DetectorHead head;
+  private final Detector detector;
+  private final Trainer trainer;
+  private final Map<String, DetectorInputs.Example> cache = new ExampleCache();
+  private final ExecutorService loader =
+      Executors.newSingleThreadExecutor(
+          Thread.ofPlatform().name("bevel-loader").daemon().factory());
+  private @Nullable Future<List<DetectorInputs.Example>> next;
+
+  private static final class ExampleCache
+      extends LinkedHashMap<String, DetectorInputs.Example> {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<String, DetectorInputs.Example> eldest) {
+      return size() > CACHED_EXAMPLES;
+    }
+  }
+
+  /**
+   * A training at its beginning.
+   *
+   * @param samples to train on, at least one
+   * @param seed settles weights, order and augmentations
+   */
+  public DetectorTraining(ConfigDocument config, List<DetectionSample> samples, long seed) {
+    if (samples.isEmpty()) {
+      throw new IllegalArgumentException("DetectorTraining: there must be at least one sample");
+    }
+    this.config = config;
+    this.samples = List.copyOf(samples);
+    inputs = new DetectorInputs(config.detector());
+    head = new DetectorHead(config.detector(), inputs.convention());
+    detector = Detector.create(config.detector(), seed);
+    trainer = new Trainer(detector, config.training().optimization(), seed);
+  }
+
+  /**
+   * The key frames of a data set all of whose images are there, in table order.
+   *
+   * @throws NuScenesException if there is none
+   */
+  public static List<DetectionSample> usableSamples(NuScenes set) {
+    List<DetectionSample> usable = new ArrayList<>();
+    for (TableRecord.Sample sample : set.samples()) {
+      if (set.keyFrames(sample).keySet().containsAll(DetectionSample.CAMERA_ORDER)) {
+        DetectionSample candidate = DetectionSample.of(set, sample);
+        if (candidate.cameras().stream().map(CameraSample::image).allMatch(Files::isRegularFile)) {
+          usable.add(candidate);
+        }
+      }
+    }
+    if (usable.isEmpty()) {
+      throw new NuScenesException(
+          "nuScenes data folder %s: none of its %d samples has all six camera images"
+              .formatted(set.dataRoot(), set.samples().size()));
+    }
+    return usable;
+  }
+
+  /**
+   * Goes on where a checkpoint left off.
+   *
+   * @throws CheckpointException if the checkpoint is of another configuration or seed, or damaged
+   */
+  public void resume(Path checkpoint) throws IOException {
+    if (!Checkpoint.read(checkpoint).config().equals(config.text())) {
+      throw new CheckpointException(
+          checkpoint + ": the training was started with another configuration", null);
+    }
+    Checkpoint.resume(checkpoint, trainer);
+  }
+
+  /**
+   * Trains until a number of steps has been taken since the beginning.
+   *
+   * @param steps does nothing if that many have been taken
+   * @param listener told of each step, in the calling thread
+   * @throws NuScenesException if a file is missing or damaged
+   * @throws TrainingException if the loss ceases to be finite
+   */
+  public void run(long steps, Consumer<StepReport> listener) {
+    while (trainer.step() < steps) {
+      List<DetectorInputs.Example> batch = batch(steps);
+      listener.accept(
+          trainer.step(
+              () ->
+                  head.loss(
+                      detector.forward(images(batch), calibration(batch)),
+                      batch.stream().map(DetectorInputs.Example::truth).toList(),
+                      depthBins(batch),
+                      config.training().losses())));
+    }
+  }
+
+  /** Steps taken so far. */
+  public long step() {
+    return trainer.step();
+  }
+
+  /** The detector that is trained, owned by this training. */
+  public Detector detector() {
+    return detector;
+  }
+
+  /** Writes a checkpoint; see {@link Checkpoint}. */
+  public void save(Path file) throws IOException {
+    Checkpoint.write(file, trainer, config.text());
+  }
+
+  private List<DetectorInputs.Example> batch(long steps) {
+    long step = trainer.step();
+    Future<List<DetectorInputs.Example>> present =
+        next == null ? loader.submit(() -> read(step)) : next;
+    next = step + 1 < steps ? loader.submit(() -> read(step + 1)) : null;
+    try {
+      return present.get();
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof RuntimeException cause
+          ? cause
+          : new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new TrainingException("the training was interrupted in step " + (step + 1));
+    }
+  }
+
+  private List<DetectorInputs.Example> read(long step) {
+    List<DetectorInputs.Example> examples = new ArrayList<>();
+    int size = config.training().batch();
+    for (int i = 0; i < size; i++) {
+      examples.add(read(step * size + i, sampleAt(step * size + i)));
+    }
+    return examples;
+  }
+
+  /** Epoch by epoch a fresh permutation of the samples. */
+  private DetectionSample sampleAt(long draw) {
+    List<Integer> order = new ArrayList<>();
+    for (int i = 0; i < samples.size(); i++) {
+      order.add(i);
+    }
+    Collections.shuffle(order, java.util.Random.from(random(draw / samples.size(), 0)));
+    return samples.get(order.get((int) (draw % samples.size())));
+  }
+
+  private SplittableRandom random(long a, long b) {
+    return new SplittableRandom(31 * (31 * trainer.seed() + a) + b);
+  }
+
+  private DetectorInputs.Example read(long draw, DetectionSample sample) {
+    boolean withDepth = config.training().losses().depth() > 0;
+    if (config.training().imageAugmentation()) {
+      return inputs.example(sample, augmentations(draw, sample), withDepth);
+    }
+    return cache.computeIfAbsent(
+        sample.token(),
+        token -> inputs.example(sample, inputs.inferenceAugmentations(sample), withDepth));
+  }
+
+  private List<ImageAugmentation> augmentations(long draw, DetectionSample sample) {
+    int width = config.detector().image().width();
+    int height = config.detector().image().height();
+    SplittableRandom random = random(draw, 1);
+    ImageAugmentation.Ranges ranges = ImageAugmentation.Ranges.bevDepth(width);
+    return sample.cameras().stream()
+        .map(c -> ranges.draw(random, c.width(), c.height(), width, height))
+        .toList();
+  }
+
+  private org.bytedeco.pytorch.Tensor images(List<DetectorInputs.Example> batch) {
+    int each = batch.getFirst().input().images().length;
+    float[] all = new float[each * batch.size()];
+    for (int i = 0; i < batch.size(); i++) {
+      System.arraycopy(batch.get(i).input().images(), 0, all, i * each, each);
+    }
+    Calibration first = batch.getFirst().input().calibration();
+    return Tensors.of(
+        all,
+        batch.size(),
+        first.cameras(),
+        3,
+        config.detector().image().height(),
+        config.detector().image().width());
+  }
+
+  private static Calibration calibration(List<DetectorInputs.Example> batch) {
+    return DetectorInputs.join(batch.stream().map(e -> e.input().calibration()).toList());
+  }
+
+  private static int @Nullable [] depthBins(List<DetectorInputs.Example> batch) {
+    if (batch.getFirst().depthBins() == null) {
+      return null;
+    }
+    return batch.stream()
+        .map(DetectorInputs.Example::depthBins)
+        .flatMapToInt(bins -> bins == null ? Arrays.stream(new int[0]) : Arrays.stream(bins))
+        .toArray();
+  }
+
+  @Override
+  public void close() {
+    loader.shutdownNow();
+    trainer.close();
+    detector.close();
+  }
+}

@@ -1,0 +1,174 @@
+package dev.bevel.torch.train;
+
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.autograd.Autograd;
+import dev.bevel.torch.head.LossTerms;
+import dev.bevel.torch.nn.Module;
+import dev.bevel.torch.nn.Scopes;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Trains a module step by step. A step owns a {@link TensorScope}: whatever the loss makes ends with it, so memory stays
+ * flat however long the training.
+ *
+ * <p>Everything random comes from the seed: the constructor sets LibTorch's default generator (which dropout uses), and the
+ * order of data is for the caller to derive from {@link #seed} and {@link #step}. With {@link Checkpoint} a training goes on
+ * bit for bit, on the same machine and with the same number of threads.
+ *
+ * <p>Owns its optimiser and its average, not the module.
+ */
+public final class Trainer implements AutoCloseable {
+  /**
+   * How a module is trained.
+   *
+   * @param learningRate base rate, positive
+   * @param weightDecay decoupled weight decay of all parameters
+   * @param clip greatest L2 norm of the gradient over all parameters
+   * @param schedule of the rate
+   * @param average of the weights, or null for none
+   */
+  public record Settings(
+      double learningRate,
+      double weightDecay,
+      double clip,
+      LearningRate schedule,
+      WeightAverage.@Nullable Settings average) {
+    /** Checks the numbers. */
+    public Settings {
+      if (!(learningRate > 0 && clip > 0)) {
+        throw new IllegalArgumentException(
+            "Trainer: learningRate and clip must be positive, got %s and %s"
+                .formatted(learningRate, clip));
+      }
+    }
+  }
+
+  private final Module module;
+  private final Settings settings;
+  private final Map<String, Tensor> parameters;
+  private final AdamW optimizer;
+  private final @Nullable WeightAverage average;
+  private final long seed;
+  private long step;
+
+  /** A training of all parameters at its beginning. */
+  public Trainer(Module module, Settings settings, long seed) {
+    this.module = module;
+    this.settings = settings;
+    this.seed = seed;
+    parameters = module.namedParameters();
+    optimizer =
+        new AdamW(List.of(new AdamW.Group(parameters, 1, settings.weightDecay())));
+    average = settings.average() == null ? null : new WeightAverage(module, settings.average());
+    torch.manual_seed(seed);
+  }
+
+  /** The module that is trained. */
+  public Module module() {
+    return module;
+  }
+
+  /** What all randomness follows from. */
+  public long seed() {
+    return seed;
+  }
+
+  /** Steps taken so far. */
+  public long step() {
+    return step;
+  }
+
+  /** The averaged weights, if there are any. */
+  public @Nullable WeightAverage average() {
+    return average;
+  }
+
+  AdamW optimizer() {
+    return optimizer;
+  }
+
+  void restore(long savedStep) {
+    step = savedStep;
+  }
+
+  /**
+   * Takes one step.
+   *
+   * @param loss runs the module on the step's data; called once, in training mode, in the step's scope
+   * @throws TrainingException if the loss or the gradient is not finite; no parameter has changed then
+   */
+  @SuppressWarnings("try") // the scope is there to be closed
+  public StepReport step(Supplier<LossTerms> loss) {
+    try (TensorScope scope = TensorScope.open()) {
+      module.train(true);
+      LossTerms terms = loss.get();
+      Map<String, Double> values = terms.values();
+      Tensor total = terms.total();
+      double value = total.item_double();
+      requireFinite("loss", value, values);
+      Autograd.backward(total);
+      double norm = clip();
+      requireFinite("norm of the gradient", norm, values);
+      double rate = settings.learningRate() * settings.schedule().factor(step);
+      optimizer.step(rate);
+      step++;
+      if (average != null) {
+        average.update(module);
+      }
+      return new StepReport(step, value, values, rate, norm);
+    } finally {
+      module.zeroGrad();
+    }
+  }
+
+  private void requireFinite(String what, double value, Map<String, Double> terms) {
+    if (!Double.isFinite(value)) {
+      throw new TrainingException(
+          "step %d: the %s is %s (loss terms %s); lower the learning rate or look at the data"
+              .formatted(step + 1, what, value, terms));
+    }
+  }
+
+  /** Scales all gradients down to the greatest norm; returns the norm before. */
+  private double clip() {
+    double[] squares = {0};
+    Scopes.withoutGradient(
+        () -> {
+          for (Tensor parameter : parameters.values()) {
+            Tensor gradient = parameter.grad();
+            if (gradient.defined()) {
+              double norm = gradient.norm().item_double();
+              squares[0] += norm * norm;
+            }
+          }
+        });
+    double norm = Math.sqrt(squares[0]);
+    double factor = settings.clip() / (norm + 1e-6);
+    if (factor < 1) {
+      Scopes.withoutGradient(
+          () -> {
+            for (Tensor parameter : parameters.values()) {
+              Tensor gradient = parameter.grad();
+              if (gradient.defined()) {
+                gradient.mul_(new Scalar(factor));
+              }
+            }
+          });
+    }
+    return norm;
+  }
+
+  @Override
+  public void close() {
+    optimizer.close();
+    if (average != null) {
+      average.close();
+    }
+  }
+}

@@ -1,0 +1,119 @@
+package dev.bevel.torch.train;
+
+import dev.bevel.torch.head.TaskTarget;
+import dev.bevel.torch.model.ConfigException;
+import dev.bevel.torch.model.ConfigNode;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a detector is trained: the {@code training} mapping of a configuration.
+ *
+ * @param batch samples per step
+ * @param imageAugmentation whether images are resized, cropped, flipped and rotated at random (BEVDepth's ranges); else all
+ *     are prepared as for inference
+ * @param optimization rate, schedule, clipping, average
+ * @param losses weights
+ */
+public record TrainingConfig(
+    int batch, boolean imageAugmentation, Trainer.Settings optimization, Losses losses) {
+  /**
+   * Factors of the loss terms.
+   *
+   * @param heatmap of the focal loss
+   * @param box of the L1 loss
+   * @param depth of the depth supervision, 0 for none
+   * @param code of the ten numbers of a box
+   */
+  public record Losses(double heatmap, double box, double depth, List<Double> code) {
+    /** Copies the list. */
+    public Losses {
+      code = List.copyOf(code);
+    }
+  }
+
+  private enum Schedule {
+    CONSTANT,
+    STEPS,
+    COSINE,
+    ONE_CYCLE
+  }
+
+  private enum Switch {
+    NONE,
+    BEVDEPTH
+  }
+
+  private static final int MANY = Integer.MAX_VALUE;
+
+  /**
+   * Reads the {@code training} mapping.
+   *
+   * @throws ConfigException if a key is missing, unknown or out of range
+   */
+  public static TrainingConfig read(ConfigNode root) {
+    ConfigNode node = root.child("training");
+    ConfigNode loss = node.child("loss");
+    Losses losses =
+        new Losses(
+            loss.number("heatmap", 0, 1e6),
+            loss.number("box", 0, 1e6),
+            loss.number("depth", 0, 1e6),
+            loss.numbers("code", TaskTarget.BOX_SIZE));
+    loss.finish();
+    TrainingConfig config =
+        new TrainingConfig(
+            node.integer("batch", 1, 1024),
+            node.choice("image_augmentation", Switch.class) == Switch.BEVDEPTH,
+            new Trainer.Settings(
+                node.number("learning_rate", 1e-12, 1e3),
+                node.number("weight_decay", 0, 1e3),
+                node.number("clip", 1e-9, 1e9),
+                schedule(node.child("schedule")),
+                average(node)),
+            losses);
+    node.finish();
+    return config;
+  }
+
+  private static LearningRate schedule(ConfigNode node) {
+    LearningRate rate =
+        switch (node.choice("kind", Schedule.class)) {
+          case CONSTANT -> new LearningRate.Constant();
+          case STEPS ->
+              new LearningRate.Steps(
+                  node.counts("milestones").stream().map(Integer::longValue).toList(),
+                  node.number("gamma", 0, 1));
+          case COSINE ->
+              new LearningRate.Cosine(node.integer("steps", 1, MANY), node.number("last", 0, 1));
+          case ONE_CYCLE ->
+              new LearningRate.OneCycle(
+                  node.integer("steps", 3, MANY),
+                  node.number("rise", 0.001, 0.999),
+                  node.number("start_divisor", 1, 1e9),
+                  node.number("end_divisor", 1, 1e9));
+        };
+    if (node.has("warm_up")) {
+      ConfigNode rise = node.child("warm_up");
+      rate =
+          new LearningRate.WarmUp(rise.integer("steps", 1, MANY), rise.number("first", 0, 1), rate);
+      rise.finish();
+    }
+    node.finish();
+    return rate;
+  }
+
+  private static WeightAverage.@Nullable Settings average(ConfigNode training) {
+    if (!training.has("average")) {
+      return null;
+    }
+    ConfigNode node = training.child("average");
+    WeightAverage.Settings settings =
+        new WeightAverage.Settings(
+            node.number("limit", 0, 0.9999999),
+            node.number("ramp", 1e-3, 1e9),
+            node.integer("start", 0, MANY));
+    node.finish();
+    return settings;
+  }
+}

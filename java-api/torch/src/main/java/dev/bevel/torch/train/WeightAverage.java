@@ -1,0 +1,106 @@
+package dev.bevel.torch.train;
+
+import dev.bevel.torch.nn.Module;
+import dev.bevel.torch.nn.Scopes;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * An exponential moving average of everything in a module's state dictionary, batch-norm statistics included; what is no
+ * floating-point number is copied. As in BEVDet and BEVDepth the decay rises: {@code decay(n) = limit · (1 − e^(−n/ramp))} at
+ * the n-th update. The average belongs to this object until {@link #close}.
+ */
+public final class WeightAverage implements AutoCloseable {
+  /**
+   * How fast the average follows.
+   *
+   * @param limit decay after many updates, in [0, 1)
+   * @param ramp updates over which the decay rises
+   * @param start n of the update before the first; BEVDet starts at 10560
+   */
+  public record Settings(double limit, double ramp, long start) {
+    /** Checks the numbers. */
+    public Settings {
+      if (!(limit >= 0 && limit < 1 && ramp > 0 && start >= 0)) {
+        throw new IllegalArgumentException(
+            "WeightAverage: limit must be in [0, 1), ramp positive and start not negative, got %s, %s, %s"
+                .formatted(limit, ramp, start));
+      }
+    }
+
+    /** The decay of the n-th update. */
+    public double decay(long n) {
+      return limit * (1 - Math.exp(-n / ramp));
+    }
+  }
+
+  private final Settings settings;
+  private final Map<String, Tensor> average = new LinkedHashMap<>();
+  private long updates;
+
+  /** An average that begins with the module's present values. */
+  public WeightAverage(Module module, Settings settings) {
+    this.settings = settings;
+    this.updates = settings.start();
+    Scopes.withoutGradient(
+        () ->
+            module
+                .stateDict()
+                .forEach((name, tensor) -> average.put(name, Scopes.own(tensor.detach().clone()))));
+  }
+
+  /** Moves the average towards the module's values. */
+  public void update(Module module) {
+    Scalar newWeight = new Scalar(1 - settings.decay(++updates));
+    Scopes.withoutGradient(
+        () ->
+            module
+                .stateDict()
+                .forEach(
+                    (name, tensor) -> {
+                      Tensor mean = tensor(name);
+                      if (tensor.is_floating_point()) {
+                        mean.lerp_(tensor, newWeight);
+                      } else {
+                        mean.copy_(tensor);
+                      }
+                    }));
+    newWeight.close();
+  }
+
+  private Tensor tensor(String name) {
+    Tensor tensor = average.get(name);
+    if (tensor == null) {
+      throw new IllegalStateException(
+          "WeightAverage: the module has gained the tensor " + name + " since the average began");
+    }
+    return tensor;
+  }
+
+  /** The averaged tensors by name; they stay owned by this object. */
+  public Map<String, Tensor> state() {
+    return java.util.Collections.unmodifiableMap(average);
+  }
+
+  /** Updates so far, {@link Settings#start} included. */
+  public long updates() {
+    return updates;
+  }
+
+  /** Takes over a saved average; names and shapes have been checked. */
+  void load(Map<String, Tensor> saved, long savedUpdates) {
+    updates = savedUpdates;
+    Scopes.withoutGradient(
+        () ->
+            saved.forEach(
+                (name, tensor) -> tensor(name).copy_(tensor)));
+  }
+
+  @Override
+  public void close() {
+    average.values().forEach(Tensor::close);
+    average.clear();
+  }
+}
