@@ -62,6 +62,12 @@ public final class DetectorTraining implements AutoCloseable {
    * @param seed settles weights, order and augmentations
    */
   public DetectorTraining(ConfigDocument config, List<DetectionSample> samples, long seed) {
+    this(config, samples, seed, Detector.create(config.detector(), seed));
+  }
+
+  /** The same with a detector made by the caller, which the training then owns. */
+  public DetectorTraining(
+      ConfigDocument config, List<DetectionSample> samples, long seed, Detector detector) {
     if (samples.isEmpty()) {
       throw new IllegalArgumentException("DetectorTraining: there must be at least one sample");
     }
@@ -69,7 +75,7 @@ public final class DetectorTraining implements AutoCloseable {
     this.samples = List.copyOf(samples);
     inputs = new DetectorInputs(config.detector());
     head = new DetectorHead(config.detector(), inputs.convention());
-    detector = Detector.create(config.detector(), seed);
+    this.detector = detector;
     trainer = new Trainer(detector, config.training().optimization(), seed);
   }
 

@@ -1,0 +1,97 @@
+package dev.bevel.cli;
+
+import dev.bevel.torch.TorchException;
+import java.io.PrintWriter;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
+
+/**
+ * The {@code bevel} command. A failure is one sentence on the standard error and an exit status that is not 0: 2 for a command
+ * line that cannot be understood, 1 for all else.
+ */
+@Command(
+    name = "bevel",
+    description = "Camera bird's-eye-view 3D detection: train, detect, measure.",
+    version = "bevel 0.1.0",
+    mixinStandardHelpOptions = true,
+    subcommands = {DoctorCommand.class, TrainCommand.class, DetectCommand.class})
+public final class Main implements Runnable {
+  /** Exit status of a failure. */
+  static final int FAILED = 1;
+
+  @Option(
+      names = "--debug",
+      scope = ScopeType.INHERIT,
+      description = "Show where a failure came from.")
+  private boolean debug;
+
+  /** For picocli. */
+  public Main() {}
+
+  /** Runs the command and ends the process with its exit status. */
+  public static void main(String[] arguments) {
+    System.exit(run(arguments));
+  }
+
+  /**
+   * Runs the command.
+   *
+   * @return its exit status
+   */
+  public static int run(String... arguments) {
+    return commandLine().execute(arguments);
+  }
+
+  static CommandLine commandLine() {
+    return new CommandLine(new Main())
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setParameterExceptionHandler(Main::badCommandLine)
+        .setExecutionExceptionHandler(Main::failed);
+  }
+
+  /** Without a subcommand: the help. */
+  @Override
+  public void run() {
+    commandLine().usage(System.out);
+  }
+
+  private static int badCommandLine(CommandLine.ParameterException e, String[] arguments) {
+    CommandLine command = e.getCommandLine();
+    print(command, e);
+    command.getErr().println("Try 'bevel --help' for what there is.");
+    return command.getCommandSpec().exitCodeOnInvalidInput();
+  }
+
+  private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {
+    print(command, e);
+    return FAILED;
+  }
+
+  private static void print(CommandLine command, Exception e) {
+    PrintWriter err = command.getErr();
+    err.println("bevel: " + sentence(e));
+    Main main = command.getCommandSpec().root().userObject() instanceof Main m ? m : null;
+    if (main != null && main.debug) {
+      e.printStackTrace(err);
+    }
+    err.flush();
+  }
+
+  /** What went wrong, in one line. */
+  static String sentence(Throwable e) {
+    @Nullable String message = e.getMessage();
+    String text =
+        switch (e) {
+          case NoSuchFileException missing -> missing.getFile() + ": no such file";
+          case FileSystemException f when f.getReason() == null ->
+              f.getFile() + ": " + f.getClass().getSimpleName();
+          default -> message == null || message.isBlank() ? e.toString() : TorchException.trim(message);
+        };
+    return text.strip().replaceAll("\\s*\\R\\s*", " ");
+  }
+}

@@ -1,0 +1,15 @@
+/** The {@code bevel} command. */
+module dev.bevel.cli {
+  requires static org.jspecify;
+  requires dev.bevel.kernels;
+  requires dev.bevel.nuscenes;
+  requires dev.bevel.torch;
+  requires info.picocli;
+  requires me.tongfei.progressbar;
+  requires org.bytedeco.pytorch;
+
+  exports dev.bevel.cli;
+
+  opens dev.bevel.cli to
+      info.picocli;
+}
