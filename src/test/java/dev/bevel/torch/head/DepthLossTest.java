@@ -27,7 +27,7 @@ class DepthLossTest {
     try (TensorScope scope = TensorScope.open()) {
       Tensor leaf = tensor();
       leaf.set_requires_grad(true);
-      Tensor loss = new DepthLoss(3).compute(leaf, bins).total();
+      Tensor loss = new DepthLoss(3).compute(leaf.softmax(1), bins).total();
       assertThat(loss.item_double()).isCloseTo(expected, within(1e-10));
       loss.backward();
       double[] gradient = TensorArrays.doubles(leaf.grad());
@@ -50,7 +50,7 @@ class DepthLossTest {
     try (TensorScope scope = TensorScope.open()) {
       Tensor leaf = tensor();
       leaf.set_requires_grad(true);
-      Tensor loss = new DepthLoss(3).compute(leaf, none).total();
+      Tensor loss = new DepthLoss(3).compute(leaf.softmax(1), none).total();
       assertThat(loss.item_double()).isZero();
       loss.backward();
       assertThat(TensorArrays.doubles(leaf.grad())).containsOnly(0);
@@ -65,7 +65,7 @@ class DepthLossTest {
     }
     Arrays.fill(bins, 3);
     try (TensorScope scope = TensorScope.open()) {
-      assertThat(new DepthLoss(3).compute(tensor(), bins).total().item_double()).isFinite();
+      assertThat(new DepthLoss(3).compute(tensor().softmax(1), bins).total().item_double()).isFinite();
     }
   }
 
@@ -73,9 +73,9 @@ class DepthLossTest {
   void badBinsAndShapesAreNamed() {
     try (TensorScope scope = TensorScope.open()) {
       bins[5] = BINS;
-      assertThatThrownBy(() -> new DepthLoss(3).compute(tensor(), bins))
+      assertThatThrownBy(() -> new DepthLoss(3).compute(tensor().softmax(1), bins))
           .hasMessage("DepthLoss: bin of cell 5 must be in 0..6 or NO_DEPTH, got 7");
-      assertThatThrownBy(() -> new DepthLoss(3).compute(tensor(), new int[23]))
+      assertThatThrownBy(() -> new DepthLoss(3).compute(tensor().softmax(1), new int[23]))
           .hasMessageContaining("23 cells, got [2, 7, 3, 4]");
     }
   }

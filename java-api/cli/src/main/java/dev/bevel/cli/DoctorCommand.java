@@ -1,11 +1,11 @@
 package dev.bevel.cli;
 
 import dev.bevel.kernels.Bevel;
-import dev.bevel.kernels.BevelException;
 import dev.bevel.kernels.Capabilities;
 import dev.bevel.torch.Torch;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.global.torch;
@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
     name = "doctor",
     description = "Show JDK, LibTorch, native library, instruction set, threads and CUDA.",
     mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // picocli sets the options
 final class DoctorCommand implements Callable<Integer> {
   private static final Pattern TORCH_VERSION = Pattern.compile("TORCH_VERSION=([^,\\s]+)");
 
@@ -84,14 +85,12 @@ final class DoctorCommand implements Callable<Integer> {
     return number / 1000 + "." + number % 1000 / 10;
   }
 
-  private void check(String name, Callable<String> check) {
+  private void check(String name, Supplier<String> check) {
     try {
-      line(name, check.call());
-    } catch (BevelException | LinkageError | RuntimeException e) {
+      line(name, check.get());
+    } catch (LinkageError | RuntimeException e) {
       healthy = false;
       line(name, "FAILED: " + Main.sentence(e));
-    } catch (Exception e) {
-      throw new IllegalStateException(e);
     }
   }
 

@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
     name = "train",
     description = "Train a detector and write DIR/last.safetensors.",
     mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // picocli sets the options
 final class TrainCommand implements Callable<Integer> {
   /** Name of the checkpoint in the output folder. */
   static final String CHECKPOINT = "last.safetensors";

@@ -6,6 +6,7 @@ import static org.bytedeco.pytorch.global.torch.zeros_like;
 import dev.bevel.torch.Torch;
 import java.util.Arrays;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch.Reduction;
@@ -24,6 +25,9 @@ public final class DepthLoss {
   /** Marks a cell without a LiDAR point. */
   public static final int NO_DEPTH = -1;
 
+  private static final ScalarOptional ZERO = constant(0);
+  private static final ScalarOptional ONE = constant(1);
+
   private final double weight;
 
   /**
@@ -33,20 +37,24 @@ public final class DepthLoss {
     this.weight = weight;
   }
 
+  private static ScalarOptional constant(double value) {
+    return Torch.permanent(() -> new ScalarOptional(new Scalar(value)));
+  }
+
   /**
-   * The term {@code depth}; 0 if no cell has a depth. Runs in the dtype of the logits, in the
-   * caller's tensor scope.
+   * The term {@code depth}; 0 if no cell has a depth. Runs in the dtype of the probabilities, in the caller's tensor scope.
    *
-   * @param logits {@code [images, D, H, W]}, before the softmax
+   * @param probabilities {@code [images, D, H, W]} or {@code [batch, cameras, D, H, W]}, the softmax over D
    * @param bins {@code [images, H, W]}: the true bin in 0..D−1, or {@link #NO_DEPTH}
    * @throws IllegalArgumentException if the sizes differ or a bin does not exist
    */
-  public LossTerms compute(Tensor logits, int[] bins) {
-    long[] shape = logits.shape();
+  public LossTerms compute(Tensor probabilities, int[] bins) {
+    Tensor maps = probabilities.dim() == 5 ? probabilities.flatten(0, 1) : probabilities;
+    long[] shape = maps.shape();
     if (shape.length != 4 || shape[0] * shape[2] * shape[3] != bins.length) {
       throw new IllegalArgumentException(
-          "DepthLoss: logits must be [images, D, H, W] with one bin for each of the %d cells, got %s"
-              .formatted(bins.length, Arrays.toString(shape)));
+          "DepthLoss: probabilities must be [images, D, H, W] with one bin for each of the %d cells, got %s"
+              .formatted(bins.length, Arrays.toString(probabilities.shape())));
     }
     long[] cells = new long[bins.length];
     long[] known = new long[bins.length];
@@ -63,10 +71,10 @@ public final class DepthLoss {
       cells[count] = i;
       known[count++] = bins[i];
     }
-    Tensor rows = logits.permute(0, 2, 3, 1).reshape(bins.length, shape[1]);
+    Tensor rows = maps.permute(0, 2, 3, 1).reshape(bins.length, shape[1]);
     Tensor index = Tensor.create(Arrays.copyOf(cells, count)).to(rows.device(), ScalarType.Long);
     Tensor bin = Tensor.create(Arrays.copyOf(known, count)).to(rows.device(), ScalarType.Long);
-    Tensor p = rows.index_select(0, index).softmax(1);
+    Tensor p = rows.index_select(0, index).clamp(ZERO, ONE); // rounding may have gone beyond
     Tensor wanted = zeros_like(p).scatter_(1, bin.unsqueeze(1), new Scalar(1.0));
     Tensor sum = binary_cross_entropy(p, wanted, new TensorOptional(), Reduction.Sum.value);
     return new LossTerms().add("depth", sum.mul(new Scalar(weight / Math.max(1, count))));

@@ -84,7 +84,7 @@ public final class DetectorHead {
                 predictions(output),
                 new CenterTargetAssigner(grid, tasks, MAX_OBJECTS).assign(truth));
     if (depthBins != null) {
-      terms.addAll(new DepthLoss(weights.depth()).compute(output.depthLogits(), depthBins));
+      terms.addAll(new DepthLoss(weights.depth()).compute(output.depthProbabilities(), depthBins));
     }
     return terms;
   }
