@@ -147,7 +147,7 @@ public record Checkpoint(String config, long step, long seed) {
       String shape = Arrays.toString(entry.getValue().shape());
       if (saved == null
           || !shape.equals(Arrays.toString(saved.shape()))
-          || saved.scalar_type() != entry.getValue().scalar_type()) {
+          || saved.scalar_type().value != entry.getValue().scalar_type().value) {
         throw new CheckpointException(
             "%s: the %s does not fit: %s must be %s of %s, got %s"
                 .formatted(

@@ -1,0 +1,197 @@
+package dev.bevel.torch.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.io.SafeTensors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+@SuppressWarnings("try") // scopes are there to be closed
+class CheckpointTest {
+  private static final WeightAverage.Settings AVERAGE = new WeightAverage.Settings(0.9, 5, 1);
+
+  @TempDir private Path folder;
+
+  private static Trainer.Settings settings(WeightAverage.@Nullable Settings average) {
+    return new Trainer.Settings(
+        0.01, 0.02, 1, new LearningRate.Cosine(4, 0.1), average);
+  }
+
+  private static Trainer trainer(SmallNetwork network, long seed) {
+    return new Trainer(network, settings(AVERAGE), seed);
+  }
+
+  @Test
+  void fourStepsEqualTwoAndTwoBitForBit() throws IOException {
+    Map<String, String> straight;
+    StepReport lastStraight;
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 9)) {
+      run(trainer, network, 3);
+      lastStraight = trainer.step(network.loss(3));
+      straight = everything(trainer);
+    }
+    Path file = folder.resolve("two.safetensors");
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 9)) {
+      run(trainer, network, 2);
+      Checkpoint.write(file, trainer, "name: x");
+    }
+    torch.manual_seed(12345);
+    try (SmallNetwork network = new SmallNetwork(77);
+        Trainer trainer = trainer(network, 9)) {
+      Checkpoint.resume(file, trainer);
+      assertThat(trainer.step()).isEqualTo(2);
+      run(trainer, network, 1);
+      StepReport last = trainer.step(network.loss(3));
+      assertThat(last).isEqualTo(lastStraight);
+      assertThat(everything(trainer)).containsExactlyEntriesOf(straight);
+    }
+    assertThat(Checkpoint.read(file)).isEqualTo(new Checkpoint("name: x", 2, 9));
+  }
+
+  private static void run(Trainer trainer, SmallNetwork network, int steps) {
+    for (int i = 0; i < steps; i++) {
+      trainer.step(network.loss(trainer.step()));
+    }
+  }
+
+  private static Map<String, String> everything(Trainer trainer) {
+    Map<String, Tensor> all = new LinkedHashMap<>(trainer.module().stateDict());
+    try (TensorScope scope = TensorScope.open()) {
+      trainer.optimizer().state().forEach((n, t) -> all.put("optimizer." + n, t));
+      WeightAverage average = trainer.average();
+      assertThat(average).isNotNull();
+      average.state().forEach((n, t) -> all.put("average." + n, t));
+      return TrainerTest.bits(all);
+    }
+  }
+
+  @Test
+  void inferenceTakesTheAverageWhereThereIsOne() throws IOException {
+    Path averaged = folder.resolve("averaged.safetensors");
+    Path plain = folder.resolve("plain.safetensors");
+    Map<String, String> mean;
+    Map<String, String> weights;
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 1)) {
+      run(trainer, network, 3);
+      Checkpoint.write(averaged, trainer, "");
+      WeightAverage average = trainer.average();
+      assertThat(average).isNotNull();
+      mean = TrainerTest.bits(average.state());
+    }
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = new Trainer(network, settings(null), 1)) {
+      run(trainer, network, 3);
+      Checkpoint.write(plain, trainer, "");
+      weights = TrainerTest.bits(network.stateDict());
+    }
+    assertThat(mean).isNotEqualTo(weights);
+    try (SmallNetwork network = new SmallNetwork(5)) {
+      Checkpoint.loadWeights(averaged, network);
+      assertThat(TrainerTest.bits(network.stateDict())).isEqualTo(mean);
+      Checkpoint.loadWeights(plain, network);
+      assertThat(TrainerTest.bits(network.stateDict())).isEqualTo(weights);
+    }
+  }
+
+  @Test
+  void whatDoesNotFitIsNamedAndChangesNothing() throws IOException {
+    Path file = folder.resolve("saved.safetensors");
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 9)) {
+      run(trainer, network, 1);
+      Checkpoint.write(file, trainer, "");
+    }
+    try (SmallNetwork network = new SmallNetwork(2);
+        Trainer otherSeed = trainer(network, 8)) {
+      Map<String, String> before = everything(otherSeed);
+      assertThatThrownBy(() -> Checkpoint.resume(file, otherSeed))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessage(file + ": the training was started with seed 9, asked for is 8");
+      assertThat(everything(otherSeed)).isEqualTo(before);
+    }
+    try (SmallNetwork network = new SmallNetwork(2);
+        Trainer withoutAverage = new Trainer(network, settings(null), 9)) {
+      assertThatThrownBy(() -> Checkpoint.resume(file, withoutAverage))
+          .hasMessageContaining("the weight average does not fit");
+    }
+  }
+
+  @Test
+  void changedFilesAreRefused() throws IOException {
+    Path file = folder.resolve("saved.safetensors");
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 9)) {
+      run(trainer, network, 1);
+      Checkpoint.write(file, trainer, "");
+      Map<String, String> before = everything(trainer);
+
+      Path shape = rewrite(file, "optimizer.exp_avg.second.weight", Map.of());
+      assertThatThrownBy(() -> Checkpoint.resume(shape, trainer))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("exp_avg.second.weight must be [1, 32]")
+          .hasMessageContaining("got [7]");
+      Path weight = rewrite(file, "second.weight", Map.of());
+      assertThatThrownBy(() -> Checkpoint.resume(weight, trainer))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("second.weight must be [1, 32], got [7]");
+      assertThatThrownBy(() -> Checkpoint.loadWeights(rewrite(file, "average.second.weight", Map.of()), trainer.module()))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("second.weight must be [1, 32], got [7]");
+      Path random = rewrite(file, "random.torch", Map.of());
+      assertThatThrownBy(() -> Checkpoint.resume(random, trainer))
+          .hasMessageContaining("state of the random generator does not fit");
+      Path step = rewrite(file, "", Map.of("bevel.step", "many"));
+      assertThatThrownBy(() -> Checkpoint.read(step))
+          .hasMessageContaining("bevel.step must be a whole number, got 'many'");
+      assertThat(everything(trainer)).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void otherFilesAreRefused() throws IOException {
+    Path missing = folder.resolve("missing.safetensors");
+    assertThatThrownBy(() -> Checkpoint.read(missing)).hasMessageContaining("no such checkpoint");
+    Path foreign = folder.resolve("foreign.safetensors");
+    try (TensorScope scope = TensorScope.open()) {
+      SafeTensors.write(foreign, Map.of("x", torch.ones(3)), Map.of());
+    }
+    assertThatThrownBy(() -> Checkpoint.read(foreign))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("not a checkpoint of Bevel, its metadata has no bevel.config");
+    Path half = folder.resolve("half.safetensors");
+    byte[] bytes = Files.readAllBytes(foreign);
+    Files.write(half, java.util.Arrays.copyOf(bytes, bytes.length - 5));
+    assertThatThrownBy(() -> Checkpoint.read(half)).isInstanceOf(IOException.class);
+  }
+
+  /** A copy of a checkpoint with one tensor replaced by seven ones, and other metadata. */
+  private Path rewrite(Path file, String tensor, Map<String, String> metadata)
+      throws IOException {
+    Path copy = Files.createTempFile(folder, "changed", ".safetensors");
+    try (TensorScope scope = TensorScope.open()) {
+      SafeTensors.Contents contents = SafeTensors.read(file);
+      Map<String, Tensor> tensors = new LinkedHashMap<>(contents.tensors());
+      if (!tensor.isEmpty()) {
+        assertThat(tensors).containsKey(tensor);
+        tensors.put(tensor, torch.ones(7));
+      }
+      Map<String, String> texts = new LinkedHashMap<>(contents.metadata());
+      texts.putAll(metadata);
+      SafeTensors.write(copy, tensors, texts);
+    }
+    return copy;
+  }
+}

@@ -1,0 +1,123 @@
+package dev.bevel.torch.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.bevel.nuscenes.Detection;
+import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A small detector on the real sample. */
+class DetectorTrainingTest {
+  @TempDir private Path folder;
+
+  private List<DetectionSample> samples = List.of();
+
+  @BeforeEach
+  void load() {
+    samples =
+        DetectorTraining.usableSamples(NuScenes.load(TestData.require("nuscenes-one-sample")));
+  }
+
+  @Test
+  void aFewStepsLowerEveryTermOfTheLoss() throws IOException {
+    List<StepReport> reports = new ArrayList<>();
+    try (DetectorTraining training =
+        new DetectorTraining(SmallDetector.config(1, false), samples, 1)) {
+      training.run(12, reports::add);
+    }
+    assertThat(reports).hasSize(12);
+    assertThat(reports.getFirst().terms()).containsOnlyKeys("heatmap", "box", "depth");
+    assertThat(reports).allSatisfy(r -> assertThat(r.loss()).isFinite());
+    reports
+        .getFirst()
+        .terms()
+        .forEach(
+            (name, first) ->
+                assertThat(reports.getLast().terms().get(name)).as(name).isLessThan(first));
+  }
+
+  @Test
+  void fourStepsEqualTwoAndTwoBitForBit() throws IOException {
+    for (boolean augmentation : new boolean[] {false, true}) {
+      ConfigDocument config = SmallDetector.config(augmentation ? 2 : 1, augmentation);
+      Path straight = folder.resolve("straight.safetensors");
+      Path half = folder.resolve("half.safetensors");
+      Path resumed = folder.resolve("resumed.safetensors");
+      try (DetectorTraining training = new DetectorTraining(config, samples, 3)) {
+        training.run(4, report -> {});
+        training.save(straight);
+      }
+      try (DetectorTraining training = new DetectorTraining(config, samples, 3)) {
+        training.run(2, report -> {});
+        training.save(half);
+      }
+      try (DetectorTraining training = new DetectorTraining(config, samples, 3)) {
+        training.resume(half);
+        assertThat(training.step()).isEqualTo(2);
+        training.run(4, report -> {});
+        training.save(resumed);
+      }
+      assertThat(resumed).hasSameBinaryContentAs(straight);
+    }
+  }
+
+  @Test
+  void inferenceCarriesItsConfigurationAndRepeatsItself() throws IOException {
+    Path file = folder.resolve("small.safetensors");
+    try (DetectorTraining training =
+        new DetectorTraining(SmallDetector.config(1, false), samples, 3)) {
+      training.run(3, report -> {});
+      training.save(file);
+    }
+    try (DetectorInference inference = DetectorInference.load(file)) {
+      assertThat(inference.config().detector().name()).isEqualTo("small");
+      List<Detection> detections = inference.detect(samples.getFirst(), 0);
+      assertThat(detections).isNotEmpty().isEqualTo(inference.detect(samples.getFirst(), 0));
+    }
+  }
+
+  @Test
+  void anotherConfigurationIsRefused() throws IOException {
+    Path file = folder.resolve("small.safetensors");
+    try (DetectorTraining training =
+        new DetectorTraining(SmallDetector.config(1, false), samples, 3)) {
+      training.run(1, report -> {});
+      training.save(file);
+    }
+    try (DetectorTraining other =
+        new DetectorTraining(SmallDetector.config(2, false), samples, 3)) {
+      assertThatThrownBy(() -> other.resume(file))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessage(file + ": the training was started with another configuration");
+    }
+  }
+
+  @Test
+  void configurationsThatMakeNoSenseAreRefused() {
+    Map.of(
+            "learning_rate: 0.002", "learning_rate: -1",
+            "kind: constant", "kind: constantly",
+            "batch: 1", "batch: 0",
+            "clip: 35", "clips: 35",
+            "1, 1, 0.2, 0.2]", "1, 1, 0.2]",
+            "training:", "practice:")
+        .forEach(
+            (good, bad) -> {
+              String text = SmallDetector.yaml();
+              assertThat(text).contains(good);
+              assertThatThrownBy(() -> ConfigDocument.parse("bad.yaml", text.replace(good, bad)))
+                  .isInstanceOf(dev.bevel.torch.model.ConfigException.class)
+                  .hasMessageStartingWith("bad.yaml: ");
+            });
+  }
+}

@@ -1,0 +1,56 @@
+package dev.bevel.torch.train;
+
+import java.io.IOException;
+
+/** A BEVDepth so small that a step takes a fraction of a second. */
+final class SmallDetector {
+  private static final String YAML =
+      """
+      name: small
+      family: bevdepth
+      frame: ego
+      image:
+        height: 64
+        width: 192
+        stride: 16
+        normalization: {channels: rgb, mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375]}
+      backbone: {depth: 18}
+      neck: {channels: 64}
+      view:
+        depth: [1, 60, 2]
+        context: 16
+        depth_net: {width: 32, aspp_dropout: 0.1}
+      grid: {x: [-51.2, 51.2, 1.6], y: [-51.2, 51.2, 1.6], z: [-5, 3, 8]}
+      bev_encoder: {channels: [16, 32, 64], out: 16}
+      head:
+        tasks:
+          - [car]
+          - [truck, construction_vehicle]
+          - [bus, trailer]
+          - [barrier]
+          - [motorcycle, bicycle]
+          - [pedestrian, traffic_cone]
+        shared_channels: 16
+        branch_channels: 16
+      training:
+        batch: %d
+        image_augmentation: %s
+        learning_rate: 0.002
+        weight_decay: 0.01
+        clip: 35
+        schedule: {kind: constant}
+        loss: {heatmap: 1, box: 0.25, depth: 3, code: [1, 1, 1, 1, 1, 1, 1, 1, 0.2, 0.2]}
+        average: {limit: 0.9, ramp: 10, start: 0}
+      """;
+
+  private SmallDetector() {}
+
+  static ConfigDocument config(int batch, boolean augmentation) throws IOException {
+    return ConfigDocument.parse(
+        "small.yaml", YAML.formatted(batch, augmentation ? "bevdepth" : "none"));
+  }
+
+  static String yaml() {
+    return YAML.formatted(1, "none");
+  }
+}
