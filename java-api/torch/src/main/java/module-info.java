@@ -16,4 +16,5 @@ module dev.bevel.torch {
   exports dev.bevel.torch.model;
   exports dev.bevel.torch.nn;
   exports dev.bevel.torch.parity;
+  exports dev.bevel.torch.train;
 }

@@ -65,7 +65,8 @@ class DepthLossTest {
     }
     Arrays.fill(bins, 3);
     try (TensorScope scope = TensorScope.open()) {
-      assertThat(new DepthLoss(3).compute(tensor().softmax(1), bins).total().item_double()).isFinite();
+      assertThat(new DepthLoss(3).compute(tensor().softmax(1), bins).total().item_double())
+          .isFinite();
     }
   }
 

@@ -23,8 +23,7 @@ class CheckpointTest {
   @TempDir private Path folder;
 
   private static Trainer.Settings settings(WeightAverage.@Nullable Settings average) {
-    return new Trainer.Settings(
-        0.01, 0.02, 1, new LearningRate.Cosine(4, 0.1), average);
+    return new Trainer.Settings(0.01, 0.02, 1, new LearningRate.Cosine(4, 0.1), average);
   }
 
   private static Trainer trainer(SmallNetwork network, long seed) {
@@ -147,7 +146,10 @@ class CheckpointTest {
       assertThatThrownBy(() -> Checkpoint.resume(weight, trainer))
           .isInstanceOf(CheckpointException.class)
           .hasMessageContaining("second.weight must be [1, 32], got [7]");
-      assertThatThrownBy(() -> Checkpoint.loadWeights(rewrite(file, "average.second.weight", Map.of()), trainer.module()))
+      assertThatThrownBy(
+              () ->
+                  Checkpoint.loadWeights(
+                      rewrite(file, "average.second.weight", Map.of()), trainer.module()))
           .isInstanceOf(CheckpointException.class)
           .hasMessageContaining("second.weight must be [1, 32], got [7]");
       Path random = rewrite(file, "random.torch", Map.of());
@@ -178,8 +180,7 @@ class CheckpointTest {
   }
 
   /** A copy of a checkpoint with one tensor replaced by seven ones, and other metadata. */
-  private Path rewrite(Path file, String tensor, Map<String, String> metadata)
-      throws IOException {
+  private Path rewrite(Path file, String tensor, Map<String, String> metadata) throws IOException {
     Path copy = Files.createTempFile(folder, "changed", ".safetensors");
     try (TensorScope scope = TensorScope.open()) {
       SafeTensors.Contents contents = SafeTensors.read(file);

@@ -11,8 +11,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Counts hits and false alarms on one sample: detections of the wanted classes with a sufficient score take, by falling score,
- * the nearest free box of their class within a distance in the ground plane, one to one.
+ * Counts hits and false alarms on one sample: detections of the wanted classes with a sufficient
+ * score take, by falling score, the nearest free box of their class within a distance in the ground
+ * plane, one to one.
  */
 final class DetectionMatcher {
   private static final Set<DetectionClass> CLASSES =

@@ -30,7 +30,8 @@ class DetectionMatcherTest {
             truth(DetectionClass.CAR, 10, 0, 5),
             truth(DetectionClass.CAR, 11.5, 0, 5),
             truth(DetectionClass.PEDESTRIAN, 0, 10, 9));
-    // The best takes the nearer car; the next is left with the other, which is 0.9 m away; the third finds none free.
+    // The best takes the nearer car; the next is left with the other, which is 0.9 m away; the
+    // third finds none free.
     List<Detection> detections =
         List.of(
             found(DetectionClass.CAR, 10.6, 0, 0.5),
@@ -62,8 +63,7 @@ class DetectionMatcherTest {
 
   @Test
   void nothingFoundIsNothingMatched() {
-    assertThat(
-            DetectionMatcher.count(List.of(truth(DetectionClass.TRUCK, 1, 1, 5)), List.of()))
+    assertThat(DetectionMatcher.count(List.of(truth(DetectionClass.TRUCK, 1, 1, 5)), List.of()))
         .isEqualTo(new DetectionMatcher.Count(1, 0, 0));
   }
 }

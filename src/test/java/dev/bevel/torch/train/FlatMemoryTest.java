@@ -22,8 +22,8 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
 /**
- * A training loop through convolution, lift-splat and loss whose resident memory stays flat: 400 steps here, 5,000 with {@code
- * -Dbevel.test.long=true}.
+ * A training loop through convolution, lift-splat and loss whose resident memory stays flat: 400
+ * steps here, 5,000 with {@code -Dbevel.test.long=true}.
  */
 class FlatMemoryTest {
   private static final Path STATUS = Path.of("/proc/self/statm");
@@ -39,9 +39,7 @@ class FlatMemoryTest {
     Lifter() {
       try (Initializer init = Initializer.seeded(1)) {
         depth =
-            child(
-                "depth",
-                new Conv2d(Conv2d.Shape.same(3, BINS + CONTEXT, 3).withBias(), init));
+            child("depth", new Conv2d(Conv2d.Shape.same(3, BINS + CONTEXT, 3).withBias(), init));
       }
     }
   }
@@ -52,11 +50,7 @@ class FlatMemoryTest {
     int steps = Boolean.getBoolean("bevel.test.long") ? 5000 : 400;
     Trainer.Settings settings =
         new Trainer.Settings(
-            1e-3,
-            0.01,
-            5,
-            new LearningRate.Constant(),
-            new WeightAverage.Settings(0.99, 100, 0));
+            1e-3, 0.01, 5, new LearningRate.Constant(), new WeightAverage.Settings(0.99, 100, 0));
     try (Lifter lifter = new Lifter();
         LiftSplatPlan plan = LiftSplatPlan.build(geometry());
         Trainer trainer = new Trainer(lifter, settings, 1)) {
@@ -69,7 +63,8 @@ class FlatMemoryTest {
           "flat memory: %d steps, %d KiB resident after a quarter, %+d KiB since%n",
           steps, settled >> 10, growth >> 10);
       assertThat(last).isLessThan(first);
-      // A step makes 0.7 MB of tensors. Were a hundredth of them kept, the growth would be several times this.
+      // A step makes 0.7 MB of tensors. Were a hundredth of them kept, the growth would be several
+      // times this.
       assertThat(growth).isLessThan(2L << 20 | steps * 1500L);
     }
   }

@@ -36,7 +36,10 @@ class LearningRateTest {
     assertThat(rate.factor(1000)).isCloseTo(0.2, EXACT);
   }
 
-  /** The values of PyTorch's OneCycleLR(max_lr=1, total_steps=10, pct_start=.3, div_factor=25, final_div_factor=1e4). */
+  /**
+   * The values of PyTorch's OneCycleLR(max_lr=1, total_steps=10, pct_start=.3, div_factor=25,
+   * final_div_factor=1e4).
+   */
   @Test
   void oneCycleRisesAndFalls() {
     LearningRate rate = new LearningRate.OneCycle(10, 0.3, 25, 1e4);
@@ -52,8 +55,7 @@ class LearningRateTest {
 
   @Test
   void warmUpMultipliesWhatFollows() {
-    LearningRate rate =
-        new LearningRate.WarmUp(4, 0.2, new LearningRate.Steps(List.of(2L), 0.5));
+    LearningRate rate = new LearningRate.WarmUp(4, 0.2, new LearningRate.Steps(List.of(2L), 0.5));
     assertThat(rate.factor(0)).isCloseTo(0.2, EXACT);
     assertThat(rate.factor(1)).isCloseTo(0.4, EXACT);
     assertThat(rate.factor(2)).isCloseTo(0.3, EXACT);

@@ -35,6 +35,7 @@ final class SmallDetector {
       training:
         batch: %d
         image_augmentation: %s
+        mismatched_images: 0
         learning_rate: 0.002
         weight_decay: 0.01
         clip: 35

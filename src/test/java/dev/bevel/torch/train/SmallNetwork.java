@@ -11,7 +11,9 @@ import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/** Two linear layers with batch norm and dropout: everything a training has to remember, and quick. */
+/**
+ * Two linear layers with batch norm and dropout: everything a training has to remember, and quick.
+ */
 final class SmallNetwork extends Module {
   private static final int FEATURES = 6;
   private static final int ROWS = 16;

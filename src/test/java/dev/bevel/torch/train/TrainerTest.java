@@ -136,7 +136,8 @@ class TrainerTest {
                       () ->
                           new LossTerms()
                               .add(
-                                  "root", network.loss(0).get().total().mul(new Scalar(0.0)).sqrt())))
+                                  "root",
+                                  network.loss(0).get().total().mul(new Scalar(0.0)).sqrt())))
           .isInstanceOf(TrainingException.class)
           .hasMessageContaining("norm of the gradient");
       assertThat(bits(network.namedParameters())).isEqualTo(before);

@@ -21,7 +21,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code bevel detect}: runs a trained detector on every key frame of a folder whose images are there. */
+/**
+ * {@code bevel detect}: runs a trained detector on every key frame of a folder whose images are
+ * there.
+ */
 @Command(
     name = "detect",
     description = {
@@ -65,7 +68,8 @@ final class DetectCommand implements Callable<Integer> {
       names = "--draw-threshold",
       paramLabel = "S",
       defaultValue = "0.3",
-      description = "Detections in the pictures have at least this score (default: ${DEFAULT-VALUE}).")
+      description =
+          "Detections in the pictures have at least this score (default: ${DEFAULT-VALUE}).")
   private double drawThreshold;
 
   @Override

@@ -51,8 +51,7 @@ final class DoctorCommand implements Callable<Integer> {
   private String kernels() {
     Bevel.load();
     return "Bevel %s, %s, %s, %d threads"
-        .formatted(
-            Bevel.version(), Bevel.libraryPath(), Bevel.instructionSet(), Bevel.threads());
+        .formatted(Bevel.version(), Bevel.libraryPath(), Bevel.instructionSet(), Bevel.threads());
   }
 
   private static String libTorch() {
@@ -77,7 +76,8 @@ final class DoctorCommand implements Callable<Integer> {
                     version(found.cudaRuntime()),
                     version(found.cudaDriver()))
             : "kernels: no, " + found.cudaReason();
-    String libTorch = torch.cuda_is_available() ? "LibTorch: yes" : "LibTorch: no (CPU build or no device)";
+    String libTorch =
+        torch.cuda_is_available() ? "LibTorch: yes" : "LibTorch: no (CPU build or no device)";
     return kernels + "; " + libTorch;
   }
 

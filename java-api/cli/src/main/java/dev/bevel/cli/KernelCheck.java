@@ -22,8 +22,9 @@ final class KernelCheck {
   private KernelCheck() {}
 
   /**
-   * Lifts a feature of ones through one forward camera, every point of which lies on the grid: the map's sum must be the
-   * number of pixels times channels, since each pixel's depth probabilities add up to one.
+   * Lifts a feature of ones through one forward camera, every point of which lies on the grid: the
+   * map's sum must be the number of pixels times channels, since each pixel's depth probabilities
+   * add up to one.
    *
    * @return a sentence for people
    * @throws IllegalStateException if the sum is wrong

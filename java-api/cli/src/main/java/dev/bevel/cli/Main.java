@@ -4,22 +4,26 @@ import dev.bevel.torch.TorchException;
 import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
 /**
- * The {@code bevel} command. A failure is one sentence on the standard error and an exit status that is not 0: 2 for a command
- * line that cannot be understood, 1 for all else.
+ * The {@code bevel} command. A failure is one sentence on the standard error and an exit status
+ * that is not 0: 2 for a command line that cannot be understood, 1 for all else.
  */
 @Command(
     name = "bevel",
     description = "Camera bird's-eye-view 3D detection: train, detect, measure.",
     version = "bevel 0.1.0",
     mixinStandardHelpOptions = true,
-    subcommands = {DoctorCommand.class, TrainCommand.class, DetectCommand.class})
+    subcommands = {
+      DoctorCommand.class,
+      TrainCommand.class,
+      DetectCommand.class,
+      ParityCommand.class
+    })
 public final class Main implements Runnable {
   /** Exit status of a failure. */
   static final int FAILED = 1;
@@ -84,14 +88,17 @@ public final class Main implements Runnable {
 
   /** What went wrong, in one line. */
   static String sentence(Throwable e) {
-    @Nullable String message = e.getMessage();
-    String text =
-        switch (e) {
-          case NoSuchFileException missing -> missing.getFile() + ": no such file";
-          case FileSystemException f when f.getReason() == null ->
-              f.getFile() + ": " + f.getClass().getSimpleName();
-          default -> message == null || message.isBlank() ? e.toString() : TorchException.trim(message);
-        };
-    return text.strip().replaceAll("\\s*\\R\\s*", " ");
+    return reason(e).strip().replaceAll("\\s*\\R\\s*", " ");
+  }
+
+  private static String reason(Throwable e) {
+    if (e instanceof NoSuchFileException missing) {
+      return missing.getFile() + ": no such file";
+    }
+    if (e instanceof FileSystemException f && f.getReason() == null) {
+      return f.getFile() + ": " + f.getClass().getSimpleName();
+    }
+    String message = e.getMessage();
+    return message == null || message.isBlank() ? e.toString() : TorchException.trim(message);
   }
 }

@@ -42,9 +42,11 @@ public final class DepthLoss {
   }
 
   /**
-   * The term {@code depth}; 0 if no cell has a depth. Runs in the dtype of the probabilities, in the caller's tensor scope.
+   * The term {@code depth}; 0 if no cell has a depth. Runs in the dtype of the probabilities, in
+   * the caller's tensor scope.
    *
-   * @param probabilities {@code [images, D, H, W]} or {@code [batch, cameras, D, H, W]}, the softmax over D
+   * @param probabilities {@code [images, D, H, W]} or {@code [batch, cameras, D, H, W]}, the
+   *     softmax over D
    * @param bins {@code [images, H, W]}: the true bin in 0..D−1, or {@link #NO_DEPTH}
    * @throws IllegalArgumentException if the sizes differ or a bin does not exist
    */

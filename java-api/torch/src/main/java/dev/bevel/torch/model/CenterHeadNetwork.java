@@ -3,7 +3,6 @@ package dev.bevel.torch.model;
 import dev.bevel.torch.nn.Conv2d;
 import dev.bevel.torch.nn.ConvModule;
 import dev.bevel.torch.nn.Initializer;
-import dev.bevel.torch.nn.Initializer.Weights;
 import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.ModuleList;
 import dev.bevel.torch.nn.NamedModules;
@@ -49,8 +48,8 @@ public final class CenterHeadNetwork extends Module {
       output =
           child(
               "1",
-              new Conv2d(
-                  Conv2d.Shape.same(width, out, 3).withBias(), init, Weights.KAIMING_FAN_OUT));
+              // Not He's fan-out: with one to three outputs it starts with logits of ±6.
+              new Conv2d(Conv2d.Shape.same(width, out, 3).withBias(), init));
     }
 
     Tensor forward(Tensor x) {

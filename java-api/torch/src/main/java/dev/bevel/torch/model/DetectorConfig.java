@@ -140,6 +140,9 @@ public record DetectorConfig(
     }
   }
 
+  /** The mapping that says how a detector is trained, which is read by others. */
+  public static final String TRAINING = "training";
+
   /** Names of the configurations that travel with this library. */
   public static final List<String> NAMES =
       List.of("bevdet-r50", "bevdet-dev2-r50-cbgs", "bevdepth-r50-256x704", "bevdepth-r18-128x352");
@@ -181,6 +184,9 @@ public record DetectorConfig(
 
   /** Takes the detector's keys from a document and rejects all others. */
   public static DetectorConfig read(ConfigNode root) {
+    if (root.has(TRAINING)) {
+      root.child(TRAINING);
+    }
     ConfigNode image = root.child("image");
     ConfigNode normalization = image.child("normalization");
     ConfigNode backbone = root.child("backbone");

@@ -9,8 +9,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019), the arithmetic of PyTorch's {@code AdamW} without
- * AMSGrad:
+ * Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019), the arithmetic of PyTorch's
+ * {@code AdamW} without AMSGrad:
  *
  * <pre>
  * p ← p − lr·λ·p
@@ -18,8 +18,8 @@ import org.bytedeco.pytorch.global.torch;
  * p ← p − lr/(1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
  * </pre>
  *
- * <p>Parameters without a gradient in a step are left alone, and their t does not count on. The moments belong to the
- * optimiser until {@link #close}; the parameters do not.
+ * <p>Parameters without a gradient in a step are left alone, and their t does not count on. The
+ * moments belong to the optimiser until {@link #close}; the parameters do not.
  */
 public final class AdamW implements AutoCloseable {
   /** Name of the first moments in checkpoints. */
@@ -111,8 +111,8 @@ public final class AdamW implements AutoCloseable {
 
   private static void update(State s, Tensor gradient, double rate) {
     s.count++;
-    double firstCorrection = 1 - Math.pow(BETA1, s.count);
-    double secondCorrection = Math.sqrt(1 - Math.pow(BETA2, s.count));
+    double firstCorrection = 1 - Math.pow(BETA1, (double) s.count);
+    double secondCorrection = Math.sqrt(1 - Math.pow(BETA2, (double) s.count));
     if (s.group.weightDecay() > 0) {
       s.parameter.mul_(new Scalar(1 - rate * s.group.weightDecay()));
     }
@@ -123,7 +123,10 @@ public final class AdamW implements AutoCloseable {
     s.parameter.addcdiv_(s.first, denominator, new Scalar(-rate / firstCorrection));
   }
 
-  /** Moments and counts by {@code kind.parameter}; the moments are the optimiser's own tensors, counts are new. */
+  /**
+   * Moments and counts by {@code kind.parameter}; the moments are the optimiser's own tensors,
+   * counts are new.
+   */
   Map<String, Tensor> state() {
     Map<String, Tensor> all = new LinkedHashMap<>();
     states.forEach(

@@ -13,9 +13,10 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * A training in a safetensors file. The module's tensors stand under their own names, so that any reader of the format can
- * use them; beside them {@code optimizer.*}, {@code average.*} (the module's names again) and {@code random.torch} (LibTorch's
- * CPU generator). Metadata: {@code bevel.step}, {@code bevel.seed}, {@code bevel.config} (the YAML document) and {@code
+ * A training in a safetensors file. The module's tensors stand under their own names, so that any
+ * reader of the format can use them; beside them {@code optimizer.*}, {@code average.*} (the
+ * module's names again) and {@code random.torch} (LibTorch's CPU generator). Metadata: {@code
+ * bevel.step}, {@code bevel.seed}, {@code bevel.config} (the YAML document) and {@code
  * bevel.average_updates}.
  *
  * @param config the YAML document the training was started with
@@ -75,7 +76,8 @@ public record Checkpoint(String config, long step, long seed) {
   }
 
   /**
-   * Fills a module for inference: with the averaged weights where the checkpoint has them, else with its weights.
+   * Fills a module for inference: with the averaged weights where the checkpoint has them, else
+   * with its weights.
    *
    * @throws CheckpointException if names or shapes do not fit; the module is unchanged then
    * @throws IOException if the file cannot be read or is damaged

@@ -22,7 +22,8 @@ public record ConfigDocument(String text, DetectorConfig detector, TrainingConfi
   private static final int MAX_BYTES = 1 << 20;
 
   /**
-   * The configuration with a name of {@link DetectorConfig#NAMES}, or else in the file at that path.
+   * The configuration with a name of {@link DetectorConfig#NAMES}, or else in the file at that
+   * path.
    *
    * @throws ConfigException if it is neither, or cannot be used
    */
@@ -57,8 +58,7 @@ public record ConfigDocument(String text, DetectorConfig detector, TrainingConfi
    */
   public static ConfigDocument parse(String source, String text) throws IOException {
     ConfigNode root =
-        ConfigNode.read(
-            source, new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
+        ConfigNode.read(source, new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
     TrainingConfig training = TrainingConfig.read(root);
     return new ConfigDocument(text, DetectorConfig.read(root), training);
   }

@@ -108,7 +108,10 @@ public final class DetectorHead {
     return new Detection(convention.decode(box.box()), box.detectionClass(), box.score());
   }
 
-  /** BEVDepth's settings; one threshold for a head of one task, which BEVDet dev2 has: that of barriers. */
+  /**
+   * BEVDepth's settings; one threshold for a head of one task, which BEVDet dev2 has: that of
+   * barriers.
+   */
   private DecodeSettings decodeSettings() {
     DecodeSettings six = DecodeSettings.BEVDEPTH;
     if (tasks.count() == six.nmsThresholds().size()) {

@@ -42,8 +42,7 @@ public final class DetectorInference implements AutoCloseable {
   public static DetectorInference load(Path checkpoint, DetectorFactory factory)
       throws IOException {
     Checkpoint saved = Checkpoint.read(checkpoint);
-    ConfigDocument config =
-        ConfigDocument.parse("configuration in " + checkpoint, saved.config());
+    ConfigDocument config = ConfigDocument.parse("configuration in " + checkpoint, saved.config());
     Detector detector = factory.create(config);
     try {
       Checkpoint.loadWeights(checkpoint, detector);
@@ -79,8 +78,8 @@ public final class DetectorInference implements AutoCloseable {
   }
 
   /**
-   * The same with the normalised images, {@code [cameras, 3, height, width]}, changed before the detector sees them: to ask
-   * what the detector makes of them.
+   * The same with the normalised images, {@code [cameras, 3, height, width]}, changed before the
+   * detector sees them: to ask what the detector makes of them.
    */
   @SuppressWarnings("try") // scope and guard are there to be closed
   public List<Detection> detect(

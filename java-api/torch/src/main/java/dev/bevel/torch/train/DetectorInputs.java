@@ -15,13 +15,14 @@ import dev.bevel.torch.model.Calibration;
 import dev.bevel.torch.model.ConfigException;
 import dev.bevel.torch.model.DetectorConfig;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * From a key frame to what a detector sees and should say, the same for training and inference: images and calibration; boxes
- * in the detector's frame and box convention; depth bins. Ego-frame detectors work in the key ego frame, LiDAR-frame ones in
- * LIDAR_TOP.
+ * From a key frame to what a detector sees and should say, the same for training and inference:
+ * images and calibration; boxes in the detector's frame and box convention; depth bins. Ego-frame
+ * detectors work in the key ego frame, LiDAR-frame ones in LIDAR_TOP.
  */
 public final class DetectorInputs {
   private final DetectorConfig config;
@@ -42,10 +43,31 @@ public final class DetectorInputs {
    *
    * @param input what the detector sees
    * @param truth its boxes: of the ten classes, seen by LiDAR or radar, on the grid
-   * @param depthBins {@code [cameras, fH, fW]}, see {@link DepthTarget#bins}; null without depth supervision
+   * @param depthBins {@code [cameras, fH, fW]}, see {@link DepthTarget#bins}; null without depth
+   *     supervision
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared
-  public record Example(Input input, GroundTruth truth, int @Nullable [] depthBins) {}
+  public record Example(Input input, GroundTruth truth, int @Nullable [] depthBins) {
+    /**
+     * The same rig with its images dealt to other cameras, and nothing to find: images that
+     * contradict the calibration say nothing about where anything is.
+     *
+     * @param order whose image each camera gets
+     */
+    Example mismatched(List<Integer> order) {
+      float[] dealt = new float[input.images().length];
+      int each = dealt.length / order.size();
+      for (int i = 0; i < order.size(); i++) {
+        System.arraycopy(input.images(), order.get(i) * each, dealt, i * each, each);
+      }
+      int[] noDepths = depthBins == null ? null : new int[depthBins.length];
+      if (noDepths != null) {
+        Arrays.fill(noDepths, DepthTarget.NONE);
+      }
+      return new Example(
+          new Input(dealt, input.calibration()), new GroundTruth(List.of(), new int[0]), noDepths);
+    }
+  }
 
   /**
    * @throws ConfigException if the configuration's normalisation is none of the field's
@@ -152,8 +174,7 @@ public final class DetectorInputs {
     return value > axis.get(0) && value < axis.get(1);
   }
 
-  private Calibration calibration(
-      DetectionSample sample, List<ImageAugmentation> augmentations) {
+  private Calibration calibration(DetectionSample sample, List<ImageAugmentation> augmentations) {
     int cameras = sample.cameras().size();
     double[] intrinsics = new double[9 * cameras];
     double[] toDetector = new double[16 * cameras];
@@ -184,6 +205,6 @@ public final class DetectorInputs {
   }
 
   private static double[] concat(List<double[]> parts) {
-    return parts.stream().flatMapToDouble(java.util.Arrays::stream).toArray();
+    return parts.stream().flatMapToDouble(Arrays::stream).toArray();
   }
 }

@@ -18,17 +18,20 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Trains a detector on the key frames of a nuScenes folder. The order of the samples and every augmentation follow from the
- * seed and the number of the step alone; the next batch is read while the present one is trained on.
+ * Trains a detector on the key frames of a nuScenes folder. The order of the samples and every
+ * augmentation follow from the seed and the number of the step alone; the next batch is read while
+ * the present one is trained on.
  */
 public final class DetectorTraining implements AutoCloseable {
   private static final int CACHED_EXAMPLES = 16;
@@ -45,8 +48,7 @@ public final class DetectorTraining implements AutoCloseable {
           Thread.ofPlatform().name("bevel-loader").daemon().factory());
   private @Nullable Future<List<DetectorInputs.Example>> next;
 
-  private static final class ExampleCache
-      extends LinkedHashMap<String, DetectorInputs.Example> {
+  private static final class ExampleCache extends LinkedHashMap<String, DetectorInputs.Example> {
     private static final long serialVersionUID = 1L;
 
     @Override
@@ -180,11 +182,8 @@ public final class DetectorTraining implements AutoCloseable {
 
   /** Epoch by epoch a fresh permutation of the samples. */
   private DetectionSample sampleAt(long draw) {
-    List<Integer> order = new ArrayList<>();
-    for (int i = 0; i < samples.size(); i++) {
-      order.add(i);
-    }
-    Collections.shuffle(order, java.util.Random.from(random(draw / samples.size(), 0)));
+    List<Integer> order = new ArrayList<>(indices(samples.size()));
+    Collections.shuffle(order, Random.from(random(draw / samples.size(), 0)));
     return samples.get(order.get((int) (draw % samples.size())));
   }
 
@@ -193,6 +192,24 @@ public final class DetectorTraining implements AutoCloseable {
   }
 
   private DetectorInputs.Example read(long draw, DetectionSample sample) {
+    DetectorInputs.Example example = prepared(draw, sample);
+    SplittableRandom random = random(draw, 2);
+    if (random.nextDouble() >= config.training().mismatchedImages()) {
+      return example;
+    }
+    List<Integer> inPlace = indices(sample.cameras().size());
+    List<Integer> order = new ArrayList<>(inPlace);
+    while (order.equals(inPlace) && order.size() > 1) {
+      Collections.shuffle(order, Random.from(random));
+    }
+    return example.mismatched(order);
+  }
+
+  private static List<Integer> indices(int count) {
+    return IntStream.range(0, count).boxed().toList();
+  }
+
+  private DetectorInputs.Example prepared(long draw, DetectionSample sample) {
     boolean withDepth = config.training().losses().depth() > 0;
     if (config.training().imageAugmentation()) {
       return inputs.example(sample, augmentations(draw, sample), withDepth);

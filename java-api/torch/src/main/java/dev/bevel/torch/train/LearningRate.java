@@ -3,8 +3,8 @@ package dev.bevel.torch.train;
 import java.util.List;
 
 /**
- * A learning rate over the steps of a training, as a factor of the base rate. A pure function of the step, so that nothing
- * of it needs saving.
+ * A learning rate over the steps of a training, as a factor of the base rate. A pure function of
+ * the step, so that nothing of it needs saving.
  */
 public sealed interface LearningRate {
   /**
@@ -36,13 +36,13 @@ public sealed interface LearningRate {
 
     @Override
     public double factor(long step) {
-      return Math.pow(gamma, milestones.stream().filter(m -> step >= m).count());
+      return Math.pow(gamma, (double) milestones.stream().filter(m -> step >= m).count());
     }
   }
 
   /**
-   * Half a cosine from 1 at step 0 to {@code last} at step {@code steps}, and {@code last} from there on (Loshchilov and
-   * Hutter, ICLR 2017, without restarts).
+   * Half a cosine from 1 at step 0 to {@code last} at step {@code steps}, and {@code last} from
+   * there on (Loshchilov and Hutter, ICLR 2017, without restarts).
    *
    * @param steps length
    * @param last factor at the end
@@ -60,8 +60,8 @@ public sealed interface LearningRate {
   }
 
   /**
-   * Smith's one cycle: a half cosine from {@code 1/startDivisor} up to 1 over the first {@code rise} of the steps, then one
-   * down to {@code 1/(startDivisor · endDivisor)}.
+   * Smith's one cycle: a half cosine from {@code 1/startDivisor} up to 1 over the first {@code
+   * rise} of the steps, then one down to {@code 1/(startDivisor · endDivisor)}.
    *
    * @param steps length
    * @param rise fraction of the steps that rise, in (0, 1)
@@ -90,7 +90,8 @@ public sealed interface LearningRate {
   }
 
   /**
-   * A linear rise before another schedule: its factor times {@code first + (1 − first) · step / steps} in the first steps.
+   * A linear rise before another schedule: its factor times {@code first + (1 − first) · step /
+   * steps} in the first steps.
    *
    * @param steps length of the rise
    * @param first factor at step 0

@@ -14,12 +14,13 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Trains a module step by step. A step owns a {@link TensorScope}: whatever the loss makes ends with it, so memory stays
- * flat however long the training.
+ * Trains a module step by step. A step owns a {@link TensorScope}: whatever the loss makes ends
+ * with it, so memory stays flat however long the training.
  *
- * <p>Everything random comes from the seed: the constructor sets LibTorch's default generator (which dropout uses), and the
- * order of data is for the caller to derive from {@link #seed} and {@link #step}. With {@link Checkpoint} a training goes on
- * bit for bit, on the same machine and with the same number of threads.
+ * <p>Everything random comes from the seed: the constructor sets LibTorch's default generator
+ * (which dropout uses), and the order of data is for the caller to derive from {@link #seed} and
+ * {@link #step}. With {@link Checkpoint} a training goes on bit for bit, on the same machine and
+ * with the same number of threads.
  *
  * <p>Owns its optimiser and its average, not the module.
  */
@@ -63,8 +64,7 @@ public final class Trainer implements AutoCloseable {
     this.settings = settings;
     this.seed = seed;
     parameters = module.namedParameters();
-    optimizer =
-        new AdamW(List.of(new AdamW.Group(parameters, 1, settings.weightDecay())));
+    optimizer = new AdamW(List.of(new AdamW.Group(parameters, 1, settings.weightDecay())));
     average = settings.average() == null ? null : new WeightAverage(module, settings.average());
     torch.manual_seed(seed);
   }
@@ -100,8 +100,10 @@ public final class Trainer implements AutoCloseable {
   /**
    * Takes one step.
    *
-   * @param loss runs the module on the step's data; called once, in training mode, in the step's scope
-   * @throws TrainingException if the loss or the gradient is not finite; no parameter has changed then
+   * @param loss runs the module on the step's data; called once, in training mode, in the step's
+   *     scope
+   * @throws TrainingException if the loss or the gradient is not finite; no parameter has changed
+   *     then
    */
   @SuppressWarnings("try") // the scope is there to be closed
   public StepReport step(Supplier<LossTerms> loss) {

@@ -3,6 +3,7 @@ package dev.bevel.torch.train;
 import dev.bevel.torch.head.TaskTarget;
 import dev.bevel.torch.model.ConfigException;
 import dev.bevel.torch.model.ConfigNode;
+import dev.bevel.torch.model.DetectorConfig;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -10,13 +11,20 @@ import org.jspecify.annotations.Nullable;
  * How a detector is trained: the {@code training} mapping of a configuration.
  *
  * @param batch samples per step
- * @param imageAugmentation whether images are resized, cropped, flipped and rotated at random (BEVDepth's ranges); else all
- *     are prepared as for inference
+ * @param imageAugmentation whether images are resized, cropped, flipped and rotated at random
+ *     (BEVDepth's ranges); else all are prepared as for inference
+ * @param mismatchedImages probability with which a sample's images are dealt to the wrong cameras
+ *     and nothing is to be found: without it a detector that sees few samples learns their boxes by
+ *     heart and hardly looks at the images
  * @param optimization rate, schedule, clipping, average
  * @param losses weights
  */
 public record TrainingConfig(
-    int batch, boolean imageAugmentation, Trainer.Settings optimization, Losses losses) {
+    int batch,
+    boolean imageAugmentation,
+    double mismatchedImages,
+    Trainer.Settings optimization,
+    Losses losses) {
   /**
    * Factors of the loss terms.
    *
@@ -52,7 +60,7 @@ public record TrainingConfig(
    * @throws ConfigException if a key is missing, unknown or out of range
    */
   public static TrainingConfig read(ConfigNode root) {
-    ConfigNode node = root.child("training");
+    ConfigNode node = root.child(DetectorConfig.TRAINING);
     ConfigNode loss = node.child("loss");
     Losses losses =
         new Losses(
@@ -65,6 +73,7 @@ public record TrainingConfig(
         new TrainingConfig(
             node.integer("batch", 1, 1024),
             node.choice("image_augmentation", Switch.class) == Switch.BEVDEPTH,
+            node.number("mismatched_images", 0, 0.99),
             new Trainer.Settings(
                 node.number("learning_rate", 1e-12, 1e3),
                 node.number("weight_decay", 0, 1e3),

@@ -8,9 +8,10 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * An exponential moving average of everything in a module's state dictionary, batch-norm statistics included; what is no
- * floating-point number is copied. As in BEVDet and BEVDepth the decay rises: {@code decay(n) = limit · (1 − e^(−n/ramp))} at
- * the n-th update. The average belongs to this object until {@link #close}.
+ * An exponential moving average of everything in a module's state dictionary, batch-norm statistics
+ * included; what is no floating-point number is copied. As in BEVDet and BEVDepth the decay rises:
+ * {@code decay(n) = limit · (1 − e^(−n/ramp))} at the n-th update. The average belongs to this
+ * object until {@link #close}.
  */
 public final class WeightAverage implements AutoCloseable {
   /**
@@ -92,10 +93,7 @@ public final class WeightAverage implements AutoCloseable {
   /** Takes over a saved average; names and shapes have been checked. */
   void load(Map<String, Tensor> saved, long savedUpdates) {
     updates = savedUpdates;
-    Scopes.withoutGradient(
-        () ->
-            saved.forEach(
-                (name, tensor) -> tensor(name).copy_(tensor)));
+    Scopes.withoutGradient(() -> saved.forEach((name, tensor) -> tensor(name).copy_(tensor)));
   }
 
   @Override
