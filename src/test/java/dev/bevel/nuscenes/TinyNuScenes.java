@@ -21,7 +21,7 @@ import javax.imageio.ImageIO;
  * 160×90 pixels and a LiDAR, two objects of detection classes and one of an ignored category. Tests
  * change {@link #tables} before {@link #write} to plant faults.
  */
-final class TinyNuScenes {
+public final class TinyNuScenes {
   static final String VERSION = "v1.0-mini";
   static final int WIDTH = 160;
   static final int HEIGHT = 90;
@@ -33,7 +33,8 @@ final class TinyNuScenes {
   final Path root;
   final Map<String, List<Map<String, Object>>> tables = new LinkedHashMap<>();
 
-  TinyNuScenes(Path root) {
+  /** A set to be written to {@code root}. */
+  public TinyNuScenes(Path root) {
     this.root = root;
     taxonomy();
     sensors();
@@ -286,7 +287,7 @@ final class TinyNuScenes {
   }
 
   /** Writes the tables. */
-  TinyNuScenes write() {
+  public TinyNuScenes write() {
     try {
       Path folder = Files.createDirectories(root.resolve(VERSION));
       for (var table : tables.entrySet()) {
@@ -328,7 +329,7 @@ final class TinyNuScenes {
   }
 
   /** Writes six JPEGs, each of one grey level, and the LiDAR file of one key frame. */
-  TinyNuScenes writeSensorFiles(int sample, float... lidar) {
+  public TinyNuScenes writeSensorFiles(int sample, float... lidar) {
     try {
       for (int i = 0; i < 6; i++) {
         String channel = DetectionSample.CAMERA_ORDER.get(i);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.testing.SmallConfig;
 import dev.bevel.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -28,11 +29,16 @@ class DetectorTrainingTest {
         DetectorTraining.usableSamples(NuScenes.load(TestData.require("nuscenes-one-sample")));
   }
 
+  private static ConfigDocument config(int batch, boolean augmentation) throws IOException {
+    return ConfigDocument.parse(
+        "small.yaml", SmallConfig.yaml(batch, augmentation ? "bevdepth" : "none"));
+  }
+
   @Test
   void aFewStepsLowerEveryTermOfTheLoss() throws IOException {
     List<StepReport> reports = new ArrayList<>();
     try (DetectorTraining training =
-        new DetectorTraining(SmallDetector.config(1, false), samples, 1)) {
+        new DetectorTraining(config(1, false), samples, 1)) {
       training.run(12, reports::add);
     }
     assertThat(reports).hasSize(12);
@@ -49,7 +55,7 @@ class DetectorTrainingTest {
   @Test
   void fourStepsEqualTwoAndTwoBitForBit() throws IOException {
     for (boolean augmentation : new boolean[] {false, true}) {
-      ConfigDocument config = SmallDetector.config(augmentation ? 2 : 1, augmentation);
+      ConfigDocument config = config(augmentation ? 2 : 1, augmentation);
       Path straight = folder.resolve("straight.safetensors");
       Path half = folder.resolve("half.safetensors");
       Path resumed = folder.resolve("resumed.safetensors");
@@ -75,7 +81,7 @@ class DetectorTrainingTest {
   void inferenceCarriesItsConfigurationAndRepeatsItself() throws IOException {
     Path file = folder.resolve("small.safetensors");
     try (DetectorTraining training =
-        new DetectorTraining(SmallDetector.config(1, false), samples, 3)) {
+        new DetectorTraining(config(1, false), samples, 3)) {
       training.run(3, report -> {});
       training.save(file);
     }
@@ -90,12 +96,12 @@ class DetectorTrainingTest {
   void anotherConfigurationIsRefused() throws IOException {
     Path file = folder.resolve("small.safetensors");
     try (DetectorTraining training =
-        new DetectorTraining(SmallDetector.config(1, false), samples, 3)) {
+        new DetectorTraining(config(1, false), samples, 3)) {
       training.run(1, report -> {});
       training.save(file);
     }
     try (DetectorTraining other =
-        new DetectorTraining(SmallDetector.config(2, false), samples, 3)) {
+        new DetectorTraining(config(2, false), samples, 3)) {
       assertThatThrownBy(() -> other.resume(file))
           .isInstanceOf(CheckpointException.class)
           .hasMessage(file + ": the training was started with another configuration");
@@ -113,7 +119,7 @@ class DetectorTrainingTest {
             "training:", "practice:")
         .forEach(
             (good, bad) -> {
-              String text = SmallDetector.yaml();
+              String text = SmallConfig.yaml(1, "none");
               assertThat(text).contains(good);
               assertThatThrownBy(() -> ConfigDocument.parse("bad.yaml", text.replace(good, bad)))
                   .isInstanceOf(dev.bevel.torch.model.ConfigException.class)

@@ -2,13 +2,10 @@ package dev.bevel.cli;
 
 import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.Capabilities;
-import dev.bevel.torch.Torch;
+import dev.bevel.torch.TorchInfo;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import org.bytedeco.pytorch.global.torch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
@@ -20,8 +17,6 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // picocli sets the options
 final class DoctorCommand implements Callable<Integer> {
-  private static final Pattern TORCH_VERSION = Pattern.compile("TORCH_VERSION=([^,\\s]+)");
-
   @Spec private CommandSpec spec;
 
   private boolean healthy = true;
@@ -55,14 +50,9 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private static String libTorch() {
-    Torch.initialize();
-    String config = torch.show_config().getString();
-    Matcher version = TORCH_VERSION.matcher(config);
+    TorchInfo found = TorchInfo.current();
     return "%s, %s, %d threads"
-        .formatted(
-            version.find() ? version.group(1) : "version not stated",
-            torch.get_cpu_capability().getString(),
-            torch.get_num_threads());
+        .formatted(found.version(), found.instructionSet(), found.threads());
   }
 
   private static String cuda() {
@@ -77,7 +67,7 @@ final class DoctorCommand implements Callable<Integer> {
                     version(found.cudaDriver()))
             : "kernels: no, " + found.cudaReason();
     String libTorch =
-        torch.cuda_is_available() ? "LibTorch: yes" : "LibTorch: no (CPU build or no device)";
+        TorchInfo.current().cuda() ? "LibTorch: yes" : "LibTorch: no (CPU build or no device)";
     return kernels + "; " + libTorch;
   }
 

@@ -1,9 +1,7 @@
-package dev.bevel.torch.train;
+package dev.bevel.testing;
 
-import java.io.IOException;
-
-/** A BEVDepth so small that a step takes a fraction of a second. */
-final class SmallDetector {
+/** The configuration of a BEVDepth so small that a step takes a fraction of a second. */
+public final class SmallConfig {
   private static final String YAML =
       """
       name: small
@@ -44,14 +42,15 @@ final class SmallDetector {
         average: {limit: 0.9, ramp: 10, start: 0}
       """;
 
-  private SmallDetector() {}
+  private SmallConfig() {}
 
-  static ConfigDocument config(int batch, boolean augmentation) throws IOException {
-    return ConfigDocument.parse(
-        "small.yaml", YAML.formatted(batch, augmentation ? "bevdepth" : "none"));
-  }
-
-  static String yaml() {
-    return YAML.formatted(1, "none");
+  /**
+   * The YAML document.
+   *
+   * @param batch samples per step
+   * @param augmentation {@code none} or {@code bevdepth}
+   */
+  public static String yaml(int batch, String augmentation) {
+    return YAML.formatted(batch, augmentation);
   }
 }

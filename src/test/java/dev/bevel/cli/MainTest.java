@@ -1,0 +1,238 @@
+package dev.bevel.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.TinyNuScenes;
+import dev.bevel.testing.SmallConfig;
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.io.SafeTensors;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** The whole command on a made-up data set: what it writes, and what it says of things that are wrong. */
+class MainTest {
+  @TempDir private Path folder;
+
+  private Path data = Path.of("");
+  private Path config = Path.of("");
+  private Path out = Path.of("");
+  private String printed = "";
+  private String error = "";
+
+  @BeforeEach
+  void write() throws IOException {
+    data = folder.resolve("data");
+    out = folder.resolve("out");
+    config = folder.resolve("small.yaml");
+    Files.writeString(config, SmallConfig.yaml(1, "none"));
+    TinyNuScenes set = new TinyNuScenes(data).write();
+    set.writeSensorFiles(0, 10, 2, 0, 20, 1, 30, -3, 1, 9, 2);
+    set.writeSensorFiles(2, 10, 2, 0, 20, 1, 30, -3, 1, 9, 2);
+  }
+
+  private int run(String... arguments) {
+    StringWriter output = new StringWriter();
+    StringWriter errors = new StringWriter();
+    CommandLine command = Main.commandLine();
+    command.setOut(new PrintWriter(output, true)).setErr(new PrintWriter(errors, true));
+    int status = command.execute(arguments);
+    printed = output.toString();
+    error = errors.toString();
+    return status;
+  }
+
+  private int train(String steps, String... more) {
+    String[] common = {
+      "train", "--config", config.toString(), "--data", data.toString(), "--steps", steps, "--out",
+      out.toString()
+    };
+    return run(Stream.concat(Arrays.stream(common), Arrays.stream(more)).toArray(String[]::new));
+  }
+
+  private int detect(Path checkpoint) {
+    return run(
+        "detect",
+        "--checkpoint",
+        checkpoint.toString(),
+        "--data",
+        data.toString(),
+        "--out",
+        out.toString(),
+        "--score-threshold",
+        "0.01");
+  }
+
+  private Path checkpoint() {
+    return out.resolve("last.safetensors");
+  }
+
+  /** One sentence, and no stack trace. */
+  private void assertRefused(int status, int expected, String... parts) {
+    assertThat(status).as(error).isEqualTo(expected);
+    assertThat(error).startsWith("bevel: ").contains(parts).doesNotContain("\tat ");
+    assertThat(error.lines().count()).isLessThanOrEqualTo(2);
+  }
+
+  @Test
+  void doctorTellsWhatThereIs() {
+    assertThat(run("doctor")).as(printed).isZero();
+    assertThat(printed)
+        .contains("JDK", "LibTorch      2.", "kernels", "CUDA", "lift_splat pools")
+        .contains(System.getProperty("java.version"))
+        .contains("the CPU path works");
+  }
+
+  @Test
+  void trainsResumesAndDetects() throws IOException {
+    assertThat(train("2")).as(error).isZero();
+    assertThat(printed).contains("small: 2 steps on 2 sample(s), 2 in all");
+    assertThat(train("3", "--resume", checkpoint().toString())).as(error).isZero();
+    assertThat(printed).contains("small: 1 steps on 2 sample(s), 3 in all");
+    byte[] resumed = Files.readAllBytes(checkpoint());
+    assertThat(train("3")).as(error).isZero();
+    assertThat(Files.readAllBytes(checkpoint())).isEqualTo(resumed);
+
+    assertThat(detect(checkpoint())).as(error).isZero();
+    JsonNode results =
+        new ObjectMapper().readTree(out.resolve("results_nusc.json").toFile()).get("results");
+    NuScenes set = NuScenes.load(data);
+    assertThat(results.properties())
+        .extracting(Map.Entry::getKey)
+        .containsExactlyInAnyOrder(
+            set.samples().stream()
+                .filter(s -> hasImages(DetectionSample.of(set, s)))
+                .map(s -> s.token())
+                .toArray(String[]::new))
+        .hasSize(2);
+    for (String name : new String[] {"bev.png", "cameras.png"}) {
+      assertThat(ImageIO.read(out.resolve(name).toFile())).as(name).isNotNull();
+      for (Map.Entry<String, JsonNode> sample : results.properties()) {
+        assertThat(out.resolve(sample.getKey()).resolve(name)).isRegularFile();
+      }
+    }
+  }
+
+  private static boolean hasImages(DetectionSample sample) {
+    return sample.cameras().stream().allMatch(c -> Files.isRegularFile(c.image()));
+  }
+
+  @Test
+  void badCommandLinesAreRefused() {
+    assertRefused(train("1", "--nonsense"), 2, "--nonsense");
+    assertRefused(run("fly"), 2, "fly");
+    assertRefused(run("train", "--config", "x"), 2, "--data");
+    assertRefused(train("many"), 2, "--steps", "many");
+    assertRefused(train("0"), 2, "--steps and --save-every must be positive, got 0");
+    assertRefused(
+        run("detect", "--checkpoint", "c", "--data", "d", "--out", "o", "--score-threshold", "NaN"),
+        2,
+        "must be in [0, 1)");
+  }
+
+  @Test
+  void missingThingsAreNamed() {
+    Path real = config;
+    config = folder.resolve("nowhere.yaml");
+    assertRefused(train("1"), 1, "nowhere.yaml", "there is no such file", "bevdepth-r18-128x352");
+    config = real;
+    assertRefused(train("1", "--resume", "gone.safetensors"), 1, "gone.safetensors");
+    assertRefused(detect(folder.resolve("gone.safetensors")), 1, "gone.safetensors: no such");
+    data = folder.resolve("emptiness");
+    assertRefused(train("1"), 1, "emptiness", "does not exist");
+    assertThat(out).satisfiesAnyOf(o -> assertThat(o).doesNotExist(), o -> assertThat(o).isEmptyDirectory());
+  }
+
+  @Test
+  void damagedFilesAreNamed() throws IOException {
+    Path image = sensorFile("CAM_FRONT", ".jpg");
+    byte[] jpeg = Files.readAllBytes(image);
+    Files.write(image, Arrays.copyOf(jpeg, jpeg.length / 2));
+    assertRefused(train("2"), 1, image.getFileName().toString());
+    Files.write(image, jpeg);
+
+    Path sweep = sensorFile("LIDAR_TOP", ".bin");
+    byte[] points = Files.readAllBytes(sweep);
+    Files.write(sweep, Arrays.copyOf(points, points.length - 3));
+    assertRefused(train("2"), 1, sweep.getFileName().toString(), "20-byte points");
+    Files.write(sweep, points);
+
+    Path table = data.resolve("v1.0-mini/sample_annotation.json");
+    String json = Files.readString(table);
+    Files.writeString(table, json.substring(0, json.length() / 2));
+    assertRefused(train("1"), 1, "sample_annotation");
+    Files.writeString(table, json);
+
+    Files.writeString(config, "name: [unclosed");
+    assertRefused(train("1"), 1, "small.yaml", "not valid YAML");
+    assertThat(checkpoint()).doesNotExist();
+  }
+
+  private Path sensorFile(String channel, String suffix) throws IOException {
+    try (Stream<Path> files = Files.walk(data)) {
+      return files
+          .filter(f -> f.toString().contains(channel) && f.toString().endsWith(suffix))
+          .sorted()
+          .findFirst()
+          .orElseThrow();
+    }
+  }
+
+  @Test
+  @SuppressWarnings("try") // the scope is there to be closed
+  void checkpointsThatDoNotFitAreNamed() throws IOException {
+    assertThat(train("1")).as(error).isZero();
+    Path wrong = folder.resolve("wrong.safetensors");
+    try (TensorScope scope = TensorScope.open()) {
+      SafeTensors.Contents contents = SafeTensors.read(checkpoint());
+      Map<String, Tensor> tensors = new LinkedHashMap<>(contents.tensors());
+      String name = "average.model.head.shared_conv.conv.weight";
+      assertThat(tensors).containsKey(name);
+      tensors.put(name, torch.ones(3));
+      SafeTensors.write(wrong, tensors, contents.metadata());
+    }
+    assertRefused(detect(wrong), 1, "wrong.safetensors", "shared_conv.conv.weight", "got [3]");
+
+    byte[] bytes = Files.readAllBytes(checkpoint());
+    Files.write(wrong, Arrays.copyOf(bytes, 1000));
+    assertRefused(detect(wrong), 1, "wrong.safetensors", "safetensors file");
+    assertThat(out.resolve("results_nusc.json")).doesNotExist();
+    assertRefused(train("2", "--seed", "5", "--resume", checkpoint().toString()), 1, "seed 0");
+  }
+
+  @Test
+  void debugShowsWhereAFailureCameFrom() {
+    assertThat(run("detect", "--debug", "--checkpoint", "x", "--data", data.toString(), "--out", "y"))
+        .isEqualTo(1);
+    assertThat(error).startsWith("bevel: ").contains("\tat dev.bevel");
+  }
+
+  @Test
+  void sentencesAreOneLine() {
+    assertThat(Main.sentence(new IllegalStateException("first\n  second\r\nthird")))
+        .isEqualTo("first second third");
+    assertThat(Main.sentence(new java.nio.file.NoSuchFileException("a.txt")))
+        .isEqualTo("a.txt: no such file");
+    assertThat(Main.sentence(new java.nio.file.AccessDeniedException("a.txt")))
+        .isEqualTo("a.txt: AccessDeniedException");
+    assertThat(Main.sentence(new NullPointerException()))
+        .isEqualTo("java.lang.NullPointerException");
+  }
+}
