@@ -27,7 +27,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
-/** The whole command on a made-up data set: what it writes, and what it says of things that are wrong. */
+/**
+ * The whole command on a made-up data set: what it writes, and what it says of things that are
+ * wrong.
+ */
 class MainTest {
   @TempDir private Path folder;
 
@@ -61,7 +64,14 @@ class MainTest {
 
   private int train(String steps, String... more) {
     String[] common = {
-      "train", "--config", config.toString(), "--data", data.toString(), "--steps", steps, "--out",
+      "train",
+      "--config",
+      config.toString(),
+      "--data",
+      data.toString(),
+      "--steps",
+      steps,
+      "--out",
       out.toString()
     };
     return run(Stream.concat(Arrays.stream(common), Arrays.stream(more)).toArray(String[]::new));
@@ -157,7 +167,8 @@ class MainTest {
     assertRefused(detect(folder.resolve("gone.safetensors")), 1, "gone.safetensors: no such");
     data = folder.resolve("emptiness");
     assertRefused(train("1"), 1, "emptiness", "does not exist");
-    assertThat(out).satisfiesAnyOf(o -> assertThat(o).doesNotExist(), o -> assertThat(o).isEmptyDirectory());
+    assertThat(out)
+        .satisfiesAnyOf(o -> assertThat(o).doesNotExist(), o -> assertThat(o).isEmptyDirectory());
   }
 
   @Test
@@ -219,7 +230,8 @@ class MainTest {
 
   @Test
   void debugShowsWhereAFailureCameFrom() {
-    assertThat(run("detect", "--debug", "--checkpoint", "x", "--data", data.toString(), "--out", "y"))
+    assertThat(
+            run("detect", "--debug", "--checkpoint", "x", "--data", data.toString(), "--out", "y"))
         .isEqualTo(1);
     assertThat(error).startsWith("bevel: ").contains("\tat dev.bevel");
   }

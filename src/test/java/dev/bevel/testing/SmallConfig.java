@@ -2,8 +2,16 @@ package dev.bevel.testing;
 
 /** The configuration of a BEVDepth so small that a step takes a fraction of a second. */
 public final class SmallConfig {
-  private static final String YAML =
-      """
+  private SmallConfig() {}
+
+  /**
+   * The YAML document.
+   *
+   * @param batch samples per step
+   * @param augmentation {@code none} or {@code bevdepth}
+   */
+  public static String yaml(int batch, String augmentation) {
+    return """
       name: small
       family: bevdepth
       frame: ego
@@ -40,17 +48,7 @@ public final class SmallConfig {
         schedule: {kind: constant}
         loss: {heatmap: 1, box: 0.25, depth: 3, code: [1, 1, 1, 1, 1, 1, 1, 1, 0.2, 0.2]}
         average: {limit: 0.9, ramp: 10, start: 0}
-      """;
-
-  private SmallConfig() {}
-
-  /**
-   * The YAML document.
-   *
-   * @param batch samples per step
-   * @param augmentation {@code none} or {@code bevdepth}
-   */
-  public static String yaml(int batch, String augmentation) {
-    return YAML.formatted(batch, augmentation);
+      """
+        .formatted(batch, augmentation);
   }
 }

@@ -92,7 +92,7 @@ class CenterHeadEdgeCasesTest {
     assertThat(found).hasSize(5);
     for (int i = 0; i < 5; i++) {
       assertThat(found.get(i).label()).isZero();
-      assertThat(found.get(i).box()[0]).isEqualTo((float) (i * 0.8f + 0f) + -8f);
+      assertThat(found.get(i).box()[0]).isEqualTo(i * 0.8f - 8f);
     }
   }
 

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
@@ -18,11 +19,11 @@ import org.junit.jupiter.api.io.TempDir;
 
 @SuppressWarnings("try") // scopes are there to be closed
 class CheckpointTest {
-  private static final WeightAverage.Settings AVERAGE = new WeightAverage.Settings(0.9, 5, 1);
+  private static final WeightAverageSettings AVERAGE = new WeightAverageSettings(0.9, 5, 1);
 
   @TempDir private Path folder;
 
-  private static Trainer.Settings settings(WeightAverage.@Nullable Settings average) {
+  private static Trainer.Settings settings(@Nullable WeightAverageSettings average) {
     return new Trainer.Settings(0.01, 0.02, 1, new LearningRate.Cosine(4, 0.1), average);
   }
 
@@ -69,8 +70,7 @@ class CheckpointTest {
     Map<String, Tensor> all = new LinkedHashMap<>(trainer.module().stateDict());
     try (TensorScope scope = TensorScope.open()) {
       trainer.optimizer().state().forEach((n, t) -> all.put("optimizer." + n, t));
-      WeightAverage average = trainer.average();
-      assertThat(average).isNotNull();
+      WeightAverage average = Objects.requireNonNull(trainer.average());
       average.state().forEach((n, t) -> all.put("average." + n, t));
       return TrainerTest.bits(all);
     }
@@ -86,8 +86,7 @@ class CheckpointTest {
         Trainer trainer = trainer(network, 1)) {
       run(trainer, network, 3);
       Checkpoint.write(averaged, trainer, "");
-      WeightAverage average = trainer.average();
-      assertThat(average).isNotNull();
+      WeightAverage average = Objects.requireNonNull(trainer.average());
       mean = TrainerTest.bits(average.state());
     }
     try (SmallNetwork network = new SmallNetwork(1);

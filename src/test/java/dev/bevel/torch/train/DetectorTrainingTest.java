@@ -37,8 +37,7 @@ class DetectorTrainingTest {
   @Test
   void aFewStepsLowerEveryTermOfTheLoss() throws IOException {
     List<StepReport> reports = new ArrayList<>();
-    try (DetectorTraining training =
-        new DetectorTraining(config(1, false), samples, 1)) {
+    try (DetectorTraining training = new DetectorTraining(config(1, false), samples, 1)) {
       training.run(12, reports::add);
     }
     assertThat(reports).hasSize(12);
@@ -80,8 +79,7 @@ class DetectorTrainingTest {
   @Test
   void inferenceCarriesItsConfigurationAndRepeatsItself() throws IOException {
     Path file = folder.resolve("small.safetensors");
-    try (DetectorTraining training =
-        new DetectorTraining(config(1, false), samples, 3)) {
+    try (DetectorTraining training = new DetectorTraining(config(1, false), samples, 3)) {
       training.run(3, report -> {});
       training.save(file);
     }
@@ -95,13 +93,11 @@ class DetectorTrainingTest {
   @Test
   void anotherConfigurationIsRefused() throws IOException {
     Path file = folder.resolve("small.safetensors");
-    try (DetectorTraining training =
-        new DetectorTraining(config(1, false), samples, 3)) {
+    try (DetectorTraining training = new DetectorTraining(config(1, false), samples, 3)) {
       training.run(1, report -> {});
       training.save(file);
     }
-    try (DetectorTraining other =
-        new DetectorTraining(config(2, false), samples, 3)) {
+    try (DetectorTraining other = new DetectorTraining(config(2, false), samples, 3)) {
       assertThatThrownBy(() -> other.resume(file))
           .isInstanceOf(CheckpointException.class)
           .hasMessage(file + ": the training was started with another configuration");

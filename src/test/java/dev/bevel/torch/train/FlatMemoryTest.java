@@ -90,7 +90,7 @@ class FlatMemoryTest {
     int steps = Integer.parseInt(arguments[0]);
     Trainer.Settings settings =
         new Trainer.Settings(
-            1e-3, 0.01, 5, new LearningRate.Constant(), new WeightAverage.Settings(0.99, 100, 0));
+            1e-3, 0.01, 5, new LearningRate.Constant(), new WeightAverageSettings(0.99, 100, 0));
     try (Lifter lifter = new Lifter();
         LiftSplatPlan plan = LiftSplatPlan.build(geometry());
         Trainer trainer = new Trainer(lifter, settings, 1)) {

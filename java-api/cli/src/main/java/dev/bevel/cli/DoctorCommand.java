@@ -51,8 +51,7 @@ final class DoctorCommand implements Callable<Integer> {
 
   private static String libTorch() {
     TorchInfo found = TorchInfo.current();
-    return "%s, %s, %d threads"
-        .formatted(found.version(), found.instructionSet(), found.threads());
+    return "%s, %s, %d threads".formatted(found.version(), found.instructionSet(), found.threads());
   }
 
   private static String cuda() {

@@ -22,7 +22,8 @@ import picocli.CommandLine.ScopeType;
       DoctorCommand.class,
       TrainCommand.class,
       DetectCommand.class,
-      ParityCommand.class, BenchCommand.class
+      ParityCommand.class,
+      BenchCommand.class
     })
 public final class Main implements Runnable {
   /** Exit status of a failure. */

@@ -39,7 +39,7 @@ public final class Trainer implements AutoCloseable {
       double weightDecay,
       double clip,
       LearningRate schedule,
-      WeightAverage.@Nullable Settings average) {
+      @Nullable WeightAverageSettings average) {
     /** Checks the numbers. */
     public Settings {
       if (!(learningRate > 0 && clip > 0)) {

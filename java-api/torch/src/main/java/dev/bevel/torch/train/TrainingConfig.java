@@ -112,13 +112,13 @@ public record TrainingConfig(
     return rate;
   }
 
-  private static WeightAverage.@Nullable Settings average(ConfigNode training) {
+  private static @Nullable WeightAverageSettings average(ConfigNode training) {
     if (!training.has("average")) {
       return null;
     }
     ConfigNode node = training.child("average");
-    WeightAverage.Settings settings =
-        new WeightAverage.Settings(
+    WeightAverageSettings settings =
+        new WeightAverageSettings(
             node.number("limit", 0, 0.9999999),
             node.number("ramp", 1e-3, 1e9),
             node.integer("start", 0, MANY));

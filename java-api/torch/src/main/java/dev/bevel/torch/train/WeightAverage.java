@@ -14,35 +14,12 @@ import org.bytedeco.pytorch.Tensor;
  * object until {@link #close}.
  */
 public final class WeightAverage implements AutoCloseable {
-  /**
-   * How fast the average follows.
-   *
-   * @param limit decay after many updates, in [0, 1)
-   * @param ramp updates over which the decay rises
-   * @param start n of the update before the first; BEVDet starts at 10560
-   */
-  public record Settings(double limit, double ramp, long start) {
-    /** Checks the numbers. */
-    public Settings {
-      if (!(limit >= 0 && limit < 1 && ramp > 0 && start >= 0)) {
-        throw new IllegalArgumentException(
-            "WeightAverage: limit must be in [0, 1), ramp positive and start not negative, got %s, %s, %s"
-                .formatted(limit, ramp, start));
-      }
-    }
-
-    /** The decay of the n-th update. */
-    public double decay(long n) {
-      return limit * (1 - Math.exp(-n / ramp));
-    }
-  }
-
-  private final Settings settings;
+  private final WeightAverageSettings settings;
   private final Map<String, Tensor> average = new LinkedHashMap<>();
   private long updates;
 
   /** An average that begins with the module's present values. */
-  public WeightAverage(Module module, Settings settings) {
+  public WeightAverage(Module module, WeightAverageSettings settings) {
     this.settings = settings;
     this.updates = settings.start();
     Scopes.withoutGradient(
@@ -85,7 +62,7 @@ public final class WeightAverage implements AutoCloseable {
     return java.util.Collections.unmodifiableMap(average);
   }
 
-  /** Updates so far, {@link Settings#start} included. */
+  /** Updates so far, {@link WeightAverageSettings#start} included. */
   public long updates() {
     return updates;
   }
