@@ -1,0 +1,22 @@
+// Errors of the CUDA runtime as exceptions; native/cuda_library.cu turns them into status codes.
+#pragma once
+
+#include "core/cuda_target.hpp"
+
+namespace bevel {
+
+struct CudaFailure {
+  cudaError_t error;
+  const char* what;  ///< the call or kernel that failed
+};
+
+inline void check_cuda_call(cudaError_t error, const char* what) {
+  if (error != cudaSuccess) throw CudaFailure{error, what};
+}
+
+}  // namespace bevel
+
+/// Launches a kernel with blocks of kBlockThreads threads; a refused launch throws.
+#define BEVEL_ENQUEUE(kernel, blocks, shared_bytes, stream, ...)                                          \
+  ::bevel::check_cuda_call(BEVEL_LAUNCH(kernel, blocks, ::bevel::kBlockThreads, shared_bytes, stream, __VA_ARGS__), \
+                           #kernel)
