@@ -14,6 +14,15 @@ inline void check_cuda_call(cudaError_t error, const char* what) {
   if (error != cudaSuccess) throw CudaFailure{error, what};
 }
 
+/// Lets a kernel have that much dynamic shared memory; beyond 48 KiB it must be asked for.
+template <typename Kernel>
+void allow_shared(Kernel kernel, int64_t bytes) {
+  if (bytes > 48 << 10) {
+    check_cuda_call(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+                    "cudaFuncSetAttribute");
+  }
+}
+
 }  // namespace bevel
 
 /// Launches a kernel with blocks of kBlockThreads threads; a refused launch throws.

@@ -39,7 +39,7 @@
 
 namespace bevel {
 
-/// N values that move as one: 4, 8 or 16 bytes, aligned to their size.
+/// N values that move as one: 2, 4, 8 or 16 bytes, aligned to their size.
 template <class T, int N>
 struct alignas(sizeof(T) * N) Vector {
   static_assert(sizeof(T) * N <= 16);
@@ -163,6 +163,10 @@ __device__ __forceinline__ T* subarray(T* pointer, int64_t /*count*/, const char
 template <int bytes>
 struct RawVector;
 template <>
+struct RawVector<2> {
+  using type = unsigned short;
+};
+template <>
 struct RawVector<4> {
   using type = unsigned;
 };
@@ -188,7 +192,7 @@ __device__ __forceinline__ typename RawVector<sizeof(T) * N>::type raw_of(const 
   return raw;
 }
 
-/// N elements in one access; the address must be a multiple of their size (4, 8 or 16 bytes).
+/// N elements in one access; the address must be a multiple of their size (2, 4, 8 or 16 bytes).
 template <int N, class T>
 __device__ __forceinline__ Vector<std::remove_const_t<T>, N> load_vector(T* pointer) {
   using Raw = typename RawVector<sizeof(T) * N>::type;

@@ -11,10 +11,15 @@ class WorkspaceCutter {
   explicit WorkspaceCutter(char* base) : base_(base) {}
 
   template <typename T>
-  DevicePointer<T> take(int64_t elements, const char* name) {
+  DeviceSpan<T> take(int64_t elements, const char* name) {
     T* part = base_ ? reinterpret_cast<T*>(base_ + bytes_) : nullptr;
     bytes_ += (elements * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
-    return device_pointer<T>(part, elements, name);
+    return DeviceSpan<T>(part, elements, name);
+  }
+  char* take_bytes(int64_t bytes) {
+    char* part = base_ ? base_ + bytes_ : nullptr;
+    bytes_ += (bytes + 63) / 64 * 64;
+    return part;
   }
   int64_t bytes() const { return bytes_; }
 

@@ -39,11 +39,11 @@ constexpr uint32_t kNoKey = 0xffffffffu;  ///< pairs with this key are left out 
 enum SortState { kSortWanted = 0, kSortCount = 1, kSortStateWords = 2 };
 
 struct SortPass {
-  DevicePointer<const int32_t> state;
-  DevicePointer<const uint32_t> keys, values;  ///< values are not read by the first pass: there they are 0, 1, 2…
-  DevicePointer<uint32_t> sorted_keys, sorted_values;
-  DevicePointer<int32_t> digit_counts;  ///< [kDigits][tiles]
-  DevicePointer<int32_t> digit_totals;  ///< [kDigits]
+  DeviceSpan<const int32_t> state;
+  DeviceSpan<const uint32_t> keys, values;  ///< values are not read by the first pass: there they are 0, 1, 2…
+  DeviceSpan<uint32_t> sorted_keys, sorted_values;
+  DeviceSpan<int32_t> digit_counts;  ///< [kDigits][tiles]
+  DeviceSpan<int32_t> digit_totals;  ///< [kDigits]
   ScanTiles tiles;
   int64_t tile_count;
   int shift;
@@ -59,7 +59,7 @@ struct SortPass {
   __device__ int digit(uint32_t key) const { return static_cast<int>(key >> shift & (kDigits - 1)); }
 };
 
-static __global__ void count_digits_kernel(SortPass pass) {
+BEVEL_GLOBAL void count_digits_kernel(SortPass pass) {
   if (!pass.state[kSortWanted]) return;
   BEVEL_SHARED(int32_t, counts, kDigits);
   counts[threadIdx.x] = 0;
@@ -73,7 +73,7 @@ static __global__ void count_digits_kernel(SortPass pass) {
   pass.digit_counts[threadIdx.x * pass.tile_count + blockIdx.x] = counts[threadIdx.x];
 }
 
-static __global__ void scan_digit_counts_kernel(SortPass pass) {
+BEVEL_GLOBAL void scan_digit_counts_kernel(SortPass pass) {
   if (!pass.state[kSortWanted]) return;
   int32_t before = 0;
   for (int64_t first = 0; first < pass.tile_count; first += kBlockThreads) {
@@ -88,7 +88,7 @@ static __global__ void scan_digit_counts_kernel(SortPass pass) {
   if (threadIdx.x == 0) pass.digit_totals[blockIdx.x] = before;
 }
 
-static __global__ void move_pairs_kernel(SortPass pass) {
+BEVEL_GLOBAL void move_pairs_kernel(SortPass pass) {
   if (!pass.state[kSortWanted]) return;
   BEVEL_SHARED(int32_t, next, kDigits);                        // where the next pair of a digit goes
   BEVEL_SHARED(int32_t, warp_places, kBlockWarps * kDigits);  // counts of each warp, then its first places
@@ -136,18 +136,18 @@ static __global__ void move_pairs_kernel(SortPass pass) {
 
 /// Buffers of a sort; sized by radix_sort's caller.
 struct SortBuffers {
-  DevicePointer<int32_t> state;
-  DevicePointer<uint32_t> keys[2], values[2];
-  DevicePointer<int32_t> digit_counts, digit_totals;
+  DeviceSpan<int32_t> state;
+  DeviceSpan<uint32_t> keys[2], values[2];
+  DeviceSpan<int32_t> digit_counts, digit_totals;
 };
 
 /// Sorts keys[i] (with value i) for all i < elements but those with kNoKey, by their lowest `bits` bits, into sorted_keys and
 /// sorted_values. The first pass reads `keys`; `state[kSortCount]` must hold the number of keys kept.
-inline void radix_sort(DevicePointer<const uint32_t> keys, int64_t elements, int64_t capacity, int bits,
-                       const SortBuffers& buffers, DevicePointer<uint32_t> sorted_keys, DevicePointer<uint32_t> sorted_values,
+inline void radix_sort(DeviceSpan<const uint32_t> keys, int64_t elements, int64_t capacity, int bits,
+                       const SortBuffers& buffers, DeviceSpan<uint32_t> sorted_keys, DeviceSpan<uint32_t> sorted_values,
                        cudaStream_t stream) {
   const int passes = bits <= kDigitBits ? 1 : (bits + kDigitBits - 1) / kDigitBits;
-  DevicePointer<const uint32_t> from_keys = keys, from_values;
+  DeviceSpan<const uint32_t> from_keys = keys, from_values;
   for (int p = 0; p < passes; ++p) {
     const bool last = p + 1 == passes;
     SortPass pass;

@@ -23,10 +23,10 @@ struct LiftGeometry {
   const void* bev_augmentation;    ///< [B, 4, 4] or null
   const int32_t* cells;            ///< [B, N, D, H, W] or null; when set, the matrices are null
 
-  int64_t cells_per_element() const {
+  BEVEL_HD int64_t cells_per_element() const {
     return static_cast<int64_t>(grid.cells[0]) * grid.cells[1] * grid.cells[2];
   }
-  int64_t points() const { return batch * cameras * depth_bins * height * width; }
+  BEVEL_HD int64_t points() const { return batch * cameras * depth_bins * height * width; }
 };
 
 struct LiftSplatPlanJob {
@@ -43,7 +43,8 @@ struct LiftSplatShape {
   LiftSplatPlanLayout layout;
   int64_t batch, cameras, depth_bins, height, width, channels;
   int64_t grid_z, grid_rows, grid_columns;
-  bool intervals;              ///< the plan's method; meaningful on the CPU only (CUDA reads the header)
+  bool intervals;              ///< the plan's method
+  bool method_known;           ///< false on CUDA without the plan's counts: the header, read on the device, decides
   int64_t rows;                ///< rows the workspace is sized for
   int64_t shared_rows;         ///< scratch slots the workspace is sized for
   int64_t depth_strides[2];    ///< of B and N, in elements
@@ -53,7 +54,7 @@ struct LiftSplatShape {
   ElementType depth_type;  ///< float32, or float64 when everything is
   ElementType context_type, out_type;
 
-  int64_t cells_per_element() const { return grid_z * grid_rows * grid_columns; }
+  BEVEL_HD int64_t cells_per_element() const { return grid_z * grid_rows * grid_columns; }
 };
 
 struct LiftSplatForwardJob {

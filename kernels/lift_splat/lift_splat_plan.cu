@@ -22,7 +22,7 @@ __device__ void read_matrix(const PlanMatrices& matrices, int64_t index, int ele
 }
 
 /// A thread for each camera; all threads clear the cell counts.
-__global__ void prepare_kernel(PlanBuild b) {
+BEVEL_GLOBAL void prepare_kernel(PlanBuild b) {
   const LiftGeometry& g = b.geometry;
   const int64_t thread = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x;
   if (!g.cells && thread < g.batch * g.cameras) {
@@ -103,7 +103,7 @@ __device__ int32_t walk_rows(Keys keys, int count, Visit visit) {
 
 /// One block an image column: cells of its D·H points (a thread a point; bound by double-precision arithmetic), then a key for each run,
 /// collected in any order and sorted. Leaves sorted keys and counts in the workspace, and counts the rows of each cell.
-__global__ void collect_runs_kernel(PlanBuild b) {
+BEVEL_GLOBAL void collect_runs_kernel(PlanBuild b) {
   BEVEL_SHARED(double, rays, 3 * kMaxHeight);
   BEVEL_SHARED(int32_t, cells, kCellsAtOnce);
   BEVEL_SHARED(uint64_t, near_keys, kKeysInShared);
@@ -216,7 +216,7 @@ __device__ void write_header(const PlanBuild& b, int64_t points, int64_t runs, i
 
 /// First block: sums of the columns, and with them the header and each column's first row and run. Other blocks: sums over tiles of
 /// cells. A thread takes a stretch of neighbours, so that one scan of the block is enough.
-__global__ void sum_kernel(PlanBuild b) {
+BEVEL_GLOBAL void sum_kernel(PlanBuild b) {
   const PlanWorkspace& ws = b.workspace;
   if (blockIdx.x > 0) {
     const int64_t tile = blockIdx.x - 1;
@@ -300,7 +300,7 @@ __device__ void write_column(const PlanBuild& b, int64_t column) {
 }
 
 /// The sum of totals before a tile, in every thread.
-__device__ int32_t total_before(const DevicePointer<const int32_t>& totals, int64_t tile) {
+__device__ int32_t total_before(const DeviceSpan<const int32_t>& totals, int64_t tile) {
   int32_t sum = 0;
   for (int64_t i = threadIdx.x; i < tile; i += kBlockThreads) sum += totals[i];
   return block_sum(sum);
@@ -329,7 +329,7 @@ __device__ void write_cell_slots(const PlanBuild& b, int64_t tile) {
 }
 
 /// A block a column writes its rows and runs; a block a tile of cells writes their first slots.
-__global__ void write_rows_kernel(PlanBuild b) {
+BEVEL_GLOBAL void write_rows_kernel(PlanBuild b) {
   if (!columns_wanted(b)) return;
   if (blockIdx.x < b.at.columns) {
     write_column(b, blockIdx.x);
@@ -341,7 +341,7 @@ __global__ void write_rows_kernel(PlanBuild b) {
 __device__ int32_t first_slot(const PlanBuild& b, int32_t cell) { return b.plan[b.at.cell_slots + cell] >> 1; }
 
 /// Lists the rows of each shared cell at its slots, in whatever order the threads come.
-__global__ void list_rows_kernel(PlanBuild b) {
+BEVEL_GLOBAL void list_rows_kernel(PlanBuild b) {
   if (!columns_wanted(b)) return;
   const int64_t rows = b.header[BEVEL_HEADER_WORD(rows)];
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
@@ -355,7 +355,7 @@ __global__ void list_rows_kernel(PlanBuild b) {
 }
 
 /// A row's place among the rows of its cell is the number of smaller ones: few rows share a cell, so counting beats sorting.
-__global__ void rank_rows_kernel(PlanBuild b) {
+BEVEL_GLOBAL void rank_rows_kernel(PlanBuild b) {
   if (!columns_wanted(b)) return;
   const int64_t rows = b.header[BEVEL_HEADER_WORD(rows)];
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
@@ -402,8 +402,11 @@ PlanWorkspace cut_workspace(const LiftSplatPlanJob& job, int64_t& bytes) {
 
 PlanMatrices plan_matrices(const LiftGeometry& g, const void* matrices, int64_t elements, const char* name) {
   PlanMatrices of;
-  of.as_double = device_pointer<const double>(g.matrices_are_double ? matrices : nullptr, elements, name);
-  of.as_float = device_pointer<const float>(g.matrices_are_double ? nullptr : matrices, elements, name);
+  if (g.matrices_are_double) {
+    of.as_double = DeviceSpan<const double>(static_cast<const double*>(matrices), elements, name);
+  } else {
+    of.as_float = DeviceSpan<const float>(static_cast<const float*>(matrices), elements, name);
+  }
   return of;
 }
 
@@ -424,9 +427,9 @@ void enqueue_plan(const LiftSplatPlanJob& job, cudaStream_t stream) {
   b.capacity = job.capacity;
   b.method = job.method;
   b.plan_words = job.plan;
-  b.plan = device_pointer<int32_t>(job.plan, job.layout.elements, "plan");
-  b.header = device_pointer<int64_t>(job.plan, kHeaderWords, "plan header");
-  b.cells = device_pointer<const int32_t>(job.geometry.cells, job.geometry.points(), "cells");
+  b.plan = DeviceSpan<int32_t>(job.plan, job.layout.elements, "plan");
+  b.header = DeviceSpan<int64_t>(reinterpret_cast<int64_t*>(job.plan), kHeaderWords, "plan header");
+  b.cells = DeviceSpan<const int32_t>(job.geometry.cells, job.geometry.points(), "cells");
   const LiftGeometry& g = job.geometry;
   b.intrinsics = plan_matrices(g, g.intrinsics, g.batch * g.cameras * 9, "intrinsics");
   b.camera_to_bev = plan_matrices(g, g.camera_to_bev, g.batch * g.cameras * 16, "camera_to_bev");

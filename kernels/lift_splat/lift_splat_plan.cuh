@@ -1,34 +1,31 @@
 // What the kernels of the plan builder share: the job as they take it, its workspace, and the header on the device.
 #pragma once
 
-#include <cstddef>
-
-#include "core/cuda_workspace.cuh"
 #include "core/projection.hpp"
 #include "core/radix_sort.cuh"
-#include "lift_splat/lift_splat_job.hpp"
+#include "lift_splat/lift_splat_view.cuh"
 
 namespace bevel {
 
 /// Scratch of the builder.
 struct PlanWorkspace {
-  DevicePointer<CameraLift> lifts;          ///< [B·N]
-  DevicePointer<uint64_t> keys;             ///< [columns][D·H] runs of a column, sorted
-  DevicePointer<int32_t> column_points;     ///< [columns]
-  DevicePointer<int32_t> column_runs;       ///< [columns]
-  DevicePointer<int32_t> column_row_count;  ///< [columns]
-  DevicePointer<int32_t> column_first_run;  ///< [columns]
-  DevicePointer<int32_t> cell_rows;         ///< [cells] rows of each cell; counted down again as slots are handed out
-  DevicePointer<int32_t> slot_rows;         ///< [capacity] rows by slot, in any order within a cell
-  DevicePointer<int32_t> tile_slots, tile_shared, tile_filled;  ///< [kMaxScanTiles] totals of cell tiles
-  DevicePointer<int32_t> tile_intervals;                        ///< [kMaxScanTiles] intervals begun in each tile of points
+  DeviceSpan<CameraLift> lifts;          ///< [B·N]
+  DeviceSpan<uint64_t> keys;             ///< [columns][D·H] runs of a column, sorted
+  DeviceSpan<int32_t> column_points;     ///< [columns]
+  DeviceSpan<int32_t> column_runs;       ///< [columns]
+  DeviceSpan<int32_t> column_row_count;  ///< [columns]
+  DeviceSpan<int32_t> column_first_run;  ///< [columns]
+  DeviceSpan<int32_t> cell_rows;         ///< [cells] rows of each cell; counted down again as slots are handed out
+  DeviceSpan<int32_t> slot_rows;         ///< [capacity] rows by slot, in any order within a cell
+  DeviceSpan<int32_t> tile_slots, tile_shared, tile_filled;  ///< [kMaxScanTiles] totals of cell tiles
+  DeviceSpan<int32_t> tile_intervals;                        ///< [kMaxScanTiles] intervals begun in each tile of points
   SortBuffers sort;
 };
 
 /// Matrices of one kind; one of the two pointers is set, or none.
 struct PlanMatrices {
-  DevicePointer<const double> as_double;
-  DevicePointer<const float> as_float;
+  DeviceSpan<const double> as_double;
+  DeviceSpan<const float> as_float;
 };
 
 /// A plan to build, as every kernel takes it.
@@ -38,9 +35,9 @@ struct PlanBuild {
   int64_t capacity;
   int32_t method;  ///< as asked
   int32_t* plan_words;  ///< the plan, for the host to cut sections from
-  DevicePointer<int32_t> plan;
-  DevicePointer<int64_t> header;  ///< the plan's first words
-  DevicePointer<const int32_t> cells;
+  DeviceSpan<int32_t> plan;
+  DeviceSpan<int64_t> header;  ///< the plan's first words
+  DeviceSpan<const int32_t> cells;
   PlanMatrices intrinsics, camera_to_bev, image_augmentation, bev_augmentation;
   ScanTiles cell_tiles;
   int32_t cell_tile_count;
@@ -48,22 +45,6 @@ struct PlanBuild {
 
   __device__ int64_t keys_a_column() const { return geometry.depth_bins * geometry.height; }
 };
-
-constexpr int kHeaderWords = kPlanHeaderElements / 2;
-
-BEVEL_HD constexpr int header_word(size_t offset) { return static_cast<int>(offset / sizeof(int64_t)); }
-#define BEVEL_HEADER_WORD(field) header_word(offsetof(LiftSplatPlanHeader, field))
-
-// method and overflow share a word, method in its lower half.
-static_assert(offsetof(LiftSplatPlanHeader, overflow) == offsetof(LiftSplatPlanHeader, method) + 4);
-static_assert(offsetof(LiftSplatPlanHeader, method) % 8 == 0);
-
-__device__ inline int32_t header_method(const DevicePointer<const int64_t>& header) {
-  return static_cast<int32_t>(int64_t(header[BEVEL_HEADER_WORD(method)]));
-}
-__device__ inline bool header_overflow(const DevicePointer<const int64_t>& header) {
-  return int64_t(header[BEVEL_HEADER_WORD(method)]) >> 32 != 0;
-}
 
 /// Enqueues the kernels that fill a plan's interval sections, where the header says so (lift_splat_plan_intervals.cu).
 void enqueue_plan_intervals(const PlanBuild& build, cudaStream_t stream);

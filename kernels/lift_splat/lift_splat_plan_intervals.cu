@@ -10,7 +10,7 @@ namespace {
 constexpr int kBinBlocks = 8;  ///< the depth bins of a pixel are dealt to this many threads
 
 /// A thread a pixel and stretch of depth bins; neighbours in w, so that the cells of a bin are written side by side.
-__global__ void write_point_cells_kernel(PlanBuild b) {
+BEVEL_GLOBAL void write_point_cells_kernel(PlanBuild b) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const LiftGeometry& g = b.geometry;
   const int64_t pixels = g.height * g.width;
@@ -55,7 +55,7 @@ __device__ int64_t tile_end(const ScanTiles& tiles, int64_t tile, int64_t count)
 }
 
 /// A block a tile of sorted points counts the intervals that begin there.
-__global__ void count_intervals_kernel(PlanBuild b, ScanTiles tiles) {
+BEVEL_GLOBAL void count_intervals_kernel(PlanBuild b, ScanTiles tiles) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const int64_t end = tile_end(tiles, blockIdx.x, b.workspace.sort.state[kSortCount]);
   int32_t begun = 0;
@@ -65,7 +65,7 @@ __global__ void count_intervals_kernel(PlanBuild b, ScanTiles tiles) {
 }
 
 /// The same tiles write where each interval begins, and the feature row of each point.
-__global__ void write_interval_starts_kernel(PlanBuild b, ScanTiles tiles, int32_t tile_count) {
+BEVEL_GLOBAL void write_interval_starts_kernel(PlanBuild b, ScanTiles tiles, int32_t tile_count) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const LiftGeometry& g = b.geometry;
   const int64_t pixels = g.height * g.width;
@@ -90,7 +90,7 @@ __global__ void write_interval_starts_kernel(PlanBuild b, ScanTiles tiles, int32
 }
 
 /// A thread an interval: its length reaches to the next one.
-__global__ void write_interval_lengths_kernel(PlanBuild b) {
+BEVEL_GLOBAL void write_interval_lengths_kernel(PlanBuild b) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const int64_t intervals = b.header[BEVEL_HEADER_WORD(filled_cells)];
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
@@ -111,7 +111,7 @@ void enqueue_plan_intervals(const PlanBuild& b, cudaStream_t stream) {
   BEVEL_ENQUEUE(write_point_cells_kernel, pixel_blocks, 0, stream, b);
   int32_t* plan = b.plan_words;
   const auto section = [&](int64_t at, int64_t elements, const char* name) {
-    return device_pointer<uint32_t>(plan + at, elements, name);
+    return DeviceSpan<uint32_t>(reinterpret_cast<uint32_t*>(plan + at), elements, name);
   };
   radix_sort(section(b.at.point_cell, points, "point_cell"), points, b.capacity, bits_below(b.at.cells),
              b.workspace.sort, section(b.at.ranks_bev, b.capacity, "ranks_bev"),
