@@ -36,3 +36,25 @@ function(bevel_add_emulated_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS emulation TIMEOUT 600)
 endfunction()
+
+# libbevel_cuda on the emulation: libbevel opens it as it opens the real one, so tests go through the C ABI with CUDA tensors.
+set_target_properties(bevel_emulation PROPERTIES POSITION_INDEPENDENT_CODE ON)
+add_library(bevel_cuda_emulated SHARED ${BEVEL_CUDA_SOURCES})
+set_source_files_properties(${BEVEL_CUDA_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
+target_compile_definitions(bevel_cuda_emulated PRIVATE BEVEL_CUDA_ARCHITECTURES="emulated")
+target_link_libraries(bevel_cuda_emulated PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,bevel_emulation>)
+
+# Adds a test of CUDA tensors through the C ABI. Source: its own main() opens BEVEL_TEST_CUDA_LIBRARY.
+function(bevel_add_emulated_abi_test name)
+  add_executable(${name} ${ARGN})
+  target_include_directories(${name} PRIVATE
+    ${BEVEL_INCLUDES} $<TARGET_PROPERTY:bevel_emulation,INTERFACE_INCLUDE_DIRECTORIES>)
+  target_compile_definitions(${name} PRIVATE BEVEL_EMULATE_CUDA
+    BEVEL_TEST_CUDA_LIBRARY="$<TARGET_FILE:bevel_cuda_emulated>")
+  target_compile_options(${name} PRIVATE -O1 -g -ffp-contract=off ${BEVEL_WARNINGS} -Wno-missing-field-initializers
+    ${BEVEL_EMULATION_SANITIZERS})
+  target_link_options(${name} PRIVATE ${BEVEL_EMULATION_SANITIZERS})
+  target_link_libraries(${name} PRIVATE bevel bevel_cuda_emulated GTest::gtest)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS emulation TIMEOUT 600 ENVIRONMENT OMP_WAIT_POLICY=passive)
+endfunction()

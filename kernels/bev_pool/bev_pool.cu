@@ -1,9 +1,11 @@
 // bev_pool forward: sums over intervals of points.
 //
-// A thread owns four channels of an interval, so a group of C/4 neighbouring threads reads each feature row in 16-byte pieces side by side
-// and shares the point's rank and depth from one cache line; the points of an interval follow each other in registers. An interval of more
-// than kLongInterval points is taken by the whole block instead: groups take every n-th point and meet in shared memory in a fixed order, so
-// a crowded cell holds nothing up and the sum does not depend on the order of threads. Bound by L2: one feature row a point.
+// A thread owns four channels of an interval, so a group of C/4 neighbouring threads reads each feature row
+// in 16-byte pieces side by side and shares the point's rank and depth from one cache line; the points of an
+// interval follow each other in registers. An interval of more than kLongInterval points is taken by the
+// whole block instead: groups take every n-th point and meet in shared memory in a fixed order, so a crowded
+// cell holds nothing up and the sum does not depend on the order of threads. Bound by L2: one feature row a
+// point.
 #include "bev_pool/bev_pool_cuda.hpp"
 #include "bev_pool/bev_pool_intervals.cuh"
 #include "core/cuda_check.hpp"
@@ -33,7 +35,8 @@ struct Interval {
 
 /// Adds points begin, begin + step, … of an interval to `sum`, channels [channel, channel + 4).
 template <typename T, bool whole>
-__device__ void add_points(const IntervalPool& pool, int64_t begin, int64_t end, int64_t step, int64_t channel, Float4& sum) {
+__device__ void add_points(const IntervalPool& pool, int64_t begin, int64_t end, int64_t step,
+                           int64_t channel, Float4& sum) {
 #pragma unroll 4
   for (int64_t i = begin; i < end; i += step) {
     const int64_t row = pool.ranks_feature[i];
@@ -60,7 +63,8 @@ __device__ void pool_intervals(const IntervalPool& pool, SharedSpan<float> parti
   const int groups = kBlockThreads / group_threads;
   const int group = threadIdx.x / group_threads;
   const int lane = threadIdx.x % group_threads;
-  for (int64_t first = blockIdx.x * static_cast<int64_t>(groups); first < count; first += gridDim.x * static_cast<int64_t>(groups)) {
+  for (int64_t first = blockIdx.x * static_cast<int64_t>(groups); first < count;
+       first += gridDim.x * static_cast<int64_t>(groups)) {
     if (group < groups && first + group < count) {
       const Interval interval(pool, first + group);
       if (interval.cell >= 0 && interval.end - interval.begin <= kLongInterval) {
@@ -68,8 +72,8 @@ __device__ void pool_intervals(const IntervalPool& pool, SharedSpan<float> parti
           Float4 sum = {};
           add_points<T, whole>(pool, interval.begin, interval.end, 1, quad * 4, sum);
           const int64_t left = pool.channels - quad * 4;
-          pool.out.store_some(interval.cell * pool.out_stride + quad * 4, sum, left < 4 ? static_cast<int>(left) : 4,
-                              pool.out_whole);
+          pool.out.store_some(interval.cell * pool.out_stride + quad * 4, sum,
+                              left < 4 ? static_cast<int>(left) : 4, pool.out_whole);
         }
       }
     }
@@ -90,8 +94,8 @@ __device__ void pool_intervals(const IntervalPool& pool, SharedSpan<float> parti
             for (int c = 0; c < 4; ++c) sum[c] += more[c];
           }
           const int64_t left = pool.channels - quad * 4;
-          pool.out.store_some(interval.cell * pool.out_stride + quad * 4, sum, left < 4 ? static_cast<int>(left) : 4,
-                              pool.out_whole);
+          pool.out.store_some(interval.cell * pool.out_stride + quad * 4, sum,
+                              left < 4 ? static_cast<int>(left) : 4, pool.out_whole);
         }
         __syncthreads();
       }
@@ -118,14 +122,16 @@ void enqueue_interval_pool(const IntervalPool& pool, cudaStream_t stream) {
   const int64_t groups = quads < kBlockThreads ? kBlockThreads / quads : 1;
   constexpr int64_t kMostBlocks = 1 << 16;
   const int64_t blocks = (pool.intervals + groups - 1) / groups;
-  BEVEL_ENQUEUE(interval_pool_kernel, static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks), 0, stream, pool);
+  BEVEL_ENQUEUE(interval_pool_kernel, static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks), 0,
+                stream, pool);
 }
 
 void enqueue_bev_pool_forward(const BevPoolForwardJob& job, cudaStream_t stream) {
   const int64_t out_elements = job.cells * job.channels;
   if (out_elements == 0) return;
-  check_cuda_call(cudaMemsetAsync(job.out, 0, static_cast<size_t>(out_elements * element_size(job.out_type)), stream),
-                  "cudaMemsetAsync");
+  check_cuda_call(
+      cudaMemsetAsync(job.out, 0, static_cast<size_t>(out_elements * element_size(job.out_type)), stream),
+      "cudaMemsetAsync");
   if (job.points == 0 || job.feature_rows == 0) return;
   const auto ranks = [](const int32_t* data, int64_t count, const char* name) {
     return DeviceSpan<const int32_t>(data, count, name);

@@ -1,8 +1,9 @@
 // bev_pool backward: owner-computes, without atomics on floats.
 //
-// The depth gradient is a dot product a point: eight lanes share its channels. For the feature gradient the points are sorted by feature
-// row, stably, so that a row's points follow in ascending order; a thread then owns four channels of a row and adds them up. Bound by L2:
-// two rows of C values a point for the depth, one for the feature.
+// The depth gradient is a dot product a point: eight lanes share its channels. For the feature gradient the
+// points are sorted by feature row, stably, so that a row's points follow in ascending order; a thread then
+// owns four channels of a row and adds them up. Bound by L2: two rows of C values a point for the depth, one
+// for the feature.
 #include "bev_pool/bev_pool_cuda.hpp"
 #include "core/cuda_elements.cuh"
 #include "core/cuda_workspace.cuh"
@@ -23,9 +24,9 @@ struct BackwardPool {
   Map grad_feature;
   bool grad_feature_whole;
   // Workspace
-  DeviceSpan<int32_t> point_cells;             ///< [points] cell of a point in an interval, or −1
-  DeviceSpan<uint32_t> keys;                   ///< [points] its feature row, or kNoKey
-  DeviceSpan<int32_t> row_begins, row_ends;    ///< [feature_rows] its points among the sorted ones
+  DeviceSpan<int32_t> point_cells;           ///< [points] cell of a point in an interval, or −1
+  DeviceSpan<uint32_t> keys;                 ///< [points] its feature row, or kNoKey
+  DeviceSpan<int32_t> row_begins, row_ends;  ///< [feature_rows] its points among the sorted ones
   DeviceSpan<uint32_t> sorted_keys, sorted_points;
   SortBuffers sort;
 };
@@ -62,7 +63,8 @@ BEVEL_GLOBAL void mark_points_kernel(BackwardPool pool) {
     for (int64_t i = start + lane; i < end; i += kWarpLanes) {
       const int32_t row = pool.ranks_feature[i];
       const int32_t at = pool.depth ? int32_t(pool.ranks_depth[i]) : 0;
-      if (row < 0 || row >= pool.feature_rows || at < 0 || (pool.depth && at >= pool.depth_elements)) continue;
+      if (row < 0 || row >= pool.feature_rows || at < 0 || (pool.depth && at >= pool.depth_elements))
+        continue;
       pool.point_cells[i] = cell;
       pool.keys[i] = static_cast<uint32_t>(row);
     }
@@ -90,7 +92,8 @@ template <typename T>
 __device__ Float4 load_four(const ConstMap& map, bool whole, int64_t row, int64_t channel, int64_t channels) {
   if (whole) return map.template load_floats<T, 4>(row * channels + channel);
   Float4 values = {};
-  for (int c = 0; c < 4 && channel + c < channels; ++c) values[c] = map.template load<T>(row * channels + channel + c);
+  for (int c = 0; c < 4 && channel + c < channels; ++c)
+    values[c] = map.template load<T>(row * channels + channel + c);
   return values;
 }
 
@@ -105,8 +108,8 @@ BEVEL_GLOBAL void feature_gradient_kernel(BackwardPool pool) {
       for (int32_t i = pool.row_begins[row]; i < end; ++i) {
         const int64_t point = pool.sorted_points[i];
         const float weight = pool.depth ? float(pool.depth[int64_t(pool.ranks_depth[point])]) : 1.0f;
-        const Float4 g = load_four<decltype(tag)>(pool.grad_out, pool.grad_out_whole, pool.point_cells[point], channel,
-                                                  pool.channels);
+        const Float4 g = load_four<decltype(tag)>(pool.grad_out, pool.grad_out_whole, pool.point_cells[point],
+                                                  channel, pool.channels);
 #pragma unroll
         for (int c = 0; c < 4; ++c) sum[c] = fmaf(weight, g[c], sum[c]);
       }
@@ -170,7 +173,8 @@ void cut_workspace(const BevPoolBackwardJob& job, char* base, BackwardPool& pool
 }
 
 void clear(void* data, int64_t bytes, cudaStream_t stream) {
-  if (bytes > 0) check_cuda_call(cudaMemsetAsync(data, 0, static_cast<size_t>(bytes), stream), "cudaMemsetAsync");
+  if (bytes > 0)
+    check_cuda_call(cudaMemsetAsync(data, 0, static_cast<size_t>(bytes), stream), "cudaMemsetAsync");
 }
 
 BackwardPool make_pool(const BevPoolBackwardJob& job) {
@@ -218,7 +222,8 @@ void enqueue_bev_pool_backward(const BevPoolBackwardJob& job, cudaStream_t strea
   const BevPoolForwardJob& f = job.forward;
   if (job.grad_depth) clear(job.grad_depth, f.depth_elements * 4, stream);
   if (f.points == 0 || f.intervals == 0 || f.channels == 0 || f.feature_rows == 0) {
-    if (job.grad_feature) clear(job.grad_feature, f.feature_rows * f.channels * element_size(f.feature_type), stream);
+    if (job.grad_feature)
+      clear(job.grad_feature, f.feature_rows * f.channels * element_size(f.feature_type), stream);
     return;
   }
   constexpr int64_t kMostBlocks = 2048;

@@ -1,4 +1,5 @@
-// Interval pooling on the device, for bev_pool's ranks and for plans of lift-splat whose points are sorted by cell.
+// Interval pooling on the device, for bev_pool's ranks and for plans of lift-splat whose points are sorted by
+// cell.
 #pragma once
 
 #include "core/block_scan.cuh"
@@ -7,7 +8,8 @@
 
 namespace bevel {
 
-/// Sums over intervals. With a plan, the number of intervals comes from its header, and nothing is done unless its method is intervals.
+/// Sums over intervals. With a plan, the number of intervals comes from its header, and nothing is done
+/// unless its method is intervals.
 struct IntervalPool {
   bool has_plan;
   PlanView plan;

@@ -1,5 +1,5 @@
-// Sums and scans over a block of kBlockThreads threads. Every thread of the block must call them; they begin and end with the block in
-// step, so that they can follow each other.
+// Sums and scans over a block of kBlockThreads threads. Every thread of the block must call them; they begin
+// and end with the block in step, so that they can follow each other.
 #pragma once
 
 #include "core/cuda_target.hpp"
@@ -31,7 +31,8 @@ struct Maximum {
   }
 };
 
-/// The values of the threads before this one combined (`identity` for the first); `total` becomes the combination of all.
+/// The values of the threads before this one combined (`identity` for the first); `total` becomes the
+/// combination of all.
 template <typename T, typename Combine>
 __device__ T block_exclusive_scan(T value, T identity, Combine combine, T& total) {
   BEVEL_SHARED(T, warp_totals, kBlockWarps);

@@ -18,14 +18,15 @@ inline void check_cuda_call(cudaError_t error, const char* what) {
 template <typename Kernel>
 void allow_shared(Kernel kernel, int64_t bytes) {
   if (bytes > 48 << 10) {
-    check_cuda_call(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
-                    "cudaFuncSetAttribute");
+    check_cuda_call(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+        "cudaFuncSetAttribute");
   }
 }
 
 }  // namespace bevel
 
 /// Launches a kernel with blocks of kBlockThreads threads; a refused launch throws.
-#define BEVEL_ENQUEUE(kernel, blocks, shared_bytes, stream, ...)                                          \
-  ::bevel::check_cuda_call(BEVEL_LAUNCH(kernel, blocks, ::bevel::kBlockThreads, shared_bytes, stream, __VA_ARGS__), \
-                           #kernel)
+#define BEVEL_ENQUEUE(kernel, blocks, shared_bytes, stream, ...) \
+  ::bevel::check_cuda_call(                                      \
+      BEVEL_LAUNCH(kernel, blocks, ::bevel::kBlockThreads, shared_bytes, stream, __VA_ARGS__), #kernel)

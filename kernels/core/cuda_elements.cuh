@@ -1,4 +1,5 @@
-// Maps whose element type is known at run time: storage is float32, float16 or bfloat16, arithmetic is float32.
+// Maps whose element type is known at run time: storage is float32, float16 or bfloat16, arithmetic is
+// float32.
 #pragma once
 
 #include <initializer_list>
@@ -16,12 +17,17 @@ __device__ __forceinline__ float to_float(__nv_bfloat16 value) { return __bfloat
 
 __device__ __forceinline__ void from_float(float value, float& out) { out = value; }
 __device__ __forceinline__ void from_float(float value, __half& out) { out = __float2half_rn(value); }
-__device__ __forceinline__ void from_float(float value, __nv_bfloat16& out) { out = __float2bfloat16_rn(value); }
+__device__ __forceinline__ void from_float(float value, __nv_bfloat16& out) {
+  out = __float2bfloat16_rn(value);
+}
 
 /// Not NaN and not Inf, whatever the compiler assumes of such values.
-__device__ __forceinline__ bool finite(float value) { return (__float_as_uint(value) & 0x7f800000u) != 0x7f800000u; }
+__device__ __forceinline__ bool finite(float value) {
+  return (__float_as_uint(value) & 0x7f800000u) != 0x7f800000u;
+}
 
-/// Calls f with a value of the storage type, so that a loop is compiled for each and the choice stands outside it.
+/// Calls f with a value of the storage type, so that a loop is compiled for each and the choice stands
+/// outside it.
 template <typename F>
 __device__ __forceinline__ void with_element_type(ElementType type, F f) {
   if (type == ElementType::kFloat32) {
@@ -65,7 +71,8 @@ struct Map {
 
   Map() = default;
   Map(void* data, int64_t elements, ElementType element_type, const char* name)
-      : bytes(static_cast<unsigned char*>(data), elements * element_size(element_type), name), type(element_type) {}
+      : bytes(static_cast<unsigned char*>(data), elements * element_size(element_type), name),
+        type(element_type) {}
 
   __device__ __forceinline__ ConstMap as_const() const {
     ConstMap map;
@@ -94,7 +101,8 @@ struct Map {
     });
   }
   /// `count` ≤ 4 values, in one access if `whole`.
-  __device__ __forceinline__ void store_some(int64_t index, const Float4& values, int count, bool whole) const {
+  __device__ __forceinline__ void store_some(int64_t index, const Float4& values, int count,
+                                             bool whole) const {
     if (whole) {
       store_floats<4>(index, values);
     } else {
@@ -110,7 +118,8 @@ inline bool aligned_to(const void* pointer, int64_t bytes) {
   return reinterpret_cast<uintptr_t>(pointer) % static_cast<uintptr_t>(bytes) == 0;
 }
 
-/// The longest vector of 4, 2 or 1 elements that every row of a map can be read in: rows begin every `strides` elements.
+/// The longest vector of 4, 2 or 1 elements that every row of a map can be read in: rows begin every
+/// `strides` elements.
 inline int vector_length(const void* data, ElementType type, std::initializer_list<int64_t> strides) {
   for (int length = 4; length > 1; length /= 2) {
     bool fits = aligned_to(data, length * element_size(type));

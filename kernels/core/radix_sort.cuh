@@ -1,7 +1,7 @@
-// Stable sort of (key, value) pairs over many blocks, eight bits a pass, least significant digit first. Three launches a pass: counts
-// of each digit in each tile; a scan of these over the tiles, a block for each digit; and the move. Nothing is ordered by atomics
-// (those only count), so the result is the same whatever the order of threads. Bound by memory: a pass reads the keys twice
-// and moves every pair once.
+// Stable sort of (key, value) pairs over many blocks, eight bits a pass, least significant digit first. Three
+// launches a pass: counts of each digit in each tile; a scan of these over the tiles, a block for each digit;
+// and the move. Nothing is ordered by atomics (those only count), so the result is the same whatever the
+// order of threads. Bound by memory: a pass reads the keys twice and moves every pair once.
 #pragma once
 
 #include "core/block_scan.cuh"
@@ -9,7 +9,8 @@
 
 namespace bevel {
 
-/// Scans over many blocks cut their range in at most this many tiles, so that a block can add up all totals before it.
+/// Scans over many blocks cut their range in at most this many tiles, so that a block can add up all totals
+/// before it.
 constexpr int64_t kMaxScanTiles = 1024;
 
 /// A range of elements cut in tiles, a block each.
@@ -40,7 +41,8 @@ enum SortState { kSortWanted = 0, kSortCount = 1, kSortStateWords = 2 };
 
 struct SortPass {
   DeviceSpan<const int32_t> state;
-  DeviceSpan<const uint32_t> keys, values;  ///< values are not read by the first pass: there they are 0, 1, 2…
+  DeviceSpan<const uint32_t> keys,
+      values;  ///< values are not read by the first pass: there they are 0, 1, 2…
   DeviceSpan<uint32_t> sorted_keys, sorted_values;
   DeviceSpan<int32_t> digit_counts;  ///< [kDigits][tiles]
   DeviceSpan<int32_t> digit_totals;  ///< [kDigits]
@@ -90,7 +92,7 @@ BEVEL_GLOBAL void scan_digit_counts_kernel(SortPass pass) {
 
 BEVEL_GLOBAL void move_pairs_kernel(SortPass pass) {
   if (!pass.state[kSortWanted]) return;
-  BEVEL_SHARED(int32_t, next, kDigits);                        // where the next pair of a digit goes
+  BEVEL_SHARED(int32_t, next, kDigits);                       // where the next pair of a digit goes
   BEVEL_SHARED(int32_t, warp_places, kBlockWarps * kDigits);  // counts of each warp, then its first places
   const int lane = threadIdx.x % kWarpLanes;
   const int warp = threadIdx.x / kWarpLanes;
@@ -141,11 +143,12 @@ struct SortBuffers {
   DeviceSpan<int32_t> digit_counts, digit_totals;
 };
 
-/// Sorts keys[i] (with value i) for all i < elements but those with kNoKey, by their lowest `bits` bits, into sorted_keys and
-/// sorted_values. The first pass reads `keys`; `state[kSortCount]` must hold the number of keys kept.
+/// Sorts keys[i] (with value i) for all i < elements but those with kNoKey, by their lowest `bits` bits, into
+/// sorted_keys and sorted_values. The first pass reads `keys`; `state[kSortCount]` must hold the number of
+/// keys kept.
 inline void radix_sort(DeviceSpan<const uint32_t> keys, int64_t elements, int64_t capacity, int bits,
-                       const SortBuffers& buffers, DeviceSpan<uint32_t> sorted_keys, DeviceSpan<uint32_t> sorted_values,
-                       cudaStream_t stream) {
+                       const SortBuffers& buffers, DeviceSpan<uint32_t> sorted_keys,
+                       DeviceSpan<uint32_t> sorted_values, cudaStream_t stream) {
   const int passes = bits <= kDigitBits ? 1 : (bits + kDigitBits - 1) / kDigitBits;
   DeviceSpan<const uint32_t> from_keys = keys, from_values;
   for (int p = 0; p < passes; ++p) {

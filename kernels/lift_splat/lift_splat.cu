@@ -1,12 +1,13 @@
 // Forward of lift-splat by column runs.
 //
-// splat_columns_kernel: a block takes a few neighbouring image columns of one camera, brings their depths and context to shared memory,
-// does the softmax there, and multiplies: rows of the plan × channels, a thread eight rows and four channels in registers, over the rows
-// h that its eight rows cover (K ≤ H). A cell with one row is final and stored at once; rows of shared cells go to float32 scratch
-// slots. Further blocks write the zeros of empty cells meanwhile. At the field's sizes (H = 16 or 32) it is bound by the traffic of
+// splat_columns_kernel: a block takes a few neighbouring image columns of one camera, brings their depths and
+// context to shared memory, does the softmax there, and multiplies: rows of the plan × channels, a thread
+// eight rows and four channels in registers, over the rows h that its eight rows cover (K ≤ H). A cell with
+// one row is final and stored at once; rows of shared cells go to float32 scratch slots. Further blocks write
+// the zeros of empty cells meanwhile. At the field's sizes (H = 16 or 32) it is bound by the traffic of
 // inputs and output, not by the 2·rows·H·C operations; every output byte is written once.
-// merge_cells_kernel adds up the slots of shared cells in plan order. For channels-first output merge_planes_kernel does that on tiles
-// of 32 cells which it transposes in shared memory on the way out.
+// merge_cells_kernel adds up the slots of shared cells in plan order. For channels-first output
+// merge_planes_kernel does that on tiles of 32 cells which it transposes in shared memory on the way out.
 #include "bev_pool/bev_pool_intervals.cuh"
 #include "lift_splat/lift_splat_cuda.hpp"
 #include "lift_splat/lift_splat_passes.cuh"
@@ -22,7 +23,7 @@ struct ForwardLaunch {
   int64_t cells;          ///< over the whole batch
   int64_t channels, scratch_stride;
   DeviceSpan<float> scratch;  ///< [shared rows][scratch_stride]
-  Map direct;                 ///< channels-last: the output, or a map in the workspace for channels-first output
+  Map direct;  ///< channels-last: the output, or a map in the workspace for channels-first output
   int64_t direct_stride;
   bool direct_whole;  ///< four channels of it are one access
   Map out;
@@ -39,7 +40,8 @@ __device__ void zero_cells(const ForwardLaunch& launch, int64_t first_cell, uint
   const int pieces = static_cast<int>(launch.channels / N);
   for (int i = threadIdx.x % kWarpLanes; i < kWarpLanes * pieces; i += kWarpLanes) {
     if (empty >> (i / pieces) & 1u) {
-      launch.direct.template store_as<T, N>((first_cell + i / pieces) * launch.direct_stride + i % pieces * N, zeros);
+      launch.direct.template store_as<T, N>((first_cell + i / pieces) * launch.direct_stride + i % pieces * N,
+                                            zeros);
     }
   }
 }
@@ -104,7 +106,8 @@ struct RowTile {
     }
   }
 
-  __device__ void store(const ForwardLaunch& launch, const ChunkRows& chunk, int first, int64_t channel) const {
+  __device__ void store(const ForwardLaunch& launch, const ChunkRows& chunk, int first,
+                        int64_t channel) const {
     const int64_t left = launch.channels - channel;
     const int count = left < 4 ? static_cast<int>(left) : 4;
 #pragma unroll
@@ -157,7 +160,8 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_columns_kernel(Forwa
   const TileWeights from(shape, launch.sources, at, depths);
   const int groups = first_group[at.columns];
   const int64_t channels_left = launch.channels - first_channel;
-  const int quads = static_cast<int>(((channels_left < shape.channels ? channels_left : shape.channels) + 3) / 4);
+  const int quads =
+      static_cast<int>(((channels_left < shape.channels ? channels_left : shape.channels) + 3) / 4);
   for (int first = 0; first < groups; first += shape.groups) {
     const int count = groups - first < shape.groups ? groups - first : shape.groups;
     build_weights(shape, launch.plan, rows, from, first, count, weights, chunk);
@@ -172,7 +176,8 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_columns_kernel(Forwa
       if (all_finite) {
         tile.multiply(a, shape.padded_height, f, shape.feature_stride, GroupRange(chunk, group));
       } else {
-        tile.multiply_exactly(a, shape.padded_height, f, shape.feature_stride, chunk.span + group * kGroupRows);
+        tile.multiply_exactly(a, shape.padded_height, f, shape.feature_stride,
+                              chunk.span + group * kGroupRows);
       }
       tile.store(launch, chunk, group * kGroupRows, first_channel + channel);
     }
@@ -198,7 +203,8 @@ __device__ Float4 sum_slots(const ForwardLaunch& launch, int32_t begin, int32_t 
 BEVEL_GLOBAL void merge_cells_kernel(ForwardLaunch launch) {
   if (launch.plan.method() != BEVEL_LIFT_SPLAT_COLUMNS) return;
   const int lane = threadIdx.x % kWarpLanes;
-  const int64_t first = (blockIdx.x * static_cast<int64_t>(kBlockWarps) + threadIdx.x / kWarpLanes) * kMergeCells;
+  const int64_t first =
+      (blockIdx.x * static_cast<int64_t>(kBlockWarps) + threadIdx.x / kWarpLanes) * kMergeCells;
   if (first >= launch.cells) return;
   const int64_t cell = first + lane < launch.cells ? first + lane : launch.cells;
   const int32_t slot = lane <= kMergeCells ? launch.plan.first_slot(cell) : 0;
@@ -208,8 +214,9 @@ BEVEL_GLOBAL void merge_cells_kernel(ForwardLaunch launch) {
     if (begin == end) continue;
     for (int64_t channel = lane * 4; channel < launch.channels; channel += kWarpLanes * 4) {
       const int64_t left = launch.channels - channel;
-      launch.direct.store_some((first + i) * launch.direct_stride + channel, sum_slots(launch, begin, end, channel),
-                               left < 4 ? static_cast<int>(left) : 4, launch.direct_whole);
+      launch.direct.store_some((first + i) * launch.direct_stride + channel,
+                               sum_slots(launch, begin, end, channel), left < 4 ? static_cast<int>(left) : 4,
+                               launch.direct_whole);
     }
   }
 }
@@ -234,7 +241,7 @@ __device__ Float4 cell_values(const ForwardLaunch& launch, int32_t method, int64
 
 /// A block writes 32 cells of a plane, all channels: gathered channel by channel, stored cell by cell.
 BEVEL_GLOBAL void merge_planes_kernel(ForwardLaunch launch) {
-  BEVEL_SHARED(float, tile, kPlaneChannels * (kPlaneCells + 1));
+  BEVEL_SHARED(float, tile, kPlaneChannels*(kPlaneCells + 1));
   const int32_t method = launch.plan.method();
   const int64_t tiles = (launch.plane_cells + kPlaneCells - 1) / kPlaneCells;
   const int64_t plane = blockIdx.x / tiles;
@@ -246,7 +253,8 @@ BEVEL_GLOBAL void merge_planes_kernel(ForwardLaunch launch) {
     for (int i = warp; i < kPlaneCells && first + i < launch.plane_cells; i += kBlockWarps) {
       const int c = lane * 4;
       if (c < channels) {
-        const Float4 values = cell_values(launch, method, plane * launch.plane_cells + first + i, channel + c);
+        const Float4 values =
+            cell_values(launch, method, plane * launch.plane_cells + first + i, channel + c);
         for (int k = 0; k < 4; ++k) tile[(c + k) * (kPlaneCells + 1) + i] = values[k];
       }
     }
@@ -299,7 +307,8 @@ struct ForwardWorkspace {
     weights = cutter.take<float>(makes_weights ? images * s.depth_bins * pixels : 0, "weights");
     const int64_t direct_bytes = s.out_channels_last ? 0 : s.layout.cells * padded * element_size(s.out_type);
     direct = cutter.take_bytes(direct_bytes);
-    features = cutter.take_bytes(copies_features ? images * pixels * s.channels * element_size(s.context_type) : 0);
+    features =
+        cutter.take_bytes(copies_features ? images * pixels * s.channels * element_size(s.context_type) : 0);
     bytes = cutter.bytes();
   }
 };
@@ -312,8 +321,8 @@ int64_t forward_workspace_cuda(const LiftSplatForwardJob& job) {
 
 namespace {
 
-void pool_intervals(const ForwardLaunch& launch, const LiftSplatForwardJob& job, const ForwardWorkspace& workspace,
-                    cudaStream_t stream) {
+void pool_intervals(const ForwardLaunch& launch, const LiftSplatForwardJob& job,
+                    const ForwardWorkspace& workspace, cudaStream_t stream) {
   const LiftSplatShape& s = job.shape;
   const int64_t images = s.batch * s.cameras, pixels = s.height * s.width;
   ConstMap features = launch.sources.context;
@@ -354,8 +363,9 @@ void pool_intervals(const ForwardLaunch& launch, const LiftSplatForwardJob& job,
   pool.feature = features;
   pool.out = launch.direct;
   pool.out_stride = launch.direct_stride;
-  pool.feature_whole = s.channels % 4 == 0 && aligned_to(workspace.copies_features ? workspace.features : job.context,
-                                                         4 * element_size(s.context_type));
+  pool.feature_whole =
+      s.channels % 4 == 0 && aligned_to(workspace.copies_features ? workspace.features : job.context,
+                                        4 * element_size(s.context_type));
   pool.out_whole = launch.direct_whole;
   pool.ranks_depth = section(at.ranks_depth, capacity, "ranks_depth");
   pool.ranks_feature = section(at.ranks_feature, capacity, "ranks_feature");
@@ -393,16 +403,18 @@ void enqueue_forward(const LiftSplatForwardJob& job, cudaStream_t stream) {
   if (workspace.makes_weights) launch.sources.weights = workspace.weights;
 
   if (workspace.makes_weights && points > 0) {
-    enqueue_weights(launch.sources, launch.plan, images, launch.tile.depth_in_shared ? For::kIntervals : For::kEvery,
-                    workspace.weights, stream);
+    enqueue_weights(launch.sources, launch.plan, images,
+                    launch.tile.depth_in_shared ? For::kIntervals : For::kEvery, workspace.weights, stream);
   }
   if (workspace.columns) {
     launch.column_blocks = images * launch.tile.tiles_a_row;
     const int64_t zero_blocks = s.out_channels_last ? (launch.cells + kZeroCells - 1) / kZeroCells : 0;
-    const dim3 grid(static_cast<unsigned>(launch.column_blocks + zero_blocks), static_cast<unsigned>(launch.tile.channel_tiles));
+    const dim3 grid(static_cast<unsigned>(launch.column_blocks + zero_blocks),
+                    static_cast<unsigned>(launch.tile.channel_tiles));
     allow_shared(splat_columns_kernel, launch.tile.shared_bytes);
     if (grid.x > 0) {
-      BEVEL_ENQUEUE(splat_columns_kernel, grid, static_cast<size_t>(launch.tile.shared_bytes), stream, launch);
+      BEVEL_ENQUEUE(splat_columns_kernel, grid, static_cast<size_t>(launch.tile.shared_bytes), stream,
+                    launch);
     }
   }
   if (workspace.intervals) pool_intervals(launch, job, workspace, stream);
@@ -410,7 +422,8 @@ void enqueue_forward(const LiftSplatForwardJob& job, cudaStream_t stream) {
     const int64_t tiles = (launch.plane_cells + kPlaneCells - 1) / kPlaneCells;
     BEVEL_ENQUEUE(merge_planes_kernel, static_cast<unsigned>(launch.planes * tiles), 0, stream, launch);
   } else if (workspace.columns) {
-    const unsigned blocks = blocks_for(launch.cells, kMergeCells);
+    constexpr int64_t kBlockCells = kBlockWarps * kMergeCells;
+    const unsigned blocks = static_cast<unsigned>((launch.cells + kBlockCells - 1) / kBlockCells);
     BEVEL_ENQUEUE(merge_cells_kernel, blocks, 0, stream, launch);
   }
 }

@@ -1,10 +1,11 @@
 // Backward of lift-splat by column runs: owner-computes, without atomics.
 //
-// splat_gradient_kernel: a block owns a few image columns of one camera and everything their gradients need. For a chunk of rows it gathers
-// G[row] = ∂out[cell of row] once, adds Aᵀ·G to the context gradient in shared memory (a thread four h × four channels), multiplies
-// G·Fᵀ (a thread four rows × four h, summed over channels) and hands each product to the points of its runs. When all rows are done it
-// applies the softmax backward to its depth columns and writes both gradients, once. Bound by the gather of G, one row of C a plan row,
-// and by shared memory; forward's traffic of depths and context comes on top.
+// splat_gradient_kernel: a block owns a few image columns of one camera and everything their gradients need.
+// For a chunk of rows it gathers G[row] = ∂out[cell of row] once, adds Aᵀ·G to the context gradient in shared
+// memory (a thread four h × four channels), multiplies G·Fᵀ (a thread four rows × four h, summed over
+// channels) and hands each product to the points of its runs. When all rows are done it applies the softmax
+// backward to its depth columns and writes both gradients, once. Bound by the gather of G, one row of C a
+// plan row, and by shared memory; forward's traffic of depths and context comes on top.
 #include "lift_splat/lift_splat_cuda.hpp"
 #include "lift_splat/lift_splat_intervals_backward.cuh"
 
@@ -21,17 +22,17 @@ struct GradientShared {
     const int64_t feature_floats = tile_feature_floats(t), weight_floats = tile_weight_floats(t);
     features = shared;
     feature_gradients = features + feature_floats;
-    weights = feature_gradients + (launch.wants_context ? feature_floats : 0);
+    weights = feature_gradients + feature_floats;
     row_gradients = weights + weight_floats;
     depths = row_gradients + static_cast<int64_t>(t.groups) * kGroupRows * t.feature_stride;
     depth_gradients = depths + t.columns * launch.sources.depth_bins * launch.sources.height;
   }
 };
 
-/// Brings the output gradients of a chunk's rows, as float32, and notes the range of each group. Returns whether this thread saw only
-/// finite values.
-__device__ bool gather_rows(const GradientLaunch& launch, const ChunkRows& chunk, int groups, int first_channel,
-                            SharedSpan<float> row_gradients, SharedSpan<int32_t> ranges) {
+/// Brings the output gradients of a chunk's rows, as float32, and notes the range of each group. Returns
+/// whether this thread saw only finite values.
+__device__ bool gather_rows(const GradientLaunch& launch, const ChunkRows& chunk, int groups,
+                            int first_channel, SharedSpan<float> row_gradients, SharedSpan<int32_t> ranges) {
   const TileShape& t = launch.tile;
   const int lane = threadIdx.x % kWarpLanes;
   bool all_finite = true;
@@ -42,13 +43,14 @@ __device__ bool gather_rows(const GradientLaunch& launch, const ChunkRows& chunk
       const int64_t from = chunk.cell[row] * launch.grad_out_stride + first_channel;
       for (int c = lane * 4; c < t.channels; c += kWarpLanes * 4) {
         Float4 g = {};
-        if (exists && first_channel + c < launch.sources.channels) g = load_channels<T>(launch, from, first_channel + c, c);
+        if (exists && first_channel + c < launch.sources.channels)
+          g = load_channels<T>(launch, from, first_channel + c, c);
         for (int i = 0; i < 4; ++i) all_finite = all_finite && finite(g[i]);
         store_vector(row_gradients + (row * t.feature_stride + c), g);
       }
     }
   });
-  if (threadIdx.x < groups) {
+  if (static_cast<int>(threadIdx.x) < groups) {
     const GroupRange range(chunk, threadIdx.x);
     ranges[threadIdx.x] = range.begin << 8 | range.end;
   }
@@ -56,9 +58,10 @@ __device__ bool gather_rows(const GradientLaunch& launch, const ChunkRows& chunk
 }
 
 /// Adds a chunk's rows to the context gradient: for each column, Aᵀ·G.
-__device__ void add_feature_gradients(const GradientLaunch& launch, const GradientShared& shared, const TileRows& rows,
-                                      const ChunkRows& chunk, SharedSpan<int32_t> ranges, int columns, int first,
-                                      int count, bool all_finite) {
+__device__ void add_feature_gradients(const GradientLaunch& launch, const GradientShared& shared,
+                                      const TileRows& rows, const ChunkRows& chunk,
+                                      SharedSpan<int32_t> ranges, int columns, int first, int count,
+                                      bool all_finite) {
   const TileShape& t = launch.tile;
   const int quads = t.channels / 4, heights = t.padded_height / 4;
   for (int item = threadIdx.x; item < columns * heights * quads; item += kBlockThreads) {
@@ -69,7 +72,8 @@ __device__ void add_feature_gradients(const GradientLaunch& launch, const Gradie
     const int begin = (first_group > first ? first_group : first) - first;
     const int end = (end_group < first + count ? end_group : first + count) - first;
     if (begin >= end) continue;
-    const SharedSpan<float> at = shared.feature_gradients + ((w * t.padded_height + h) * t.feature_stride + channel);
+    const SharedSpan<float> at =
+        shared.feature_gradients + ((w * t.padded_height + h) * t.feature_stride + channel);
     Float4 sums[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) sums[i] = load_vector<4>(at + i * t.feature_stride);
@@ -95,10 +99,10 @@ __device__ void add_feature_gradients(const GradientLaunch& launch, const Gradie
   }
 }
 
-/// Replaces the weights of a chunk by <G[row], F[h]>. A thread's four h lie a quarter of the height apart, so that neighbouring threads
-/// read neighbouring features, in other banks.
-__device__ void multiply_features(const GradientLaunch& launch, const GradientShared& shared, const TileRows& rows,
-                                  int first, int count) {
+/// Replaces the weights of a chunk by <G[row], F[h]>. A thread's four h lie a quarter of the height apart, so
+/// that neighbouring threads read neighbouring features, in other banks.
+__device__ void multiply_features(const GradientLaunch& launch, const GradientShared& shared,
+                                  const TileRows& rows, int first, int count) {
   const TileShape& t = launch.tile;
   const int quarter = t.padded_height / 4;
   for (int item = threadIdx.x; item < count * (kGroupRows / kDotRows) * quarter; item += kBlockThreads) {
@@ -133,9 +137,10 @@ __device__ void multiply_features(const GradientLaunch& launch, const GradientSh
   }
 }
 
-/// Hands the products of a chunk to the points of its runs. Every point belongs to one run, so each place has one writer.
-__device__ void scatter_to_points(const GradientLaunch& launch, const GradientShared& shared, const TileColumns& at,
-                                  const TileRows& rows, int first, int count) {
+/// Hands the products of a chunk to the points of its runs. Every point belongs to one run, so each place has
+/// one writer.
+__device__ void scatter_to_points(const GradientLaunch& launch, const GradientShared& shared,
+                                  const TileColumns& at, const TileRows& rows, int first, int count) {
   const TileShape& t = launch.tile;
   const TileSources& s = launch.sources;
   int lanes = kWarpLanes;
@@ -165,9 +170,10 @@ __device__ void scatter_to_points(const GradientLaunch& launch, const GradientSh
   }
 }
 
-/// Softmax backward and prior over the tile's depth gradients, in place; threads share pixels as in softmax_tile().
-__device__ void finish_depth_gradients(const GradientLaunch& launch, const TileColumns& at, const GradientShared& shared,
-                                       SharedSpan<float> partial) {
+/// Softmax backward and prior over the tile's depth gradients, in place; threads share pixels as in
+/// softmax_tile().
+__device__ void finish_depth_gradients(const GradientLaunch& launch, const TileColumns& at,
+                                       const GradientShared& shared, SharedSpan<float> partial) {
   const TileSources& s = launch.sources;
   if (!launch.logits && !s.prior) return;
   const int height = static_cast<int>(s.height);
@@ -182,7 +188,8 @@ __device__ void finish_depth_gradients(const GradientLaunch& launch, const TileC
     const int h = pixel % height, w = pixel / height;
     const int64_t column = w * s.depth_bins * height + h;
     const int64_t there = h * s.width + at.first_w + w;  // in an image
-    // The tile holds what the context was weighted with; before the prior was mixed in, the probabilities lie where they lay.
+    // The tile holds what the context was weighted with; before the prior was mixed in, the probabilities lie
+    // where they lay.
     const auto probability = [&](int64_t d) -> float {
       if (s.prior) return s.depth[at.image * s.depth_bins * plane + d * plane + there];
       return shared.depths[column + d * height];
@@ -201,7 +208,8 @@ __device__ void finish_depth_gradients(const GradientLaunch& launch, const TileC
       for (int other = 0; other < parts; ++other) mean += partial[other * together + local];
       for (int64_t d = part; d < s.depth_bins; d += parts) {
         const float gradient = share * float(shared.depth_gradients[column + d * height]);
-        shared.depth_gradients[column + d * height] = launch.logits ? probability(d) * (gradient - mean) : gradient;
+        shared.depth_gradients[column + d * height] =
+            launch.logits ? probability(d) * (gradient - mean) : gradient;
       }
     }
     __syncthreads();
@@ -209,7 +217,8 @@ __device__ void finish_depth_gradients(const GradientLaunch& launch, const TileC
 }
 
 template <int N>
-__device__ void store_depth_gradients(const GradientLaunch& launch, const TileColumns& at, SharedSpan<float> gradients) {
+__device__ void store_depth_gradients(const GradientLaunch& launch, const TileColumns& at,
+                                      SharedSpan<float> gradients) {
   const TileSources& s = launch.sources;
   const int64_t rows = s.depth_bins * s.height;
   for (int v = 0; v < at.columns / N; ++v) {
@@ -223,8 +232,8 @@ __device__ void store_depth_gradients(const GradientLaunch& launch, const TileCo
 }
 
 /// Writes the context gradient of the tile: lanes over channels, as it was loaded.
-__device__ void store_feature_gradients(const GradientLaunch& launch, const TileColumns& at, int first_channel,
-                                        SharedSpan<float> gradients) {
+__device__ void store_feature_gradients(const GradientLaunch& launch, const TileColumns& at,
+                                        int first_channel, SharedSpan<float> gradients) {
   const TileShape& t = launch.tile;
   const TileSources& s = launch.sources;
   const int64_t left = s.channels - first_channel;
@@ -333,9 +342,9 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(Grad
   }
 }
 
-TileNeeds backward_needs(const LiftSplatBackwardJob& job) {
-  return {job.grad_depth ? 2 : 1, job.grad_context ? 2 : 1, true};
-}
+/// The same whichever gradients are wanted: how sums are cut, and with it their bits, must not depend on
+/// that.
+constexpr TileNeeds kBackwardNeeds = {2, 2, true};
 
 /// Parts of the workspace, in the order in which they are cut.
 struct BackwardWorkspace {
@@ -350,12 +359,14 @@ struct BackwardWorkspace {
     const LiftSplatShape& s = job.shape;
     columns = !s.method_known || !s.intervals;
     intervals = !s.method_known || s.intervals;
-    makes_weights = job.prior && (intervals || !depths_fit(s, backward_needs(job)));
+    makes_weights = job.prior && (intervals || !depths_fit(s, kBackwardNeeds));
     copies_grad_out = !s.out_channels_last;
     grad_out_stride = s.out_channels_last ? s.channels : (s.channels + 3) / 4 * 4;
     WorkspaceCutter cutter(base);
-    weights = cutter.take<float>(makes_weights ? s.batch * s.cameras * s.depth_bins * s.height * s.width : 0, "weights");
-    grad_out = cutter.take_bytes(copies_grad_out ? s.layout.cells * grad_out_stride * element_size(s.out_type) : 0);
+    weights = cutter.take<float>(makes_weights ? s.batch * s.cameras * s.depth_bins * s.height * s.width : 0,
+                                 "weights");
+    grad_out =
+        cutter.take_bytes(copies_grad_out ? s.layout.cells * grad_out_stride * element_size(s.out_type) : 0);
     bytes = cutter.bytes();
   }
 };
@@ -396,12 +407,14 @@ GradientLaunch make_launch(const LiftSplatBackwardJob& job, const TileSources& s
   const auto extent = [&](const int64_t* strides, int64_t image) {
     return images == 0 ? 0 : (s.batch - 1) * strides[0] + (s.cameras - 1) * strides[1] + image;
   };
-  launch.grad_depth = DeviceSpan<float>(static_cast<float*>(job.grad_depth),
-                                        extent(s.depth_strides, s.depth_bins * s.height * s.width), "grad_depth");
-  launch.grad_context = Map(job.grad_context, extent(job.grad_context_strides, s.channels * s.height * s.width),
-                            s.context_type, "grad_context");
-  launch.grad_vector = vector_length(job.grad_depth, ElementType::kFloat32,
-                                     {s.width, s.depth_strides[0], s.depth_strides[1]});
+  launch.grad_depth =
+      DeviceSpan<float>(static_cast<float*>(job.grad_depth),
+                        extent(s.depth_strides, s.depth_bins * s.height * s.width), "grad_depth");
+  launch.grad_context =
+      Map(job.grad_context, extent(job.grad_context_strides, s.channels * s.height * s.width), s.context_type,
+          "grad_context");
+  launch.grad_vector =
+      vector_length(job.grad_depth, ElementType::kFloat32, {s.width, s.depth_strides[0], s.depth_strides[1]});
   if (launch.grad_vector > tile.columns) launch.grad_vector = tile.columns;
   return launch;
 }
@@ -417,7 +430,7 @@ void enqueue_backward(const LiftSplatBackwardJob& job, cudaStream_t stream) {
   const int64_t images = s.batch * s.cameras;
   if (images * s.height * s.width == 0 || (!job.grad_depth && !job.grad_context)) return;
   const TileSources sources = backward_sources(job);
-  const TileShape tile = choose_tile(s, sources, backward_needs(job));
+  const TileShape tile = choose_tile(s, sources, kBackwardNeeds);
   const BackwardWorkspace workspace(job, job.workspace);
   const GradientLaunch launch = make_launch(job, sources, tile, workspace);
 
@@ -428,7 +441,8 @@ void enqueue_backward(const LiftSplatBackwardJob& job, cudaStream_t stream) {
     copy.channels = s.channels;
     copy.pixels = s.grid_rows * s.grid_columns;
     copy.from = ConstMap(job.grad_out, s.layout.cells * s.channels, s.out_type, "grad_out");
-    copy.to = Map(workspace.grad_out, s.layout.cells * workspace.grad_out_stride, s.out_type, "grad_out, channels last");
+    copy.to = Map(workspace.grad_out, s.layout.cells * workspace.grad_out_stride, s.out_type,
+                  "grad_out, channels last");
     copy.outer_stride = s.channels * copy.pixels;
     copy.inner_stride = 0;
     copy.to_stride = workspace.grad_out_stride;
@@ -436,8 +450,8 @@ void enqueue_backward(const LiftSplatBackwardJob& job, cudaStream_t stream) {
     enqueue_channels_last(copy, launch.plan, For::kEvery, stream);
   }
   if (workspace.makes_weights) {
-    enqueue_weights(sources, launch.plan, images, tile.depth_in_shared ? For::kIntervals : For::kEvery, workspace.weights,
-                    stream);
+    enqueue_weights(sources, launch.plan, images, tile.depth_in_shared ? For::kIntervals : For::kEvery,
+                    workspace.weights, stream);
   }
   if (workspace.columns) {
     allow_shared(splat_gradient_kernel, tile.shared_bytes);
@@ -458,7 +472,8 @@ void enqueue_backward(const LiftSplatBackwardJob& job, cudaStream_t stream) {
     gradient.strides[0] = s.depth_strides[0];
     gradient.strides[1] = s.depth_strides[1];
     gradient.logits = s.logits;
-    enqueue_softmax_gradient(gradient, launch.plan, tile.depth_in_shared ? For::kIntervals : For::kEvery, stream);
+    enqueue_softmax_gradient(gradient, launch.plan, tile.depth_in_shared ? For::kIntervals : For::kEvery,
+                             stream);
   }
 }
 

@@ -248,6 +248,7 @@ void check_header(const CallArguments& a, const LiftSplatPlanHeader& header, Lif
                   std::to_string(header.capacity) + ", got " + std::to_string(capacity));
   }
   s.intervals = header.method == BEVEL_LIFT_SPLAT_INTERVALS;
+  s.method_known = true;
   s.rows = header.rows;
   s.shared_rows = header.shared_rows;
 }
@@ -281,6 +282,8 @@ LiftSplatCall check_call(const CallArguments& a) {
       fail(BEVEL_UNSUPPORTED, "%s: float64 is for gradient checks on the CPU, depth is on CUDA", a.op);
     }
     if (a.info) check_struct(a.op, a.info, sizeof *a.info);
+    s.method_known = a.info != nullptr;
+    s.intervals = a.info && a.info->method == BEVEL_LIFT_SPLAT_INTERVALS;
     s.rows = a.info ? a.info->rows : capacity;
     s.shared_rows = a.info ? a.info->shared_rows : capacity;
   }

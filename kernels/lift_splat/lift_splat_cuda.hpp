@@ -1,5 +1,5 @@
-// The CUDA bodies of lift_splat as their launchers, which native/cuda_library.cu puts in the table. They only enqueue; a refused launch
-// throws CudaFailure.
+// The CUDA bodies of lift_splat as their launchers, which native/cuda_library.cu puts in the table. They only
+// enqueue; a refused launch throws CudaFailure.
 #pragma once
 
 #include "core/cuda_target.hpp"

@@ -1,12 +1,16 @@
-// Backward of lift-splat for plans of intervals (z-resolved grids), straight through the cell of every point: a thread a point for the depth
-// gradient, a thread a pixel and four channels for the context gradient, which walks the pixel's bins in order. Neighbouring threads are
-// neighbouring pixels. Bound by L2: two gathers of C values a kept point.
+// Backward of lift-splat for plans of intervals (z-resolved grids), straight through the cell of every point:
+// a thread a point for the depth gradient, a thread a pixel and four channels for the context gradient, which
+// walks the pixel's bins in order. Neighbouring threads are neighbouring pixels. Bound by L2: two gathers of
+// C values a kept point.
 #include "lift_splat/lift_splat_intervals_backward.cuh"
 
 namespace bevel {
 namespace {
 
-__device__ int32_t cell_of(const PlanView& plan, int64_t point) { return plan.plan[plan.at.point_cell + point]; }
+/// With a plan that cannot be used every point is dropped, and all gradients are zero.
+__device__ int32_t cell_of(const PlanView& plan, int32_t method, int64_t point) {
+  return method == BEVEL_LIFT_SPLAT_INTERVALS ? int32_t(plan.plan[plan.at.point_cell + point]) : kDroppedCell;
+}
 
 /// Where channel 0 of a pixel's context lies, and how far apart its channels are.
 struct PixelContext {
@@ -34,13 +38,14 @@ __device__ float dot_channels(const GradientLaunch& launch, const PixelContext& 
 }
 
 BEVEL_GLOBAL void point_gradients_kernel(GradientLaunch launch, int64_t points) {
-  if (launch.plan.method() != BEVEL_LIFT_SPLAT_INTERVALS) return;
+  const int32_t method = launch.plan.method();
+  if (method == BEVEL_LIFT_SPLAT_COLUMNS) return;
   const TileSources& s = launch.sources;
   const int64_t point = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x;
   if (point >= points) return;
   const int64_t pixels = s.height * s.width;
   const int64_t image = point / (s.depth_bins * pixels), within = point % (s.depth_bins * pixels);
-  const int32_t cell = cell_of(launch.plan, point);
+  const int32_t cell = cell_of(launch.plan, method, point);
   float gradient = 0.0f;
   if (cell >= 0) {
     const PixelContext at(s, s.context_strides, image, within % pixels);
@@ -50,12 +55,13 @@ BEVEL_GLOBAL void point_gradients_kernel(GradientLaunch launch, int64_t points) 
       });
     });
   }
-  launch.grad_depth[image / s.cameras * launch.grad_depth_strides[0] + image % s.cameras * launch.grad_depth_strides[1] +
-                    within] = gradient;
+  launch.grad_depth[image / s.cameras * launch.grad_depth_strides[0] +
+                    image % s.cameras * launch.grad_depth_strides[1] + within] = gradient;
 }
 
 BEVEL_GLOBAL void pixel_gradients_kernel(GradientLaunch launch, int64_t images) {
-  if (launch.plan.method() != BEVEL_LIFT_SPLAT_INTERVALS) return;
+  const int32_t method = launch.plan.method();
+  if (method == BEVEL_LIFT_SPLAT_COLUMNS) return;
   const TileSources& s = launch.sources;
   const int64_t pixels = s.height * s.width;
   const int64_t thread = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x;
@@ -67,7 +73,7 @@ BEVEL_GLOBAL void pixel_gradients_kernel(GradientLaunch launch, int64_t images) 
   with_element_type(launch.grad_out.type, [&](auto tag) {
     for (int64_t d = 0; d < s.depth_bins; ++d) {
       const int64_t point = (image * s.depth_bins + d) * pixels + pixel;
-      const int64_t cell = cell_of(launch.plan, point);
+      const int64_t cell = cell_of(launch.plan, method, point);
       if (cell < 0) continue;
       const float weight = s.weights[point];
       const Float4 g = load_channels<decltype(tag)>(launch, cell * launch.grad_out_stride, channel, channel);
@@ -91,7 +97,8 @@ void enqueue_intervals_backward(const GradientLaunch& launch, int64_t images, cu
     BEVEL_ENQUEUE(point_gradients_kernel, blocks_for(points), 0, stream, launch, points);
   }
   if (launch.wants_context) {
-    BEVEL_ENQUEUE(pixel_gradients_kernel, blocks_for(pixels * ((s.channels + 3) / 4)), 0, stream, launch, images);
+    BEVEL_ENQUEUE(pixel_gradients_kernel, blocks_for(pixels * ((s.channels + 3) / 4)), 0, stream, launch,
+                  images);
   }
 }
 

@@ -1,4 +1,5 @@
-// What the two ways of backward share: the launch, and the entry of the interval way (lift_splat_intervals_backward.cu).
+// What the two ways of backward share: the launch, and the entry of the interval way
+// (lift_splat_intervals_backward.cu).
 #pragma once
 
 #include "lift_splat/lift_splat_passes.cuh"

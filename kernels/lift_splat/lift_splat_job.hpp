@@ -43,10 +43,10 @@ struct LiftSplatShape {
   LiftSplatPlanLayout layout;
   int64_t batch, cameras, depth_bins, height, width, channels;
   int64_t grid_z, grid_rows, grid_columns;
-  bool intervals;              ///< the plan's method
-  bool method_known;           ///< false on CUDA without the plan's counts: the header, read on the device, decides
-  int64_t rows;                ///< rows the workspace is sized for
-  int64_t shared_rows;         ///< scratch slots the workspace is sized for
+  bool intervals;       ///< the plan's method
+  bool method_known;    ///< false on CUDA without the plan's counts: the header, read on the device, decides
+  int64_t rows;         ///< rows the workspace is sized for
+  int64_t shared_rows;  ///< scratch slots the workspace is sized for
   int64_t depth_strides[2];    ///< of B and N, in elements
   int64_t context_strides[2];  ///< of B and N, in elements
   bool logits;                 ///< depth holds logits

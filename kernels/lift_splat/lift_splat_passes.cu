@@ -12,7 +12,8 @@ struct WeightsPass {
   DeviceSpan<float> weights;
 };
 
-/// A thread a pixel, neighbours side by side in memory; three sweeps over its bins, the second and third from L2.
+/// A thread a pixel, neighbours side by side in memory; three sweeps over its bins, the second and third from
+/// L2.
 BEVEL_GLOBAL void weights_kernel(WeightsPass pass) {
   if (!is_for(pass.which, pass.plan)) return;
   const TileSources& s = pass.sources;
@@ -56,7 +57,8 @@ __device__ void copy_tile(const Transposition& copy, SharedSpan<uint32_t> tile, 
   const auto from = pointer_cast<const Bits>(copy.from.bytes);
   const auto to = pointer_cast<Bits>(copy.to.bytes);
   const int lane = threadIdx.x % kWarpLanes, warp = threadIdx.x / kWarpLanes;
-  const int64_t base = plane / copy.inner_planes * copy.outer_stride + plane % copy.inner_planes * copy.inner_stride;
+  const int64_t base =
+      plane / copy.inner_planes * copy.outer_stride + plane % copy.inner_planes * copy.inner_stride;
   for (int line = warp; line < kCopyTile; line += kBlockWarps) {
     const int64_t p = pixel + (copy.from_channels_last ? line : lane);
     const int64_t c = channel + (copy.from_channels_last ? lane : line);
@@ -144,7 +146,8 @@ void enqueue_weights(const TileSources& sources, const PlanView& plan, int64_t i
 }
 
 void enqueue_channels_last(const Transposition& copy, const PlanView& plan, For which, cudaStream_t stream) {
-  const int64_t tiles = (copy.pixels + kCopyTile - 1) / kCopyTile * ((copy.to_stride + kCopyTile - 1) / kCopyTile);
+  const int64_t tiles =
+      (copy.pixels + kCopyTile - 1) / kCopyTile * ((copy.to_stride + kCopyTile - 1) / kCopyTile);
   if (copy.planes * tiles == 0) return;
   const CopyPass pass = {copy, plan, which};
   BEVEL_ENQUEUE(channels_last_kernel, static_cast<unsigned>(copy.planes * tiles), 0, stream, pass);
@@ -161,7 +164,8 @@ void enqueue_zeros(void* data, int64_t bytes, const PlanView& plan, For which, c
   BEVEL_ENQUEUE(zeros_kernel, blocks_for(bytes / 16, 4096), 0, stream, pass);
 }
 
-void enqueue_softmax_gradient(const SoftmaxGradient& gradient, const PlanView& plan, For which, cudaStream_t stream) {
+void enqueue_softmax_gradient(const SoftmaxGradient& gradient, const PlanView& plan, For which,
+                              cudaStream_t stream) {
   const GradientPass pass = {gradient, plan, which};
   BEVEL_ENQUEUE(softmax_gradient_kernel, blocks_for(gradient.images * gradient.pixels), 0, stream, pass);
 }
@@ -198,8 +202,10 @@ TileSources tile_sources(const LiftSplatShape& s, const void* depth, const void*
     t.prior = floats(prior, points, "prior");
     t.prior_weight = floats(prior_weight, pixels, "prior_weight");
   }
-  if (probabilities) t.probabilities = DeviceSpan<float>(static_cast<float*>(probabilities), points, "probabilities");
-  t.context = ConstMap(context, extent(s, s.context_strides, s.channels * s.height * s.width), s.context_type, "context");
+  if (probabilities)
+    t.probabilities = DeviceSpan<float>(static_cast<float*>(probabilities), points, "probabilities");
+  t.context = ConstMap(context, extent(s, s.context_strides, s.channels * s.height * s.width), s.context_type,
+                       "context");
   t.logits = s.logits;
   t.context_channels_last = s.context_channels_last;
 
@@ -210,8 +216,9 @@ TileSources tile_sources(const LiftSplatShape& s, const void* depth, const void*
     const int length = vector_length(other, kFloat, {s.width});
     if (length < t.prior_vector) t.prior_vector = length;
   }
-  t.context_vector = vector_length(context, s.context_type, {s.context_channels_last ? s.channels : s.width,
-                                                            s.context_strides[0], s.context_strides[1]});
+  t.context_vector = vector_length(
+      context, s.context_type,
+      {s.context_channels_last ? s.channels : s.width, s.context_strides[0], s.context_strides[1]});
   return t;
 }
 
@@ -260,7 +267,8 @@ TileShape choose_tile(const LiftSplatShape& s, const TileSources& sources, const
     return fits(t, sources, needs, bytes) && t.groups >= least_groups ? t : TileShape{};
   };
 
-  // Wide tiles use memory sectors whole; but there should be two blocks for every multiprocessor, and room for two on it.
+  // Wide tiles use memory sectors whole; but there should be two blocks for every multiprocessor, and room
+  // for two on it.
   for (const int32_t columns : {8, 4, 2}) {
     const bool enough = images * ((s.width + columns - 1) / columns) >= 2 * multiprocessors;
     const TileShape t = cut(columns, all_channels, limit / 2, 8);

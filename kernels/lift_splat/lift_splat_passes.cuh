@@ -1,5 +1,6 @@
-// Passes over whole maps that some calls need before or after the main kernels: depths where they do not fit in shared memory or are
-// pooled by intervals, copies in another layout, zeros. Enqueued by lift_splat_passes.cu.
+// Passes over whole maps that some calls need before or after the main kernels: depths where they do not fit
+// in shared memory or are pooled by intervals, copies in another layout, zeros. Enqueued by
+// lift_splat_passes.cu.
 #pragma once
 
 #include "lift_splat/lift_splat_tile.cuh"
@@ -15,12 +16,13 @@ __device__ inline bool is_for(For which, const PlanView& plan) {
   return which == For::kIntervals ? method == BEVEL_LIFT_SPLAT_INTERVALS : method != BEVEL_LIFT_SPLAT_COLUMNS;
 }
 
-/// Softmax (if the depths are logits) and prior: `weights` [B, N, D, H, W] compact; probabilities too where the call wants them.
-void enqueue_weights(const TileSources& sources, const PlanView& plan, int64_t images, For which, DeviceSpan<float> weights,
-                     cudaStream_t stream);
+/// Softmax (if the depths are logits) and prior: `weights` [B, N, D, H, W] compact; probabilities too where
+/// the call wants them.
+void enqueue_weights(const TileSources& sources, const PlanView& plan, int64_t images, For which,
+                     DeviceSpan<float> weights, cudaStream_t stream);
 
-/// A map [planes][C][S] or [planes][S][C] as [planes][S][stride], same element type. `strides`: of planes, as outer (plane / inner_planes)
-/// and inner (plane % inner_planes).
+/// A map [planes][C][S] or [planes][S][C] as [planes][S][stride], same element type. `strides`: of planes, as
+/// outer (plane / inner_planes) and inner (plane % inner_planes).
 struct Transposition {
   ConstMap from;
   Map to;
@@ -34,7 +36,8 @@ void enqueue_channels_last(const Transposition& copy, const PlanView& plan, For 
 /// Zeros over `bytes` (a multiple of 4, 4-byte aligned).
 void enqueue_zeros(void* data, int64_t bytes, const PlanView& plan, For which, cudaStream_t stream);
 
-/// Softmax backward in place over [B, N, D, H, W] with strides: grad ← (1 − f) · grad, then for logits p · (grad − Σ p · grad).
+/// Softmax backward in place over [B, N, D, H, W] with strides: grad ← (1 − f) · grad, then for logits p ·
+/// (grad − Σ p · grad).
 struct SoftmaxGradient {
   DeviceSpan<const float> probabilities, prior_weight;  ///< compact; prior_weight may be null
   DeviceSpan<float> grad;
@@ -42,7 +45,8 @@ struct SoftmaxGradient {
   int64_t strides[2];
   bool logits;
 };
-void enqueue_softmax_gradient(const SoftmaxGradient& gradient, const PlanView& plan, For which, cudaStream_t stream);
+void enqueue_softmax_gradient(const SoftmaxGradient& gradient, const PlanView& plan, For which,
+                              cudaStream_t stream);
 
 /// Sources of a call for tiles and passes.
 TileSources tile_sources(const LiftSplatShape& s, const void* depth, const void* context, const void* prior,
@@ -55,7 +59,8 @@ struct TileNeeds {
   bool row_channels;  ///< the channels of a chunk's rows
 };
 
-/// Whether a tile's depths are kept in shared memory. It must not depend on the device: the workspace does depend on it.
+/// Whether a tile's depths are kept in shared memory. It must not depend on the device: the workspace does
+/// depend on it.
 inline bool depths_fit(const LiftSplatShape& s, const TileNeeds& needs) {
   constexpr int64_t kMostFloats = 16 << 10;
   return needs.depth_tiles * s.depth_bins * s.height <= kMostFloats;

@@ -1,6 +1,7 @@
-// Builds lift-splat's plan on the device, the same bits as lift_splat_plan.cpp. Six launches for column runs: camera lifts, runs of each
-// column (sorted), totals, rows, slots, ranks of slots; nothing comes back to the host. Whether an AUTO plan becomes intervals is
-// decided by the totals, and the kernels of the method not chosen return at once.
+// Builds lift-splat's plan on the device, the same bits as lift_splat_plan.cpp. Six launches for column runs:
+// camera lifts, runs of each column (sorted), totals, rows, slots, ranks of slots; nothing comes back to the
+// host. Whether an AUTO plan becomes intervals is decided by the totals, and the kernels of the method not
+// chosen return at once.
 #include "lift_splat/lift_splat_plan.cuh"
 
 #include "bevel.h"
@@ -38,8 +39,8 @@ BEVEL_GLOBAL void prepare_kernel(PlanBuild b) {
   for (int64_t cell = thread; cell < b.at.cells; cell += threads) b.workspace.cell_rows[cell] = 0;
 }
 
-/// Sorts `count` different keys with the whole block: a bitonic network whose comparisons all point upward, so that the keys missing
-/// to a power of two need no place.
+/// Sorts `count` different keys with the whole block: a bitonic network whose comparisons all point upward,
+/// so that the keys missing to a power of two need no place.
 template <typename Keys>
 __device__ void block_sort(Keys keys, int count) {
   const auto put_in_order = [&](int low, int high) {
@@ -70,8 +71,8 @@ __device__ void block_sort(Keys keys, int count) {
   }
 }
 
-/// The cell and the end of a key's run as one number that grows with both: a running maximum over sorted keys is the end of the
-/// current cell's rows so far.
+/// The cell and the end of a key's run as one number that grows with both: a running maximum over sorted keys
+/// is the end of the current cell's rows so far.
 __device__ uint64_t reach_of(uint64_t key) { return (key >> 32 << 32) | (key & 255u); }
 
 /// True where the run begins a row; `reach` is the largest reach_of() before it.
@@ -79,8 +80,8 @@ __device__ bool begins_row(uint64_t key, uint64_t reach, bool first) {
   return first || key >> 32 != reach >> 32 || (key >> 24 & 255u) > (reach & 255u);
 }
 
-/// Walks a column's sorted keys with the whole block; visit(i, key, begins, rows_before) is called for each, with the number of
-/// rows that begin before i. Returns the number of rows.
+/// Walks a column's sorted keys with the whole block; visit(i, key, begins, rows_before) is called for each,
+/// with the number of rows that begin before i. Returns the number of rows.
 template <typename Keys, typename Visit>
 __device__ int32_t walk_rows(Keys keys, int count, Visit visit) {
   int32_t rows = 0;
@@ -101,8 +102,9 @@ __device__ int32_t walk_rows(Keys keys, int count, Visit visit) {
   return rows;
 }
 
-/// One block an image column: cells of its D·H points (a thread a point; bound by double-precision arithmetic), then a key for each run,
-/// collected in any order and sorted. Leaves sorted keys and counts in the workspace, and counts the rows of each cell.
+/// One block an image column: cells of its D·H points (a thread a point; bound by double-precision
+/// arithmetic), then a key for each run, collected in any order and sorted. Leaves sorted keys and counts in
+/// the workspace, and counts the rows of each cell.
 BEVEL_GLOBAL void collect_runs_kernel(PlanBuild b) {
   BEVEL_SHARED(double, rays, 3 * kMaxHeight);
   BEVEL_SHARED(int32_t, cells, kCellsAtOnce);
@@ -115,13 +117,14 @@ BEVEL_GLOBAL void collect_runs_kernel(PlanBuild b) {
   const int64_t w = column % g.width;
   const int64_t cells_per_element = g.cells_per_element();
   const uint32_t first_cell = static_cast<uint32_t>(image / g.cameras * cells_per_element);
-  const auto far_keys = subarray(b.workspace.keys + column * b.keys_a_column(), b.keys_a_column(), "keys of a column");
+  const auto far_keys =
+      subarray(b.workspace.keys + column * b.keys_a_column(), b.keys_a_column(), "keys of a column");
 
   CameraLift lift = {};
   if (!g.cells) {
     lift = b.workspace.lifts[image];
     const double u = frustum_pixel(w, g.width, g.image_width);
-    if (threadIdx.x < height) {
+    if (static_cast<int>(threadIdx.x) < height) {
       double ray[3];
       camera_ray(lift, u, frustum_pixel(threadIdx.x, g.height, g.image_height), ray);
       for (int axis = 0; axis < 3; ++axis) rays[axis * kMaxHeight + threadIdx.x] = ray[axis];
@@ -189,7 +192,8 @@ BEVEL_GLOBAL void collect_runs_kernel(PlanBuild b) {
   }
 }
 
-__device__ void write_header(const PlanBuild& b, int64_t points, int64_t runs, int64_t rows, int32_t method, bool overflow) {
+__device__ void write_header(const PlanBuild& b, int64_t points, int64_t runs, int64_t rows, int32_t method,
+                             bool overflow) {
   const LiftGeometry& g = b.geometry;
   LiftSplatPlanHeader header = {};
   header.magic = kPlanMagic;
@@ -214,14 +218,16 @@ __device__ void write_header(const PlanBuild& b, int64_t points, int64_t runs, i
   for (int i = 0; i < kHeaderWords; ++i) b.header[i] = words[i];
 }
 
-/// First block: sums of the columns, and with them the header and each column's first row and run. Other blocks: sums over tiles of
-/// cells. A thread takes a stretch of neighbours, so that one scan of the block is enough.
+/// First block: sums of the columns, and with them the header and each column's first row and run. Other
+/// blocks: sums over tiles of cells. A thread takes a stretch of neighbours, so that one scan of the block is
+/// enough.
 BEVEL_GLOBAL void sum_kernel(PlanBuild b) {
   const PlanWorkspace& ws = b.workspace;
   if (blockIdx.x > 0) {
     const int64_t tile = blockIdx.x - 1;
     int32_t slots = 0, shared = 0, filled = 0;
-    for (int64_t cell = b.cell_tiles.begin(tile) + threadIdx.x; cell < b.cell_tiles.end(tile); cell += kBlockThreads) {
+    for (int64_t cell = b.cell_tiles.begin(tile) + threadIdx.x; cell < b.cell_tiles.end(tile);
+         cell += kBlockThreads) {
       const int32_t rows = ws.cell_rows[cell];
       filled += rows > 0;
       shared += rows > 1;
@@ -251,9 +257,9 @@ BEVEL_GLOBAL void sum_kernel(PlanBuild b) {
   const int64_t all_points = block_sum(points);
   int64_t first_run = block_exclusive_sum(runs, all_runs);
   int64_t first_row = block_exclusive_sum(rows, all_rows);
-  const int32_t method = b.method != BEVEL_LIFT_SPLAT_AUTO           ? b.method
+  const int32_t method = b.method != BEVEL_LIFT_SPLAT_AUTO         ? b.method
                          : prefers_intervals(all_points, all_runs) ? BEVEL_LIFT_SPLAT_INTERVALS
-                                                                     : BEVEL_LIFT_SPLAT_COLUMNS;
+                                                                   : BEVEL_LIFT_SPLAT_COLUMNS;
   const bool overflow = all_points > b.capacity;
   if (threadIdx.x == 0) {
     write_header(b, all_points, all_runs, all_rows, method, overflow);
@@ -278,7 +284,8 @@ __device__ bool columns_wanted(const PlanBuild& b) {
 }
 
 __device__ void write_column(const PlanBuild& b, int64_t column) {
-  const auto keys = subarray(b.workspace.keys + column * b.keys_a_column(), b.keys_a_column(), "keys of a column");
+  const auto keys =
+      subarray(b.workspace.keys + column * b.keys_a_column(), b.keys_a_column(), "keys of a column");
   const int runs = b.workspace.column_runs[column];
   const int64_t first_run = b.workspace.column_first_run[column];
   const int64_t first_row = b.plan[b.at.column_rows + column];
@@ -338,14 +345,17 @@ BEVEL_GLOBAL void write_rows_kernel(PlanBuild b) {
   }
 }
 
-__device__ int32_t first_slot(const PlanBuild& b, int32_t cell) { return b.plan[b.at.cell_slots + cell] >> 1; }
+__device__ int32_t first_slot(const PlanBuild& b, int32_t cell) {
+  return b.plan[b.at.cell_slots + cell] >> 1;
+}
 
 /// Lists the rows of each shared cell at its slots, in whatever order the threads come.
 BEVEL_GLOBAL void list_rows_kernel(PlanBuild b) {
   if (!columns_wanted(b)) return;
   const int64_t rows = b.header[BEVEL_HEADER_WORD(rows)];
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
-  for (int64_t row = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; row < rows; row += threads) {
+  for (int64_t row = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; row < rows;
+       row += threads) {
     const int32_t cell = b.plan[b.at.row_cell + row];
     const int32_t slot = first_slot(b, cell);
     if (first_slot(b, cell + 1) == slot) continue;
@@ -354,12 +364,14 @@ BEVEL_GLOBAL void list_rows_kernel(PlanBuild b) {
   }
 }
 
-/// A row's place among the rows of its cell is the number of smaller ones: few rows share a cell, so counting beats sorting.
+/// A row's place among the rows of its cell is the number of smaller ones: few rows share a cell, so counting
+/// beats sorting.
 BEVEL_GLOBAL void rank_rows_kernel(PlanBuild b) {
   if (!columns_wanted(b)) return;
   const int64_t rows = b.header[BEVEL_HEADER_WORD(rows)];
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
-  for (int64_t row = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; row < rows; row += threads) {
+  for (int64_t row = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; row < rows;
+       row += threads) {
     const int32_t cell = b.plan[b.at.row_cell + row];
     const int32_t begin = first_slot(b, cell), end = first_slot(b, cell + 1);
     int32_t slot = begin;
@@ -433,7 +445,8 @@ void enqueue_plan(const LiftSplatPlanJob& job, cudaStream_t stream) {
   const LiftGeometry& g = job.geometry;
   b.intrinsics = plan_matrices(g, g.intrinsics, g.batch * g.cameras * 9, "intrinsics");
   b.camera_to_bev = plan_matrices(g, g.camera_to_bev, g.batch * g.cameras * 16, "camera_to_bev");
-  b.image_augmentation = plan_matrices(g, g.image_augmentation, g.batch * g.cameras * 16, "image_augmentation");
+  b.image_augmentation =
+      plan_matrices(g, g.image_augmentation, g.batch * g.cameras * 16, "image_augmentation");
   b.bev_augmentation = plan_matrices(g, g.bev_augmentation, g.batch * 16, "bev_augmentation");
   b.cell_tiles = ScanTiles::of(job.layout.cells);
   b.cell_tile_count = static_cast<int32_t>(b.cell_tiles.count());

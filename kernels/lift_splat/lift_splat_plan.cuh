@@ -1,4 +1,5 @@
-// What the kernels of the plan builder share: the job as they take it, its workspace, and the header on the device.
+// What the kernels of the plan builder share: the job as they take it, its workspace, and the header on the
+// device.
 #pragma once
 
 #include "core/projection.hpp"
@@ -15,10 +16,10 @@ struct PlanWorkspace {
   DeviceSpan<int32_t> column_runs;       ///< [columns]
   DeviceSpan<int32_t> column_row_count;  ///< [columns]
   DeviceSpan<int32_t> column_first_run;  ///< [columns]
-  DeviceSpan<int32_t> cell_rows;         ///< [cells] rows of each cell; counted down again as slots are handed out
-  DeviceSpan<int32_t> slot_rows;         ///< [capacity] rows by slot, in any order within a cell
+  DeviceSpan<int32_t> cell_rows;  ///< [cells] rows of each cell; counted down again as slots are handed out
+  DeviceSpan<int32_t> slot_rows;  ///< [capacity] rows by slot, in any order within a cell
   DeviceSpan<int32_t> tile_slots, tile_shared, tile_filled;  ///< [kMaxScanTiles] totals of cell tiles
-  DeviceSpan<int32_t> tile_intervals;                        ///< [kMaxScanTiles] intervals begun in each tile of points
+  DeviceSpan<int32_t> tile_intervals;  ///< [kMaxScanTiles] intervals begun in each tile of points
   SortBuffers sort;
 };
 
@@ -33,7 +34,7 @@ struct PlanBuild {
   LiftGeometry geometry;
   LiftSplatPlanLayout at;
   int64_t capacity;
-  int32_t method;  ///< as asked
+  int32_t method;       ///< as asked
   int32_t* plan_words;  ///< the plan, for the host to cut sections from
   DeviceSpan<int32_t> plan;
   DeviceSpan<int64_t> header;  ///< the plan's first words
@@ -46,11 +47,12 @@ struct PlanBuild {
   __device__ int64_t keys_a_column() const { return geometry.depth_bins * geometry.height; }
 };
 
-/// Enqueues the kernels that fill a plan's interval sections, where the header says so (lift_splat_plan_intervals.cu).
+/// Enqueues the kernels that fill a plan's interval sections, where the header says so
+/// (lift_splat_plan_intervals.cu).
 void enqueue_plan_intervals(const PlanBuild& build, cudaStream_t stream);
 
-/// Cell of a point over the whole batch, or −1. Equal to point_cell() of core/cell_mapping.hpp in every bit, but without its divisions
-/// wherever the quotient is clear of the integers.
+/// Cell of a point over the whole batch, or −1. Equal to point_cell() of core/cell_mapping.hpp in every bit,
+/// but without its divisions wherever the quotient is clear of the integers.
 class CellFinder {
  public:
   __device__ explicit CellFinder(const CellGrid& grid) : grid_(grid) {
@@ -63,8 +65,8 @@ class CellFinder {
   }
 
  private:
-  /// The product with the rounded reciprocal lies within 2⁻⁵¹ of the rounded quotient, relatively. Where no integer is that near,
-  /// both fall in the same cell; else, and for NaN and Inf, the division decides.
+  /// The product with the rounded reciprocal lies within 2⁻⁵¹ of the rounded quotient, relatively. Where no
+  /// integer is that near, both fall in the same cell; else, and for NaN and Inf, the division decides.
   __device__ int32_t axis(int index, double coordinate) const {
     const double f = multiply_rounded(subtract_rounded(coordinate, grid_.lower[index]), reciprocal_[index]);
     const double distance = fabs(subtract_rounded(f, rint(f)));

@@ -1,5 +1,6 @@
-// The interval sections of a plan: cells of all points, a stable sort of the kept ones by cell, and where each cell's interval begins. Every
-// kernel returns at once where the header chose column runs. Bound by memory, three or four passes over the kept points.
+// The interval sections of a plan: cells of all points, a stable sort of the kept ones by cell, and where
+// each cell's interval begins. Every kernel returns at once where the header chose column runs. Bound by
+// memory, three or four passes over the kept points.
 #include "lift_splat/lift_splat_plan.cuh"
 
 #include "bevel.h"
@@ -9,7 +10,8 @@ namespace {
 
 constexpr int kBinBlocks = 8;  ///< the depth bins of a pixel are dealt to this many threads
 
-/// A thread a pixel and stretch of depth bins; neighbours in w, so that the cells of a bin are written side by side.
+/// A thread a pixel and stretch of depth bins; neighbours in w, so that the cells of a bin are written side
+/// by side.
 BEVEL_GLOBAL void write_point_cells_kernel(PlanBuild b) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const LiftGeometry& g = b.geometry;
@@ -25,7 +27,8 @@ BEVEL_GLOBAL void write_point_cells_kernel(PlanBuild b) {
   double ray[3] = {};
   if (!g.cells) {
     lift = b.workspace.lifts[image];
-    camera_ray(lift, frustum_pixel(w, g.width, g.image_width), frustum_pixel(h, g.height, g.image_height), ray);
+    camera_ray(lift, frustum_pixel(w, g.width, g.image_width), frustum_pixel(h, g.height, g.image_height),
+               ray);
   }
   const CellFinder finder(g.grid);
   const int64_t bins = (g.depth_bins + kBinBlocks - 1) / kBinBlocks;
@@ -38,7 +41,8 @@ BEVEL_GLOBAL void write_point_cells_kernel(PlanBuild b) {
       if (cell >= cells_per_element) cell = kDroppedCell;
     } else {
       const double depth = frustum_depth(d, g.depth_start, g.depth_step);
-      cell = finder.find(point_on_ray(depth, ray[0], lift.origin[0]), point_on_ray(depth, ray[1], lift.origin[1]),
+      cell = finder.find(point_on_ray(depth, ray[0], lift.origin[0]),
+                         point_on_ray(depth, ray[1], lift.origin[1]),
                          point_on_ray(depth, ray[2], lift.origin[2]));
     }
     b.plan[b.at.point_cell + point] = cell < 0 ? kDroppedCell : static_cast<int32_t>(first_cell + cell);
@@ -59,7 +63,8 @@ BEVEL_GLOBAL void count_intervals_kernel(PlanBuild b, ScanTiles tiles) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const int64_t end = tile_end(tiles, blockIdx.x, b.workspace.sort.state[kSortCount]);
   int32_t begun = 0;
-  for (int64_t i = tiles.begin(blockIdx.x) + threadIdx.x; i < end; i += kBlockThreads) begun += begins_interval(b, i);
+  for (int64_t i = tiles.begin(blockIdx.x) + threadIdx.x; i < end; i += kBlockThreads)
+    begun += begins_interval(b, i);
   begun = block_sum(begun);
   if (threadIdx.x == 0) b.workspace.tile_intervals[blockIdx.x] = begun;
 }
@@ -71,7 +76,8 @@ BEVEL_GLOBAL void write_interval_starts_kernel(PlanBuild b, ScanTiles tiles, int
   const int64_t pixels = g.height * g.width;
   const int64_t end = tile_end(tiles, blockIdx.x, b.workspace.sort.state[kSortCount]);
   int32_t intervals = 0;
-  for (int64_t i = threadIdx.x; i < blockIdx.x; i += kBlockThreads) intervals += b.workspace.tile_intervals[i];
+  for (int64_t i = threadIdx.x; i < blockIdx.x; i += kBlockThreads)
+    intervals += b.workspace.tile_intervals[i];
   intervals = block_sum(intervals);
   for (int64_t from = tiles.begin(blockIdx.x); from < end; from += kBlockThreads) {
     const int64_t i = from + threadIdx.x;
@@ -86,7 +92,8 @@ BEVEL_GLOBAL void write_interval_starts_kernel(PlanBuild b, ScanTiles tiles, int
     }
     intervals += begun;
   }
-  if (blockIdx.x + 1 == tile_count && threadIdx.x == 0) b.header[BEVEL_HEADER_WORD(filled_cells)] = intervals;
+  if (static_cast<int32_t>(blockIdx.x) + 1 == tile_count && threadIdx.x == 0)
+    b.header[BEVEL_HEADER_WORD(filled_cells)] = intervals;
 }
 
 /// A thread an interval: its length reaches to the next one.
@@ -94,7 +101,8 @@ BEVEL_GLOBAL void write_interval_lengths_kernel(PlanBuild b) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const int64_t intervals = b.header[BEVEL_HEADER_WORD(filled_cells)];
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
-  for (int64_t i = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; i < intervals; i += threads) {
+  for (int64_t i = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; i < intervals;
+       i += threads) {
     const int32_t end = i + 1 < intervals ? int32_t(b.plan[b.at.interval_starts + i + 1])
                                           : int32_t(b.workspace.sort.state[kSortCount]);
     b.plan[b.at.interval_lengths + i] = end - b.plan[b.at.interval_starts + i];
@@ -119,7 +127,8 @@ void enqueue_plan_intervals(const PlanBuild& b, cudaStream_t stream) {
   const ScanTiles tiles = ScanTiles::of(b.capacity);
   const int32_t tile_count = static_cast<int32_t>(tiles.count());
   BEVEL_ENQUEUE(count_intervals_kernel, static_cast<unsigned>(tile_count), 0, stream, b, tiles);
-  BEVEL_ENQUEUE(write_interval_starts_kernel, static_cast<unsigned>(tile_count), 0, stream, b, tiles, tile_count);
+  BEVEL_ENQUEUE(write_interval_starts_kernel, static_cast<unsigned>(tile_count), 0, stream, b, tiles,
+                tile_count);
   BEVEL_ENQUEUE(write_interval_lengths_kernel, blocks_for(b.capacity, 1024), 0, stream, b);
 }
 

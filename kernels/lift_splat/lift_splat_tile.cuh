@@ -1,8 +1,9 @@
-// A tile: a few neighbouring image columns of one camera in shared memory, and the weights of their rows. Forward and backward build on it.
+// A tile: a few neighbouring image columns of one camera in shared memory, and the weights of their rows.
+// Forward and backward build on it.
 //
-// Shared memory holds, as float32: the context transposed to [column][h][channel], so that four channels are one 16-byte access; the
-// depths transposed to [column][d][h], so that a run is contiguous; and the weights A[row][h] = Σ p[d, h] of a chunk of rows, eight
-// rows a group, zero outside a row's range.
+// Shared memory holds, as float32: the context transposed to [column][h][channel], so that four channels are
+// one 16-byte access; the depths transposed to [column][d][h], so that a run is contiguous; and the weights
+// A[row][h] = Σ p[d, h] of a chunk of rows, eight rows a group, zero outside a row's range.
 #pragma once
 
 #include "lift_splat/lift_splat_view.cuh"
@@ -16,15 +17,16 @@ constexpr int kMaxChunkRows = kGroupRows * kMaxGroups;
 
 /// How the work is cut, chosen on the host.
 struct TileShape {
-  int32_t columns;           ///< image columns a tile: 1, 2, 4 or 8
-  int32_t tiles_a_row;       ///< tiles across an image
-  int32_t channels;          ///< channels a tile, a multiple of 4
+  int32_t columns;      ///< image columns a tile: 1, 2, 4 or 8
+  int32_t tiles_a_row;  ///< tiles across an image
+  int32_t channels;     ///< channels a tile, a multiple of 4
   int32_t channel_tiles;
-  int32_t groups;            ///< groups a chunk
-  int32_t padded_height;     ///< height to a multiple of 4
-  int32_t feature_stride;    ///< floats between the features of two rows h: channels and 4 more, against bank conflicts
-  int32_t group_stride;      ///< floats between the weights of two groups: likewise
-  bool depth_in_shared;      ///< else the depths are read where they lie
+  int32_t groups;          ///< groups a chunk
+  int32_t padded_height;   ///< height to a multiple of 4
+  int32_t feature_stride;  ///< floats between the features of two rows h: channels and 4 more, against bank
+                           ///< conflicts
+  int32_t group_stride;    ///< floats between the weights of two groups: likewise
+  bool depth_in_shared;    ///< else the depths are read where they lie
   int32_t depth_vector, context_vector;  ///< columns read in one access
   int32_t prior_vector;
   int64_t shared_bytes;
@@ -34,14 +36,17 @@ struct TileShape {
 BEVEL_HD int64_t tile_feature_floats(const TileShape& t) {
   return static_cast<int64_t>(t.columns) * t.padded_height * t.feature_stride;
 }
-BEVEL_HD int64_t tile_weight_floats(const TileShape& t) { return static_cast<int64_t>(t.groups) * t.group_stride; }
+BEVEL_HD int64_t tile_weight_floats(const TileShape& t) {
+  return static_cast<int64_t>(t.groups) * t.group_stride;
+}
 
 /// Depths and context of a call as tiles read them.
 struct TileSources {
   int64_t cameras, depth_bins, height, width, channels;
   int64_t depth_strides[2], context_strides[2];
-  DeviceSpan<const float> depth;     ///< [B, N, D, H, W], strides over B and N: logits, or probabilities
-  DeviceSpan<const float> weights;   ///< compact, mixed with the prior; where the depths do not fit in shared memory
+  DeviceSpan<const float> depth;  ///< [B, N, D, H, W], strides over B and N: logits, or probabilities
+  DeviceSpan<const float>
+      weights;  ///< compact, mixed with the prior; where the depths do not fit in shared memory
   DeviceSpan<const float> prior, prior_weight;  ///< compact, or null
   DeviceSpan<float> probabilities;              ///< compact, or null
   ConstMap context;
@@ -63,7 +68,8 @@ struct TileColumns {
         columns(static_cast<int>(s.width - first_w < shape.columns ? s.width - first_w : shape.columns)) {}
 };
 
-/// Copies lines of an image, `rows` of them W apart, to shared memory with the columns outermost. Threads `thread` of `threads` work.
+/// Copies lines of an image, `rows` of them W apart, to shared memory with the columns outermost. Threads
+/// `thread` of `threads` work.
 template <int N, typename Image>
 __device__ void load_lines(Image image, const TileColumns& at, int64_t width, int64_t rows,
                            SharedSpan<float> out, int thread, int threads) {
@@ -80,9 +86,8 @@ __device__ void load_lines(Image image, const TileColumns& at, int64_t width, in
 
 __device__ inline void load_depth(const TileShape& shape, const TileSources& s, const TileColumns& at,
                                   SharedSpan<float> depths, int thread, int threads) {
-  const auto image =
-      subarray(s.depth + (at.batch * s.depth_strides[0] + at.camera * s.depth_strides[1]),
-               s.depth_bins * s.height * s.width, "depth of a camera");
+  const auto image = subarray(s.depth + (at.batch * s.depth_strides[0] + at.camera * s.depth_strides[1]),
+                              s.depth_bins * s.height * s.width, "depth of a camera");
   const int64_t rows = s.depth_bins * s.height;
   if (shape.depth_vector == 4) {
     load_lines<4>(image, at, s.width, rows, depths, thread, threads);
@@ -93,11 +98,13 @@ __device__ inline void load_depth(const TileShape& shape, const TileSources& s, 
   }
 }
 
-/// Context [C, H, W]: a warp a row h, lanes over channels, so that shared memory is written without bank conflicts.
+/// Context [C, H, W]: a warp a row h, lanes over channels, so that shared memory is written without bank
+/// conflicts.
 template <typename T, int N>
-__device__ bool load_features_channels_first(const TileShape& shape, const TileSources& s, const TileColumns& at,
-                                             int64_t base, int first_channel, int channels,
-                                             SharedSpan<float> features, int thread, int threads) {
+__device__ bool load_features_channels_first(const TileShape& shape, const TileSources& s,
+                                             const TileColumns& at, int64_t base, int first_channel,
+                                             int channels, SharedSpan<float> features, int thread,
+                                             int threads) {
   bool all_finite = true;
   const int vectors = at.columns / N;
   for (int64_t line = thread / kWarpLanes; line < s.height * vectors; line += threads / kWarpLanes) {
@@ -119,9 +126,10 @@ __device__ bool load_features_channels_first(const TileShape& shape, const TileS
 
 /// Context [H, W, C]: a warp a pixel, lanes over channels, N channels an access.
 template <typename T, int N>
-__device__ bool load_features_channels_last(const TileShape& shape, const TileSources& s, const TileColumns& at,
-                                            int64_t base, int first_channel, int channels,
-                                            SharedSpan<float> features, int thread, int threads) {
+__device__ bool load_features_channels_last(const TileShape& shape, const TileSources& s,
+                                            const TileColumns& at, int64_t base, int first_channel,
+                                            int channels, SharedSpan<float> features, int thread,
+                                            int threads) {
   bool all_finite = true;
   for (int64_t pixel = thread / kWarpLanes; pixel < s.height * at.columns; pixel += threads / kWarpLanes) {
     const int64_t h = pixel / at.columns, w = pixel % at.columns;
@@ -138,11 +146,12 @@ __device__ bool load_features_channels_last(const TileShape& shape, const TileSo
   return all_finite;
 }
 
-/// Fills the features of a tile, and zeros where height and channels are padded. Returns whether this thread saw only finite values.
+/// Fills the features of a tile, and zeros where height and channels are padded. Returns whether this thread
+/// saw only finite values.
 __device__ inline bool load_features(const TileShape& shape, const TileSources& s, const TileColumns& at,
                                      int first_channel, SharedSpan<float> features, int thread, int threads) {
-  const int channels = static_cast<int>(s.channels - first_channel < shape.channels ? s.channels - first_channel
-                                                                                    : shape.channels);
+  const int channels = static_cast<int>(
+      s.channels - first_channel < shape.channels ? s.channels - first_channel : shape.channels);
   const int64_t base = at.batch * s.context_strides[0] + at.camera * s.context_strides[1];
   bool all_finite = true;
   with_element_type(s.context.type, [&](auto tag) {
@@ -150,10 +159,10 @@ __device__ inline bool load_features(const TileShape& shape, const TileSources& 
     const auto load = [&](auto length) {
       constexpr int N = decltype(length)::value;
       all_finite = s.context_channels_last
-                       ? load_features_channels_last<T, N>(shape, s, at, base, first_channel, channels, features,
-                                                           thread, threads)
-                       : load_features_channels_first<T, N>(shape, s, at, base, first_channel, channels, features,
-                                                            thread, threads);
+                       ? load_features_channels_last<T, N>(shape, s, at, base, first_channel, channels,
+                                                           features, thread, threads)
+                       : load_features_channels_first<T, N>(shape, s, at, base, first_channel, channels,
+                                                            features, thread, threads);
     };
     if (shape.context_vector == 4) {
       load(std::integral_constant<int, 4>());
@@ -173,8 +182,9 @@ __device__ inline bool load_features(const TileShape& shape, const TileSources& 
   return all_finite;
 }
 
-/// Softmax over the depth bins of every pixel of the tile, in place. Threads share a pixel's bins where there are more threads than
-/// pixels; their partial results meet in `partial`, one float a thread. The whole block calls it.
+/// Softmax over the depth bins of every pixel of the tile, in place. Threads share a pixel's bins where there
+/// are more threads than pixels; their partial results meet in `partial`, one float a thread. The whole block
+/// calls it.
 __device__ inline void softmax_tile(const TileSources& s, int columns, SharedSpan<float> depths,
                                     SharedSpan<float> partial) {
   const int height = static_cast<int>(s.height);
@@ -218,7 +228,8 @@ __device__ inline void softmax_tile(const TileSources& s, int columns, SharedSpa
 
 /// Hands the softmax to the caller and mixes in the prior, f·G + (1 − f)·P, where they are wanted.
 template <int N>
-__device__ void finish_depths(const TileSources& s, const TileColumns& at, SharedSpan<float> depths, bool write) {
+__device__ void finish_depths(const TileSources& s, const TileColumns& at, SharedSpan<float> depths,
+                              bool write) {
   const int64_t rows = s.depth_bins * s.height;
   const int64_t image = at.image * rows * s.width;
   const int vectors = at.columns / N;
@@ -241,8 +252,8 @@ __device__ void finish_depths(const TileSources& s, const TileColumns& at, Share
   }
 }
 
-/// Loads a tile: half of the warps bring the depths, the other half the context, so that both are on their way at once. On return
-/// the tile is ready for the block; the result says whether the context is finite.
+/// Loads a tile: half of the warps bring the depths, the other half the context, so that both are on their
+/// way at once. On return the tile is ready for the block; the result says whether the context is finite.
 __device__ inline bool load_tile(const TileShape& shape, const TileSources& s, const TileColumns& at,
                                  int first_channel, bool write_probabilities, SharedSpan<float> features,
                                  SharedSpan<float> depths, SharedSpan<float> partial) {
@@ -280,7 +291,8 @@ struct TileRows {
   /// The whole block calls it; the tables are ready after the next __syncthreads.
   __device__ void find(const PlanView& plan, const TileColumns& at, int64_t width) const {
     const int64_t column = at.image * width + at.first_w;
-    if (threadIdx.x <= at.columns) first_row[threadIdx.x] = plan.first_row(column + threadIdx.x);
+    if (static_cast<int>(threadIdx.x) <= at.columns)
+      first_row[threadIdx.x] = plan.first_row(column + threadIdx.x);
     if (threadIdx.x == 0) {
       int32_t groups = 0, row = plan.first_row(column);
       for (int w = 0; w < at.columns; ++w) {
@@ -312,7 +324,8 @@ struct TileWeights {
   DeviceSpan<const float> map;  ///< [B, N, D, H, W]
   int64_t image, bins, height, width, first_w;
 
-  __device__ TileWeights(const TileShape& shape, const TileSources& s, const TileColumns& at, SharedSpan<float> depths)
+  __device__ TileWeights(const TileShape& shape, const TileSources& s, const TileColumns& at,
+                         SharedSpan<float> depths)
       : in_shared(shape.depth_in_shared),
         tile(depths),
         map(s.weights),
@@ -327,7 +340,8 @@ struct TileWeights {
   }
 };
 
-/// Builds the weights of groups [first, first + count): lanes run along h, so that a run is read in one sweep. The caller synchronises.
+/// Builds the weights of groups [first, first + count): lanes run along h, so that a run is read in one
+/// sweep. The caller synchronises.
 __device__ inline void build_weights(const TileShape& shape, const PlanView& plan, const TileRows& rows,
                                      const TileWeights& from, int first, int count, SharedSpan<float> weights,
                                      const ChunkRows& chunk) {

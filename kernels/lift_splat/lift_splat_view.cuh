@@ -1,5 +1,6 @@
-// A plan as the kernels of forward and backward see it. Nothing about it was checked on the host, which must not wait for the device:
-// a plan that does not belong to the call, or did not fit, pools nothing, and its output is zero.
+// A plan as the kernels of forward and backward see it. Nothing about it was checked on the host, which must
+// not wait for the device: a plan that does not belong to the call, or did not fit, pools nothing, and its
+// output is zero.
 #pragma once
 
 #include <cstddef>
@@ -73,16 +74,14 @@ struct PlanView {
   __device__ int32_t method() const {
     const auto round_up = [](int64_t elements) { return (elements + 15) / 16 * 16; };
     const int64_t capacity = word(BEVEL_HEADER_WORD(capacity));
-    const bool belongs = word(BEVEL_HEADER_WORD(magic)) == kPlanMagic && word(BEVEL_HEADER_WORD(batch)) == batch &&
-                         word(BEVEL_HEADER_WORD(cameras)) == cameras &&
-                         word(BEVEL_HEADER_WORD(depth_bins)) == depth_bins &&
-                         word(BEVEL_HEADER_WORD(height)) == height && word(BEVEL_HEADER_WORD(width)) == width &&
-                         word(BEVEL_HEADER_WORD(grid_z)) == grid_z &&
-                         word(BEVEL_HEADER_WORD(grid_rows)) == grid_rows &&
-                         word(BEVEL_HEADER_WORD(grid_columns)) == grid_columns &&
-                         round_up(capacity) == at.row_slot - at.row_cell &&
-                         round_up(capacity + 1) == at.runs - at.row_runs &&
-                         word(BEVEL_HEADER_WORD(shared_rows)) <= max_shared_rows;
+    const bool belongs =
+        word(BEVEL_HEADER_WORD(magic)) == kPlanMagic && word(BEVEL_HEADER_WORD(batch)) == batch &&
+        word(BEVEL_HEADER_WORD(cameras)) == cameras && word(BEVEL_HEADER_WORD(depth_bins)) == depth_bins &&
+        word(BEVEL_HEADER_WORD(height)) == height && word(BEVEL_HEADER_WORD(width)) == width &&
+        word(BEVEL_HEADER_WORD(grid_z)) == grid_z && word(BEVEL_HEADER_WORD(grid_rows)) == grid_rows &&
+        word(BEVEL_HEADER_WORD(grid_columns)) == grid_columns &&
+        round_up(capacity) == at.row_slot - at.row_cell && round_up(capacity + 1) == at.runs - at.row_runs &&
+        word(BEVEL_HEADER_WORD(shared_rows)) <= max_shared_rows;
     const int32_t method = header_method(header);
     const bool expected = expected_method == kNoMethod || method == expected_method;
     return belongs && expected && !header_overflow(header) ? method : kNoMethod;
@@ -94,7 +93,9 @@ struct PlanView {
   __device__ int32_t row_slot(int64_t row) const { return plan[at.row_slot + row]; }
   __device__ int32_t row_span(int64_t row) const { return plan[at.row_span + row]; }
   __device__ int32_t first_run(int64_t row) const { return plan[at.row_runs + row]; }
-  __device__ uint32_t run(int64_t index) const { return static_cast<uint32_t>(int32_t(plan[at.runs + index])); }
+  __device__ uint32_t run(int64_t index) const {
+    return static_cast<uint32_t>(int32_t(plan[at.runs + index]));
+  }
   /// First slot of a cell in the scratch buffer; those of the next cell follow.
   __device__ int32_t first_slot(int64_t cell) const { return plan[at.cell_slots + cell] >> 1; }
   __device__ bool filled(int64_t cell) const { return plan[at.cell_slots + cell] & 1; }

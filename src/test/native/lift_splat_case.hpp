@@ -266,7 +266,9 @@ inline double relative_error(const std::vector<double>& actual, const std::vecto
   double error = 0;
   EXPECT_EQ(actual.size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
-    if (!(std::fabs(actual[i] - expected[i]) <= error)) error = std::fabs(actual[i] - expected[i]);
+    const double difference = std::fabs(actual[i] - expected[i]);
+    if (std::isnan(difference)) return difference;
+    error = std::fmax(error, difference);
     scale = std::fmax(scale, std::fabs(expected[i]));
   }
   return error / scale;

@@ -1,5 +1,6 @@
 // libbevel_cuda: the table of CUDA bodies. Nothing but bevel_cuda_table is exported.
 #include <cstdio>
+#include <exception>
 
 #include "bev_pool/bev_pool_cuda.hpp"
 #include "core/cuda_check.hpp"
@@ -47,6 +48,9 @@ bevel_status guarded(bevel_cuda_message* message, Body body) {
     return BEVEL_OK;
   } catch (const CudaFailure& failure) {
     return report(failure, message);
+  } catch (const std::exception& exception) {  // nothing may leave the library
+    std::snprintf(message->text, sizeof message->text, "%s", exception.what());
+    return BEVEL_INTERNAL;
   }
 }
 
@@ -72,10 +76,11 @@ bevel_status probe(int32_t* devices, int32_t* driver_version, bevel_cuda_message
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error != cudaSuccess) {
     static_cast<void>(cudaGetLastError());
-    std::snprintf(message->text, sizeof message->text,
-                  "the CUDA driver (version %d.%d) offers no device: %s; this library was built with CUDA %d.%d",
-                  version / 1000, version % 1000 / 10, cudaGetErrorString(error), CUDART_VERSION / 1000,
-                  CUDART_VERSION % 1000 / 10);
+    std::snprintf(
+        message->text, sizeof message->text,
+        "the CUDA driver (version %d.%d) offers no device: %s; this library was built with CUDA %d.%d",
+        version / 1000, version % 1000 / 10, cudaGetErrorString(error), CUDART_VERSION / 1000,
+        CUDART_VERSION % 1000 / 10);
     return BEVEL_NO_CUDA;
   }
   *devices = count;
@@ -87,24 +92,29 @@ cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream);
 bevel_status plan_workspace(const bevel::LiftSplatPlanJob* job, int64_t* bytes, bevel_cuda_message* message) {
   return guarded(message, [&] { *bytes = bevel::plan_workspace_cuda(*job); });
 }
-bevel_status plan_build(const bevel::LiftSplatPlanJob* job, int32_t device, void* stream, bevel_cuda_message* message) {
+bevel_status plan_build(const bevel::LiftSplatPlanJob* job, int32_t device, void* stream,
+                        bevel_cuda_message* message) {
   return on_device(device, message, [&] { bevel::enqueue_plan(*job, stream_of(stream)); });
 }
 bevel_status plan_read(const int32_t* plan, void* header, int64_t bytes, int32_t device, void* stream,
                        bevel_cuda_message* message) {
   return on_device(device, message, [&] {
-    check_cuda_call(cudaMemcpyAsync(header, plan, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_of(stream)),
-                    "cudaMemcpyAsync");
+    check_cuda_call(
+        cudaMemcpyAsync(header, plan, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_of(stream)),
+        "cudaMemcpyAsync");
     check_cuda_call(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
   });
 }
-bevel_status forward_workspace(const bevel::LiftSplatForwardJob* job, int64_t* bytes, bevel_cuda_message* message) {
+bevel_status forward_workspace(const bevel::LiftSplatForwardJob* job, int64_t* bytes,
+                               bevel_cuda_message* message) {
   return guarded(message, [&] { *bytes = bevel::forward_workspace_cuda(*job); });
 }
-bevel_status forward(const bevel::LiftSplatForwardJob* job, int32_t device, void* stream, bevel_cuda_message* message) {
+bevel_status forward(const bevel::LiftSplatForwardJob* job, int32_t device, void* stream,
+                     bevel_cuda_message* message) {
   return on_device(device, message, [&] { bevel::enqueue_forward(*job, stream_of(stream)); });
 }
-bevel_status backward_workspace(const bevel::LiftSplatBackwardJob* job, int64_t* bytes, bevel_cuda_message* message) {
+bevel_status backward_workspace(const bevel::LiftSplatBackwardJob* job, int64_t* bytes,
+                                bevel_cuda_message* message) {
   return guarded(message, [&] { *bytes = bevel::backward_workspace_cuda(*job); });
 }
 bevel_status backward(const bevel::LiftSplatBackwardJob* job, int32_t device, void* stream,
@@ -127,11 +137,19 @@ bevel_status bev_pool_backward(const bevel::BevPoolBackwardJob* job, int32_t dev
 }  // namespace
 
 const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version) {
-  static constexpr bevel_cuda_functions functions = {
-      BEVEL_CUDA_ABI_VERSION, CUDART_VERSION,     BEVEL_CUDA_ARCHITECTURES,
-      probe,                  plan_workspace,     plan_build,
-      plan_read,              forward_workspace,  forward,
-      backward_workspace,     backward,           bev_pool_forward,
-      bev_pool_backward_workspace, bev_pool_backward};
+  static constexpr bevel_cuda_functions functions = {BEVEL_CUDA_ABI_VERSION,
+                                                     CUDART_VERSION,
+                                                     BEVEL_CUDA_ARCHITECTURES,
+                                                     probe,
+                                                     plan_workspace,
+                                                     plan_build,
+                                                     plan_read,
+                                                     forward_workspace,
+                                                     forward,
+                                                     backward_workspace,
+                                                     backward,
+                                                     bev_pool_forward,
+                                                     bev_pool_backward_workspace,
+                                                     bev_pool_backward};
   return abi_version == BEVEL_CUDA_ABI_VERSION ? &functions : nullptr;
 }
