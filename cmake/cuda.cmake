@@ -1,6 +1,7 @@
 # The CUDA part: libbevel_cuda where nvcc exists, and in every build the same sources on the emulation.
 set(BEVEL_CUDA_SOURCES
   ${BEVEL_ROOT}/native/cuda/cuda_library.cu
+  ${BEVEL_ROOT}/kernels/core/radix_sort.cu
   ${BEVEL_ROOT}/kernels/lift_splat/lift_splat.cu
   ${BEVEL_ROOT}/kernels/lift_splat/lift_splat_backward.cu
   ${BEVEL_ROOT}/kernels/lift_splat/lift_splat_intervals_backward.cu

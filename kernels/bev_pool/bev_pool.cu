@@ -103,7 +103,7 @@ __device__ void pool_intervals(const IntervalPool& pool, SharedSpan<float> parti
   }
 }
 
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads) interval_pool_kernel(IntervalPool pool) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 3) interval_pool_kernel(IntervalPool pool) {
   BEVEL_SHARED(float, partial, 4 * kBlockThreads);
   with_element_type(pool.feature.type, [&](auto tag) {
     if (pool.feature_whole) {
