@@ -32,6 +32,7 @@ import org.bytedeco.javacpp.SizeTPointer;
  * Pools a bird's-eye-view map with Bevel and convolves it with cuDNN through Bytedeco's preset, on
  * one stream: nothing waits between the two, and the map never leaves the device.
  */
+@SuppressWarnings("deprecation") // cuDNN 9 keeps, and prefers its graphs to, these functions
 final class CudnnExample {
   private static final int KERNEL = 3;
 

@@ -21,20 +21,32 @@ import org.jspecify.annotations.Nullable;
 public final class CudaInterop {
   private CudaInterop() {}
 
+  /** Loading is tried once: the JVM tells why a class cannot be initialised at the first attempt only. */
+  private static final class Presets {
+    static final Optional<String> FAILURE = load();
+
+    private static Optional<String> load() {
+      try {
+        Loader.load(cudart.class);
+        return Optional.empty();
+      } catch (LinkageError missing) {
+        return Optional.of(
+            "the native files of org.bytedeco:cuda cannot be loaded: " + missing.getMessage());
+      }
+    }
+  }
+
   /** Why the CUDA presets cannot be used here; empty if they can and there is a device. */
   public static Optional<String> unavailable() {
-    try {
-      Loader.load(cudart.class);
-      int[] count = new int[1];
-      int error = cudart.cudaGetDeviceCount(count);
-      if (error != cudart.cudaSuccess) {
-        return Optional.of("CUDA: " + text(error));
-      }
-      return count[0] > 0 ? Optional.empty() : Optional.of("CUDA: there is no device");
-    } catch (LinkageError missing) {
-      return Optional.of(
-          "the native files of org.bytedeco:cuda cannot be loaded: " + missing.getMessage());
+    if (Presets.FAILURE.isPresent()) {
+      return Presets.FAILURE;
     }
+    int[] count = new int[1];
+    int error = cudart.cudaGetDeviceCount(count);
+    if (error != cudart.cudaSuccess) {
+      return Optional.of("CUDA: " + text(error));
+    }
+    return count[0] > 0 ? Optional.empty() : Optional.of("CUDA: there is no device");
   }
 
   /**
