@@ -21,7 +21,10 @@ import org.jspecify.annotations.Nullable;
 public final class CudaInterop {
   private CudaInterop() {}
 
-  /** Loading is tried once: the JVM tells why a class cannot be initialised at the first attempt only. */
+  /**
+   * Loading is tried once: the JVM tells why a class cannot be initialised at the first attempt
+   * only.
+   */
   private static final class Presets {
     static final Optional<String> FAILURE = load();
 

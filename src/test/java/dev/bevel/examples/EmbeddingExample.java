@@ -1,14 +1,13 @@
-package dev.bevel.kernels;
+package dev.bevel.examples;
 
 import static dev.bevel.kernels.BevGrid.Axis.range;
 
+import dev.bevel.kernels.*;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 
 /** Pools a bird's-eye-view map from one camera, with bevel-kernels alone. */
 public final class EmbeddingExample {
-  private EmbeddingExample() {}
-
   public static void main(String[] arguments) {
     LiftSplatGeometry geometry =
         LiftSplatGeometry.builder()
