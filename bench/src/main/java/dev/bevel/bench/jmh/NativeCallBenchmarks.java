@@ -1,5 +1,6 @@
 package dev.bevel.bench.jmh;
 
+import dev.bevel.bench.BenchmarkSession;
 import dev.bevel.bench.liftsplat.CameraRig;
 import dev.bevel.bench.liftsplat.EmptyLiftSplat;
 import java.util.concurrent.TimeUnit;
@@ -11,6 +12,7 @@ import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
@@ -24,6 +26,12 @@ import org.openjdk.jmh.annotations.Warmup;
 @State(Scope.Thread)
 public class NativeCallBenchmarks {
   private final EmptyLiftSplat empty = new EmptyLiftSplat(CameraRig.sixCameras());
+
+  /** One thread: starting a team of threads is no part of a call. */
+  @Setup(Level.Trial)
+  public void setUp() {
+    BenchmarkSession.useThreads(1);
+  }
 
   /** Lift-splat of an empty batch through {@code dev.bevel.kernels}. */
   @Benchmark
