@@ -7,6 +7,7 @@ import org.jspecify.annotations.NullMarked;
 @NullMarked
 module dev.bevel.bench {
   requires com.fasterxml.jackson.core;
+  requires dev.bevel.javacpp;
   requires dev.bevel.kernels;
   requires dev.bevel.nuscenes;
   requires dev.bevel.torch;

@@ -1,8 +1,9 @@
 package dev.bevel.bench.jmh;
 
 import dev.bevel.bench.BenchmarkSession;
-import dev.bevel.bench.liftsplat.CameraRig;
 import dev.bevel.bench.liftsplat.EmptyLiftSplat;
+import dev.bevel.javacpp.abi.BevelAbi;
+import dev.bevel.kernels.Bevel;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -25,7 +26,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(value = 2, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
 @State(Scope.Thread)
 public class NativeCallBenchmarks {
-  private final EmptyLiftSplat empty = new EmptyLiftSplat(CameraRig.sixCameras());
+  private final EmptyLiftSplat empty = new EmptyLiftSplat();
 
   /** One thread: starting a team of threads is no part of a call. */
   @Setup(Level.Trial)
@@ -37,6 +38,30 @@ public class NativeCallBenchmarks {
   @Benchmark
   public void panama() {
     empty.panama();
+  }
+
+  /** The same through {@code dev.bevel.javacpp}, describing the tensors anew. */
+  @Benchmark
+  public void javacpp() {
+    empty.javacpp();
+  }
+
+  /** The same through {@code dev.bevel.javacpp} with tensors described before. */
+  @Benchmark
+  public void javacppPrepared() {
+    empty.javacppPrepared();
+  }
+
+  /** A function without arguments through {@code dev.bevel.kernels}. */
+  @Benchmark
+  public int getThreadsPanama() {
+    return Bevel.threads();
+  }
+
+  /** The same through {@code dev.bevel.javacpp}. */
+  @Benchmark
+  public int getThreadsJavacpp() {
+    return BevelAbi.bevel_get_num_threads();
   }
 
   /** Frees it. */

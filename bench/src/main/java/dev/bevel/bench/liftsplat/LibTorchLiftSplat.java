@@ -19,7 +19,7 @@ import org.bytedeco.pytorch.global.torch;
  */
 @SuppressWarnings("try") // scopes are there to be closed
 public final class LibTorchLiftSplat implements AutoCloseable {
-  private final LibTorchTensors tensors = new LibTorchTensors();
+  private final PermanentPointers tensors = new PermanentPointers();
   private final long cells;
   private final long channels;
   private final Tensor depth;

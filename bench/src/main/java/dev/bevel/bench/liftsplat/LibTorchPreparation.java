@@ -27,7 +27,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 @SuppressWarnings("try") // scopes are there to be closed
 public final class LibTorchPreparation implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
-  private final LibTorchTensors tensors = new LibTorchTensors();
+  private final PermanentPointers tensors = new PermanentPointers();
   private final BevGrid grid;
   private final Tensor coordinates;
   private final Tensor lower;

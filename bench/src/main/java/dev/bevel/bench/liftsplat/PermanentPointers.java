@@ -11,8 +11,8 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/** LibTorch objects that outlive scopes, until this is closed. */
-final class LibTorchTensors implements AutoCloseable {
+/** Native objects of JavaCPP and LibTorch that outlive scopes, until this is closed. */
+final class PermanentPointers implements AutoCloseable {
   static {
     Torch.initialize();
   }
