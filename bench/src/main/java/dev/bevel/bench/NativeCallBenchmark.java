@@ -44,8 +44,7 @@ public final class NativeCallBenchmark implements OperatorBenchmark {
                 .formatted(Bevel.threads(), BevelAbi.bevel_get_num_threads()));
       }
       time(session, caseName, "int32", BenchmarkReport.BEVEL, () -> sink = Bevel.threads());
-      time(
-          session, caseName, "int32", "javacpp", () -> sink = BevelAbi.bevel_get_num_threads());
+      time(session, caseName, "int32", "javacpp", () -> sink = BevelAbi.bevel_get_num_threads());
       return;
     }
     try (EmptyLiftSplat empty = new EmptyLiftSplat()) {
@@ -58,8 +57,6 @@ public final class NativeCallBenchmark implements OperatorBenchmark {
   private void time(
       BenchmarkSession session, String caseName, String dtype, String variant, Runnable call) {
     BenchmarkKey key = new BenchmarkKey(operator(), caseName, Pass.FORWARD, dtype, "cpu", 1);
-    session
-        .report()
-        .add(key, variant, Timing.measureShort(session.budget(), REPEATS, call), 0);
+    session.report().add(key, variant, Timing.measureShort(session.budget(), REPEATS, call), 0);
   }
 }

@@ -31,6 +31,8 @@ public record Timing(double medianMs, double minMs, int calls) {
   /** Share of the seconds that is spent warming up. */
   private static final double WARM_UP = 0.25;
 
+  private static final int COMPILED_AFTER = 100_000;
+
   /**
    * Times calls one by one, after warming up for a quarter of the budget's seconds (one call at
    * least). The clock costs about 25 ns.
@@ -73,21 +75,24 @@ public record Timing(double medianMs, double minMs, int calls) {
 
   /**
    * Times calls too short for the clock: each timed call makes {@code repeats} of them, and the
-   * times are divided by that.
+   * times are divided by that. At least {@value #COMPILED_AFTER} calls warm up, so that the JIT
+   * compiler is done with them.
    *
    * @param budget how long
    * @param repeats calls between two readings of the clock
    * @param call what is timed
    */
   public static Timing measureShort(Budget budget, int repeats, Runnable call) {
-    Timing batch =
-        measure(
-            budget,
-            () -> {
-              for (int i = 0; i < repeats; i++) {
-                call.run();
-              }
-            });
+    Runnable many =
+        () -> {
+          for (int i = 0; i < repeats; i++) {
+            call.run();
+          }
+        };
+    for (int calls = 0; calls < COMPILED_AFTER; calls += repeats) {
+      many.run();
+    }
+    Timing batch = measure(budget, many);
     return new Timing(batch.medianMs / repeats, batch.minMs / repeats, batch.calls);
   }
 

@@ -62,8 +62,7 @@ public final class EmptyLiftSplat implements AutoCloseable {
             .contextLayout(Layout.CHANNELS_LAST)
             .outLayout(Layout.CHANNELS_LAST);
     workspace = TensorView.allocate(arena, DType.UINT8, LiftSplat.workspaceBytes(call));
-    prepared =
-        owned.own(() -> describe(view -> owned.own(() -> Pointers.descriptor(view))));
+    prepared = owned.own(() -> describe(view -> owned.own(() -> Pointers.descriptor(view))));
   }
 
   /** Calls it through {@code dev.bevel.kernels}. */
