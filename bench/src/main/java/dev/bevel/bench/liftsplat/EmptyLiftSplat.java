@@ -16,6 +16,7 @@ import dev.bevel.kernels.TensorView;
 import dev.bevel.torch.Torch;
 import java.lang.foreign.Arena;
 import java.util.function.Function;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 
 /** Lift-splat forward of a batch of no elements: a call without work, by Panama and JavaCPP. */
@@ -23,6 +24,9 @@ public final class EmptyLiftSplat implements AutoCloseable {
   static {
     Torch.initialize(); // before JavaCPP loads, for its settings
   }
+
+  /** The null pointer: the CPU. */
+  private static final Pointer NO_STREAM = new Pointer();
 
   private static final int CAMERAS = 6;
   private static final int CHANNELS = 64;
@@ -85,7 +89,7 @@ public final class EmptyLiftSplat implements AutoCloseable {
 
   private void call(bevel_lift_splat_forward_params params) {
     check(BevelAbi.bevel_lift_splat_forward_workspace(params, bytes));
-    check(BevelAbi.bevel_lift_splat_forward(params, null));
+    check(BevelAbi.bevel_lift_splat_forward(params, NO_STREAM));
   }
 
   private static void check(int status) {
