@@ -165,6 +165,9 @@ class MainTest {
     config = real;
     assertRefused(train("1", "--resume", "gone.safetensors"), 1, "gone.safetensors");
     assertRefused(detect(folder.resolve("gone.safetensors")), 1, "gone.safetensors: no such");
+    out = config;
+    assertRefused(train("1"), 1, config + ": is a file, must be a folder");
+    out = folder.resolve("out");
     data = folder.resolve("emptiness");
     assertRefused(train("1"), 1, "emptiness", "does not exist");
     assertThat(out)
@@ -243,7 +246,7 @@ class MainTest {
     assertThat(Main.sentence(new java.nio.file.NoSuchFileException("a.txt")))
         .isEqualTo("a.txt: no such file");
     assertThat(Main.sentence(new java.nio.file.AccessDeniedException("a.txt")))
-        .isEqualTo("a.txt: AccessDeniedException");
+        .isEqualTo("a.txt: access denied");
     assertThat(Main.sentence(new NullPointerException()))
         .isEqualTo("java.lang.NullPointerException");
   }

@@ -2,6 +2,8 @@ package dev.bevel.cli;
 
 import dev.bevel.torch.TorchException;
 import java.io.PrintWriter;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
@@ -49,7 +51,12 @@ public final class Main implements Runnable {
    * @return its exit status
    */
   public static int run(String... arguments) {
-    return commandLine().execute(arguments);
+    try {
+      return commandLine().execute(arguments);
+    } catch (LinkageError | OutOfMemoryError e) {
+      System.err.println("bevel: " + sentence(e));
+      return FAILED;
+    }
   }
 
   static CommandLine commandLine() {
@@ -95,6 +102,12 @@ public final class Main implements Runnable {
   private static String reason(Throwable e) {
     if (e instanceof NoSuchFileException missing) {
       return missing.getFile() + ": no such file";
+    }
+    if (e instanceof FileAlreadyExistsException existing) {
+      return existing.getFile() + ": is a file, must be a folder";
+    }
+    if (e instanceof AccessDeniedException denied) {
+      return denied.getFile() + ": access denied";
     }
     if (e instanceof FileSystemException f && f.getReason() == null) {
       return f.getFile() + ": " + f.getClass().getSimpleName();
