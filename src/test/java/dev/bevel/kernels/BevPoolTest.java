@@ -16,7 +16,6 @@ class BevPoolTest {
 
   /** Random points in intervals of one cell each; some cells stay empty. */
   private static final class Points {
-    final int channels;
     final double[] depth;
     final double[] feature;
     final int[] ranksDepth;
@@ -26,7 +25,6 @@ class BevPoolTest {
     final int[] lengths;
 
     Points(long seed, int channels, int intervals) {
-      this.channels = channels;
       Random random = new Random(seed);
       starts = new int[intervals];
       lengths = new int[intervals];
@@ -37,7 +35,7 @@ class BevPoolTest {
         count += lengths[i];
       }
       depth = random.doubles(count + 10, -1, 1).toArray();
-      feature = random.doubles(ROWS * channels, -1, 1).toArray();
+      feature = random.doubles((long) ROWS * channels, -1, 1).toArray();
       ranksDepth = random.ints(0, depth.length).distinct().limit(count).toArray();
       ranksFeature = random.ints(count, 0, ROWS).toArray();
       ranksBev = new int[count];
@@ -68,7 +66,7 @@ class BevPoolTest {
   void forwardAndBackwardInDoublePrecision(boolean weighted) {
     for (int channels : new int[] {1, 7, 64}) {
       Points p = new Points(channels, channels, 30);
-      double[] gradOut = new Random(5).doubles(CELLS * channels, -1, 1).toArray();
+      double[] gradOut = new Random(5).doubles((long) CELLS * channels, -1, 1).toArray();
       double[] out = new double[CELLS * channels];
       double[] gradDepth = new double[p.depth.length];
       double[] gradFeature = new double[p.feature.length];

@@ -127,7 +127,9 @@ class LiftSplatTest {
     double[] context = scene.random(scene.contextSize(), 2);
     double[] prior = scene.softmax(scene.random(scene.points(), 3));
     double[] weight =
-        new Random(scene.seed).doubles(scene.batch * scene.cameras * scene.pixels()).toArray();
+        new Random(scene.seed)
+            .doubles((long) scene.batch * scene.cameras * scene.pixels())
+            .toArray();
     double[] gradOut = scene.random(scene.outSize(), 4);
     double[] softmax = scene.softmax(logits);
     double[] mixed = scene.mix(softmax, prior, weight);
@@ -316,7 +318,8 @@ class LiftSplatTest {
         LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
       long[] strides = {scene.cameras * (image + gap), image + gap, scene.pixels(), scene.width, 1};
       TensorView memory =
-          TensorView.allocate(arena, DType.FLOAT32, scene.batch * scene.cameras * (image + gap));
+          TensorView.allocate(
+              arena, DType.FLOAT32, (long) scene.batch * scene.cameras * (image + gap));
       for (int i = 0; i < logits.length; i++) {
         memory
             .segment()

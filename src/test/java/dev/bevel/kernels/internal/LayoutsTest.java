@@ -52,7 +52,7 @@ class LayoutsTest {
       Files.readString(root.resolve(header))
           .lines()
           .filter(line -> line.startsWith("typedef struct "))
-          .map(line -> line.split(" ")[2])
+          .map(line -> line.replaceAll("typedef struct (\\w+).*", "$1"))
           .forEach(struct -> assertThat(names).as(header).contains(struct));
     }
   }

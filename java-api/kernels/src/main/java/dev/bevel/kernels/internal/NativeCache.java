@@ -80,15 +80,23 @@ final class NativeCache {
     return folder.toAbsolutePath();
   }
 
+  /**
+   * The first of the class path's files of this name; a second one that differs is worth a warning.
+   */
   private static @Nullable URL resource(String name) {
     ClassLoader loader = NativeCache.class.getClassLoader();
     try {
       List<URL> found =
           Collections.list(
               loader == null ? ClassLoader.getSystemResources(name) : loader.getResources(name));
-      if (found.size() > 1) {
-        LOG.warn(
-            "{} is on the class path {} times, the first is used: {}", name, found.size(), found);
+      for (URL other : found.subList(Math.min(1, found.size()), found.size())) {
+        if (!Arrays.equals(read(other), read(found.getFirst()))) {
+          LOG.warn(
+              "{} is on the class path in two versions: {} is used, not {}",
+              name,
+              found.getFirst(),
+              other);
+        }
       }
       return found.isEmpty() ? null : found.getFirst();
     } catch (IOException e) {
