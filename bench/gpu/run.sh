@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# The GPU suite, one command on a machine with nvcc, CMake, Ninja, GoogleTest and an NVIDIA GPU (no Maven, no network):
+# builds the CUDA library and the native tests, runs them on the hardware and, where compute-sanitizer is installed, under its four
+# tools, then times the kernels against the peers' algorithms and the memory's speed.
+#
+# Usage: bench/gpu/run.sh [--json FILE] [--build DIR] [--quick] [--skip-sanitizer]
+#   --json FILE        write the timings there (an array of objects, one a variant)
+#   --build DIR        build folder (default: target/gpu in the repository)
+#   --quick            time cold caches in CUDA graphs only
+#   --skip-sanitizer   leave compute-sanitizer out
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$root/target/gpu
+sanitize=true
+arguments=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --json) [ $# -ge 2 ] || { echo "run.sh: --json needs a file" >&2; exit 2; }
+      arguments+=(--json "$2"); shift 2 ;;
+    --build) [ $# -ge 2 ] || { echo "run.sh: --build needs a folder" >&2; exit 2; }
+      build=$2; shift 2 ;;
+    --quick) arguments+=(--quick); shift ;;
+    --skip-sanitizer) sanitize=false; shift ;;
+    *) echo "run.sh: unknown argument $1" >&2; exit 2 ;;
+  esac
+done
+
+missing=()
+for tool in nvcc cmake ninja g++; do command -v $tool >/dev/null || missing+=("$tool"); done
+[ ${#missing[@]} -eq 0 ] || { echo "run.sh: not installed or not in PATH: ${missing[*]}" >&2; exit 1; }
+command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1 ||
+  { echo "run.sh: there is no NVIDIA driver or no GPU here (nvidia-smi finds none)" >&2; exit 1; }
+nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,memory.total --format=csv,noheader
+
+cmake -S "$root/native" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBEVEL_GPU_SUITE=ON --log-level=NOTICE
+tests=(hardware_lift_splat_cuda_test hardware_bev_pool_cuda_test)
+cmake --build "$build" --target bevel bevel_cuda "${tests[@]}" gpu_bench
+
+for test in "${tests[@]}"; do "$build/gpu/$test" --gtest_brief=1; done
+
+if ! $sanitize; then
+  echo "run.sh: compute-sanitizer left out, as asked"
+elif ! command -v compute-sanitizer >/dev/null; then
+  echo "run.sh: compute-sanitizer is not installed; its checks were skipped"
+else
+  for tool in memcheck racecheck initcheck synccheck; do
+    for test in "${tests[@]}"; do
+      echo "compute-sanitizer $tool, $test"
+      compute-sanitizer --tool $tool --error-exitcode 1 "$build/gpu/$test" --gtest_brief=1
+    done
+  done
+fi
+
+"$build/gpu/gpu_bench" ${arguments[@]+"${arguments[@]}"}
