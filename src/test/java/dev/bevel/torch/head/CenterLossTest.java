@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.bevel.nuscenes.DetectionClass;
-import dev.bevel.torch.TensorArrays;
 import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.nn.Tensors;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -46,7 +46,7 @@ class CenterLossTest {
       Tensor[] leaves = tensors(maps, true);
       LOSS.compute(List.of(prediction(leaves)), targets).total().backward();
       for (int m = 0; m < maps.length; m++) {
-        gradients[m] = TensorArrays.doubles(leaves[m].grad());
+        gradients[m] = Tensors.toDoubles(leaves[m].grad());
       }
     }
     double step = 1e-6;
@@ -81,7 +81,7 @@ class CenterLossTest {
       LossTerms terms = LOSS.compute(List.of(prediction(leaves)), targets);
       terms.total().backward();
       assertThat(terms.values().get("box")).isFinite();
-      double[] velocity = TensorArrays.doubles(leaves[4].grad());
+      double[] velocity = Tensors.toDoubles(leaves[4].grad());
       for (double g : velocity) {
         assertThat(g).isFinite();
       }
@@ -108,7 +108,7 @@ class CenterLossTest {
       terms.total().backward();
       assertThat(terms.values().get("box")).isZero();
       assertThat(terms.values().get("heatmap")).isPositive().isFinite();
-      assertThat(TensorArrays.doubles(leaves[2].grad())).containsOnly(0);
+      assertThat(Tensors.toDoubles(leaves[2].grad())).containsOnly(0);
     }
   }
 

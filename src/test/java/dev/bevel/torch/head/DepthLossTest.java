@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.bevel.torch.TensorArrays;
 import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.nn.Tensors;
 import java.util.Arrays;
 import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
@@ -30,7 +30,7 @@ class DepthLossTest {
       Tensor loss = new DepthLoss(3).compute(leaf.softmax(1), bins).total();
       assertThat(loss.item_double()).isCloseTo(expected, within(1e-10));
       loss.backward();
-      double[] gradient = TensorArrays.doubles(leaf.grad());
+      double[] gradient = Tensors.toDoubles(leaf.grad());
       for (int i = 0; i < logits.length; i++) {
         double original = logits[i];
         logits[i] = original + 1e-6;
@@ -53,7 +53,7 @@ class DepthLossTest {
       Tensor loss = new DepthLoss(3).compute(leaf.softmax(1), none).total();
       assertThat(loss.item_double()).isZero();
       loss.backward();
-      assertThat(TensorArrays.doubles(leaf.grad())).containsOnly(0);
+      assertThat(Tensors.toDoubles(leaf.grad())).containsOnly(0);
     }
   }
 

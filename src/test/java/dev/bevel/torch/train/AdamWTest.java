@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.bevel.torch.TensorArrays;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.nn.Scopes;
 import dev.bevel.torch.nn.Tensors;
@@ -75,9 +74,9 @@ class AdamWTest {
           optimizer.step(RATE);
         }
       }
-      assertThat(TensorArrays.doubles(a))
+      assertThat(Tensors.toDoubles(a))
           .containsExactly(reference(start(1), 0.3, 1, 7), within(1e-12));
-      assertThat(TensorArrays.doubles(b))
+      assertThat(Tensors.toDoubles(b))
           .containsExactly(reference(start(2), 0, 0.25, 7), within(1e-12));
     }
   }
@@ -99,9 +98,8 @@ class AdamWTest {
           peer.step();
         }
       }
-      assertThat(TensorArrays.doubles(ours))
-          .containsExactly(TensorArrays.doubles(theirs), within(1e-12));
-      assertThat(TensorArrays.doubles(ours)).isNotEqualTo(start(3));
+      assertThat(Tensors.toDoubles(ours)).containsExactly(Tensors.toDoubles(theirs), within(1e-12));
+      assertThat(Tensors.toDoubles(ours)).isNotEqualTo(start(3));
     }
   }
 
@@ -111,10 +109,10 @@ class AdamWTest {
       Tensor p = parameter(4);
       try (AdamW optimizer = new AdamW(List.of(new AdamW.Group(Map.of("p", p), 1, 0.5)))) {
         optimizer.step(RATE);
-        assertThat(TensorArrays.doubles(p)).containsExactly(start(4));
+        assertThat(Tensors.toDoubles(p)).containsExactly(start(4));
         setGradient(p, 1);
         optimizer.step(RATE);
-        assertThat(TensorArrays.doubles(p))
+        assertThat(Tensors.toDoubles(p))
             .containsExactly(reference(start(4), 0.5, 1, 1), within(1e-12));
       }
     }

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.bevel.torch.TensorArrays;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.head.LossTerms;
+import dev.bevel.torch.nn.Tensors;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -55,7 +55,7 @@ class TrainerTest {
   }
 
   private static double[] numbers(Map<String, Tensor> state, String name) {
-    return TensorArrays.doubles(Objects.requireNonNull(state.get(name), name));
+    return Tensors.toDoubles(Objects.requireNonNull(state.get(name), name));
   }
 
   /** All numbers of a state, as text without rounding. */
@@ -65,7 +65,7 @@ class TrainerTest {
       state.forEach(
           (name, tensor) -> {
             StringBuilder text = new StringBuilder();
-            for (double value : TensorArrays.doubles(tensor)) {
+            for (double value : Tensors.toDoubles(tensor)) {
               text.append(Double.toHexString(value)).append(' ');
             }
             bits.put(name, text.toString());
@@ -86,7 +86,7 @@ class TrainerTest {
         double squares = 0;
         for (Map.Entry<String, Tensor> s : trainer.optimizer().state().entrySet()) {
           if (s.getKey().startsWith(AdamW.FIRST + ".")) {
-            for (double m : TensorArrays.doubles(s.getValue())) {
+            for (double m : Tensors.toDoubles(s.getValue())) {
               squares += 100 * m * m;
             }
           }

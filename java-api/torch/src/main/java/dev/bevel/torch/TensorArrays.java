@@ -1,11 +1,10 @@
 package dev.bevel.torch;
 
-import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Copies of tensors as Java arrays, row-major. */
+/** Copies of tensors as float32 Java arrays, row-major. */
 public final class TensorArrays {
   static {
     Torch.initialize();
@@ -23,15 +22,6 @@ public final class TensorArrays {
     Tensor host = tensor.detach().cpu().to(ScalarType.Float).contiguous();
     float[] values = new float[Math.toIntExact(host.numel())];
     host.<FloatBuffer>createBuffer().get(values);
-    return values;
-  }
-
-  /** As {@link #floats}, in double. */
-  public static double[] doubles(Tensor tensor) {
-    TensorScope.require("TensorArrays.doubles");
-    Tensor host = tensor.detach().cpu().to(ScalarType.Double).contiguous();
-    double[] values = new double[Math.toIntExact(host.numel())];
-    host.<DoubleBuffer>createBuffer().get(values);
     return values;
   }
 }
