@@ -58,4 +58,12 @@ class BenchCommandTest {
     assertThat(run("native-call", "--threads", "0")).isEqualTo(CommandLine.ExitCode.USAGE);
     assertThat(error.toString()).contains("threads must be 1 or more, got [0]");
   }
+
+  @Test
+  void refusesADataFolderThatDoesNotExist() {
+    Path missing = folder.resolve("nuscenes");
+    assertThat(run("lift-splat", "--case", "bevdet", "--data", missing.toString()))
+        .isEqualTo(CommandLine.ExitCode.USAGE);
+    assertThat(error.toString()).contains("data folder " + missing + " does not exist");
+  }
 }

@@ -1,5 +1,6 @@
 package dev.bevel.bench;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +40,9 @@ public record BenchmarkOptions(
     threads = List.copyOf(threads);
     if (threads.isEmpty() || threads.stream().anyMatch(count -> count < 1)) {
       throw new InvalidChoiceException("threads must be 1 or more, got " + threads);
+    }
+    if (data != null && !Files.isDirectory(data)) {
+      throw new InvalidChoiceException("data folder " + data + " does not exist");
     }
     if (!(seconds > 0 && seconds <= 3600)) {
       throw new InvalidChoiceException(
