@@ -5,7 +5,8 @@ import org.jspecify.annotations.NullMarked;
  * API. Needs no LibTorch.
  *
  * <p>Start the JVM with {@code --enable-native-access=dev.bevel.kernels} (module path) or {@code
- * --enable-native-access=ALL-UNNAMED} (class path).
+ * --enable-native-access=ALL-UNNAMED} (class path). On the module path also name the module of the
+ * native files, which nothing requires: {@code --add-modules dev.bevel.natives.linux.x86_64}.
  */
 @NullMarked
 module dev.bevel.kernels {

@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The operator through the binding, against plain double loops over the definition. */
@@ -248,21 +251,64 @@ class LiftSplatTest {
     double step = 1e-5;
     double[] slopes = new double[PROBES];
     for (int i = 0; i < PROBES; i++) {
-      double value = input.segment().getAtIndex(java.lang.foreign.ValueLayout.JAVA_DOUBLE, i);
+      double value = input.segment().getAtIndex(ValueLayout.JAVA_DOUBLE, i);
       double difference = 0;
       for (int sign = -1; sign <= 1; sign += 2) {
-        input
-            .segment()
-            .setAtIndex(java.lang.foreign.ValueLayout.JAVA_DOUBLE, i, value + sign * step);
+        input.segment().setAtIndex(ValueLayout.JAVA_DOUBLE, i, value + sign * step);
         double[] out = forward.get();
         for (int k = 0; k < out.length; k++) {
           difference += sign * out[k] * gradOut[k];
         }
       }
-      input.segment().setAtIndex(java.lang.foreign.ValueLayout.JAVA_DOUBLE, i, value);
+      input.segment().setAtIndex(ValueLayout.JAVA_DOUBLE, i, value);
       slopes[i] = difference / (2 * step);
     }
     return slopes;
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"FLOAT16", "BFLOAT16"})
+  void contextAndMapInSixteenBits(DType dtype) {
+    LiftSplatScene scene = cases().getFirst().scene();
+    short[] rounded = new short[scene.contextSize()];
+    double[] context = scene.random(rounded.length, 2);
+    for (int i = 0; i < rounded.length; i++) {
+      rounded[i] = narrow((float) context[i], dtype);
+      context[i] = widen(rounded[i], dtype);
+    }
+    double[] given = scene.random(scene.points(), 1);
+    double[] expected = scene.forward(given, context, Layout.CHANNELS_FIRST, Layout.CHANNELS_FIRST);
+    try (Arena arena = Arena.ofConfined();
+        LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
+      TensorView features =
+          TensorView.allocate(
+              arena, dtype, plan.contextShape(scene.channels, Layout.CHANNELS_FIRST));
+      MemorySegment.copy(rounded, 0, features.segment(), ValueLayout.JAVA_SHORT, 0, rounded.length);
+      TensorView out =
+          TensorView.allocate(arena, dtype, plan.outShape(scene.channels, Layout.CHANNELS_FIRST));
+      LiftSplat.forward(
+          new LiftSplatForward(
+                  plan, TensorView.copyOf(arena, floats(given), plan.depthShape()), features, out)
+              .depthKind(DepthKind.PROBABILITIES));
+      // Half a unit in the last place of the map's type, and the float32 sums before it.
+      double bound = dtype == DType.FLOAT16 ? 0x1p-11 : 0x1p-8;
+      for (int i = 0; i < expected.length; i++) {
+        double actual = widen(out.segment().getAtIndex(ValueLayout.JAVA_SHORT, i), dtype);
+        assertThat(actual)
+            .as("element %d", i)
+            .isCloseTo(expected[i], within(bound * Math.abs(expected[i]) + 1e-5));
+      }
+    }
+  }
+
+  private static short narrow(float value, DType dtype) {
+    return dtype == DType.FLOAT16
+        ? Float.floatToFloat16(value)
+        : (short) (Float.floatToIntBits(value) >> 16);
+  }
+
+  private static double widen(short bits, DType dtype) {
+    return dtype == DType.FLOAT16 ? Float.float16ToFloat(bits) : Float.intBitsToFloat(bits << 16);
   }
 
   @Test
@@ -321,10 +367,7 @@ class LiftSplatTest {
           TensorView.allocate(
               arena, DType.FLOAT32, (long) scene.batch * scene.cameras * (image + gap));
       for (int i = 0; i < logits.length; i++) {
-        memory
-            .segment()
-            .setAtIndex(
-                java.lang.foreign.ValueLayout.JAVA_FLOAT, i + i / image * gap, (float) logits[i]);
+        memory.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i + i / image * gap, (float) logits[i]);
       }
       TensorView strided =
           TensorView.ofStrided(memory.segment(), DType.FLOAT32, plan.depthShape(), strides);

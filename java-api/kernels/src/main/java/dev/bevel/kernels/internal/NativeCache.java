@@ -43,7 +43,9 @@ final class NativeCache {
               + libraryName
               + " is not on the class path: add the artifact dev.bevel:bevel-native with the classifier "
               + platform
-              + ", or name a folder with -Dbevel.library.path=FOLDER");
+              + " (on the module path with --add-modules dev.bevel.natives."
+              + platform.replace('-', '.')
+              + "), or name a folder with -Dbevel.library.path=FOLDER");
     }
     URL cuda = resource(folder + cudaLibraryName);
     Path cache = cacheFolder();
