@@ -14,10 +14,11 @@ inline void check_cuda_call(cudaError_t error, const char* what) {
   if (error != cudaSuccess) throw CudaFailure{error, what};
 }
 
-/// Lets a kernel have that much dynamic shared memory; beyond 48 KiB it must be asked for.
+/// Lets a kernel have that much dynamic shared memory. It must be asked for where static and dynamic together
+/// exceed 48 KiB.
 template <typename Kernel>
 void allow_shared(Kernel kernel, int64_t bytes) {
-  if (bytes > 48 << 10) {
+  if (bytes > 32 << 10) {
     check_cuda_call(
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
         "cudaFuncSetAttribute");

@@ -135,6 +135,9 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_columns_kernel(Forwa
   BEVEL_SHARED(int32_t, chunk_cell, kMaxChunkRows);
   BEVEL_SHARED(int32_t, chunk_slot, kMaxChunkRows);
   BEVEL_SHARED(int32_t, chunk_span, kMaxChunkRows);
+  BEVEL_SHARED(int32_t, chunk_run_begin, kMaxChunkRows);
+  BEVEL_SHARED(int32_t, chunk_run_end, kMaxChunkRows);
+  BEVEL_SHARED(int32_t, chunk_runs, kMaxChunkRuns);
   const int32_t method = launch.plan.method();
   if (method == BEVEL_LIFT_SPLAT_INTERVALS) return;
   if (blockIdx.x >= launch.column_blocks) {
@@ -151,25 +154,33 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_columns_kernel(Forwa
   const TileColumns at(shape, launch.sources, blockIdx.x);
   const int first_channel = blockIdx.y * shape.channels;
   const TileRows rows = {first_row, first_group};
-  const ChunkRows chunk = {chunk_cell, chunk_slot, chunk_span};
+  const ChunkRows chunk = {chunk_cell, chunk_slot, chunk_span, chunk_run_begin, chunk_run_end, chunk_runs};
   rows.find(launch.plan, at, launch.sources.width);
+  __syncthreads();
+  const int groups = first_group[at.columns];
+  // The first rows come while the tile does.
+  const int first_count = groups < shape.groups ? groups : shape.groups;
+  int32_t first_run = groups > 0 ? chunk.stage(launch.plan, rows, 0, first_count) : 0;
   const bool write_probabilities = launch.sources.probabilities && blockIdx.y == 0;
   const bool all_finite =
       load_tile(shape, launch.sources, at, first_channel, write_probabilities, features, depths, partial);
 
   const TileWeights from(shape, launch.sources, at, depths);
-  const int groups = first_group[at.columns];
   const int64_t channels_left = launch.channels - first_channel;
   const int quads =
       static_cast<int>(((channels_left < shape.channels ? channels_left : shape.channels) + 3) / 4);
   for (int first = 0; first < groups; first += shape.groups) {
     const int count = groups - first < shape.groups ? groups - first : shape.groups;
-    build_weights(shape, launch.plan, rows, from, first, count, weights, chunk);
+    if (first > 0) {
+      first_run = chunk.stage(launch.plan, rows, first, count);
+      __syncthreads();
+    }
+    build_weights(shape, launch.plan, from, first_run, count, weights, chunk);
     __syncthreads();
     for (int item = threadIdx.x; item < count * quads; item += kBlockThreads) {
       const int group = item / quads;
       const int channel = (item - group * quads) * 4;
-      const int w = rows.column_of(first + group);
+      const int w = chunk.column(group);
       const SharedSpan<float> f = features + (w * shape.padded_height * shape.feature_stride + channel);
       const SharedSpan<float> a = weights + group * shape.group_stride;
       RowTile tile;

@@ -102,14 +102,14 @@ __device__ void add_feature_gradients(const GradientLaunch& launch, const Gradie
 /// Replaces the weights of a chunk by <G[row], F[h]>. A thread's four h lie a quarter of the height apart, so
 /// that neighbouring threads read neighbouring features, in other banks.
 __device__ void multiply_features(const GradientLaunch& launch, const GradientShared& shared,
-                                  const TileRows& rows, int first, int count) {
+                                  const ChunkRows& chunk, int count) {
   const TileShape& t = launch.tile;
   const int quarter = t.padded_height / 4;
   for (int item = threadIdx.x; item < count * (kGroupRows / kDotRows) * quarter; item += kBlockThreads) {
     const int h = item % quarter;
     const int row = item / quarter * kDotRows;
     const int group = row / kGroupRows;
-    const int w = rows.column_of(first + group);
+    const int w = chunk.column(group);
     const SharedSpan<float> f = shared.features + (w * t.padded_height + h) * t.feature_stride;
     const SharedSpan<float> g = shared.row_gradients + row * t.feature_stride;
     float sums[kDotRows][4] = {};
@@ -140,23 +140,19 @@ __device__ void multiply_features(const GradientLaunch& launch, const GradientSh
 /// Hands the products of a chunk to the points of its runs. Every point belongs to one run, so each place has
 /// one writer.
 __device__ void scatter_to_points(const GradientLaunch& launch, const GradientShared& shared,
-                                  const TileColumns& at, const TileRows& rows, int first, int count) {
+                                  const TileColumns& at, const ChunkRows& chunk, int32_t first_run,
+                                  int count) {
   const TileShape& t = launch.tile;
   const TileSources& s = launch.sources;
-  int lanes = kWarpLanes;
-  while (lanes > 4 && lanes / 2 >= t.padded_height) lanes /= 2;
+  const int lanes = lanes_a_row(t);
   const int lane = threadIdx.x % lanes;
   for (int local = threadIdx.x / lanes; local < count * kGroupRows; local += kBlockThreads / lanes) {
-    const int group = first + local / kGroupRows;
-    const int w = rows.column_of(group);
-    const int64_t row = rows.first_row[w] + static_cast<int64_t>(group - rows.first_group[w]) * kGroupRows +
-                        local % kGroupRows;
-    if (row >= rows.first_row[w + 1]) continue;
-    const int32_t end = launch.plan.first_run(row + 1);
+    const int w = chunk.span[local] >> 16;
     const SharedSpan<float> products =
         shared.weights + (local / kGroupRows * t.group_stride + local % kGroupRows * t.padded_height);
-    for (int32_t i = launch.plan.first_run(row); i < end; ++i) {
-      const uint32_t run = launch.plan.run(i);
+    const int32_t end = chunk.run_end[local];
+    for (int32_t i = chunk.run_begin[local]; i < end; ++i) {
+      const uint32_t run = chunk.run(launch.plan, first_run, i);
       const int64_t d = run_depth(run);
       for (int h = span_begin(run) + lane; h < span_end(run); h += lanes) {
         const float product = products[h];
@@ -241,8 +237,9 @@ __device__ void store_feature_gradients(const GradientLaunch& launch, const Tile
   const int64_t base = launch.grad_context_base(at.batch, at.camera);
   with_element_type(launch.grad_context.type, [&](auto tag) {
     using T = decltype(tag);
-    for (int64_t line = threadIdx.x / kWarpLanes; line < s.height * at.columns; line += kBlockWarps) {
-      const int64_t h = line / at.columns, w = line % at.columns;
+    for (int line = threadIdx.x / kWarpLanes; line < static_cast<int>(s.height) * at.columns;
+         line += kBlockWarps) {
+      const int h = line / at.columns, w = line % at.columns;
       for (int c = threadIdx.x % kWarpLanes; c < channels; c += kWarpLanes) {
         Vector<float, 1> value;
         value[0] = gradients[(w * t.padded_height + h) * t.feature_stride + c];
@@ -275,6 +272,9 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(Grad
   BEVEL_SHARED(int32_t, chunk_cell, kMaxChunkRows);
   BEVEL_SHARED(int32_t, chunk_slot, kMaxChunkRows);
   BEVEL_SHARED(int32_t, chunk_span, kMaxChunkRows);
+  BEVEL_SHARED(int32_t, chunk_run_begin, kMaxChunkRows);
+  BEVEL_SHARED(int32_t, chunk_run_end, kMaxChunkRows);
+  BEVEL_SHARED(int32_t, chunk_runs, kMaxChunkRuns);
   BEVEL_SHARED(int32_t, ranges, kMaxGroups);
   const int32_t method = launch.plan.method();
   if (method == BEVEL_LIFT_SPLAT_INTERVALS) return;
@@ -284,13 +284,18 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(Grad
   const GradientShared shared(launch, dynamic);
   const TileColumns at(shape, s, blockIdx.x);
   const TileRows rows = {first_row, first_group};
-  const ChunkRows chunk = {chunk_cell, chunk_slot, chunk_span};
+  const ChunkRows chunk = {chunk_cell, chunk_slot, chunk_span, chunk_run_begin, chunk_run_end, chunk_runs};
   if (method == BEVEL_LIFT_SPLAT_COLUMNS) {
     rows.find(launch.plan, at, s.width);
   } else if (threadIdx.x <= kMaxTileColumns) {
     first_row[threadIdx.x] = 0;
     first_group[threadIdx.x] = 0;
   }
+  __syncthreads();
+  const int groups = first_group[at.columns];
+  // The first rows come while the tile does.
+  const int first_count = groups < shape.groups ? groups : shape.groups;
+  int32_t first_run = groups > 0 ? chunk.stage(launch.plan, rows, 0, first_count) : 0;
   load_tile(shape, s, at, 0, false, shared.features, shared.depths, partial);
   const TileWeights from(shape, s, at, shared.depths);
   const int64_t depth_floats = at.columns * s.depth_bins * s.height;
@@ -302,14 +307,17 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(Grad
     }
   }
 
-  const int groups = first_group[at.columns];
   for (int tile = 0; tile < shape.channel_tiles; ++tile) {
     const int first_channel = tile * shape.channels;
     if (tile > 0) load_features(shape, s, at, first_channel, shared.features, threadIdx.x, kBlockThreads);
     if (launch.wants_context) clear(shared.feature_gradients, tile_feature_floats(shape));
     for (int first = 0; first < groups; first += shape.groups) {
       const int count = groups - first < shape.groups ? groups - first : shape.groups;
-      build_weights(shape, launch.plan, rows, from, first, count, shared.weights, chunk);
+      if (tile > 0 || first > 0) {
+        first_run = chunk.stage(launch.plan, rows, first, count);
+        __syncthreads();
+      }
+      build_weights(shape, launch.plan, from, first_run, count, shared.weights, chunk);
       __syncthreads();
       const bool all_finite =
           !__syncthreads_or(!gather_rows(launch, chunk, count, first_channel, shared.row_gradients, ranges));
@@ -318,9 +326,9 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(Grad
         __syncthreads();
       }
       if (launch.wants_depth) {
-        multiply_features(launch, shared, rows, first, count);
+        multiply_features(launch, shared, chunk, count);
         __syncthreads();
-        scatter_to_points(launch, shared, at, rows, first, count);
+        scatter_to_points(launch, shared, at, chunk, first_run, count);
       }
       __syncthreads();
     }

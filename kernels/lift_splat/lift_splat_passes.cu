@@ -248,7 +248,7 @@ TileShape choose_tile(const LiftSplatShape& s, const TileSources& sources, const
                   "cudaDeviceGetAttribute");
   check_cuda_call(cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
                   "cudaDeviceGetAttribute");
-  constexpr int64_t kStaticBytes = 8 << 10;  // more than any kernel on tiles declares
+  constexpr int64_t kStaticBytes = 12 << 10;  // more than any kernel on tiles declares
   const int64_t limit = shared_bytes - kStaticBytes;
   const int64_t images = s.batch * s.cameras;
 

@@ -14,6 +14,7 @@ constexpr int kMaxTileColumns = 8;
 constexpr int kGroupRows = 8;   ///< rows that a thread multiplies at once
 constexpr int kMaxGroups = 32;  ///< groups a chunk
 constexpr int kMaxChunkRows = kGroupRows * kMaxGroups;
+constexpr int kMaxChunkRuns = 2 * kMaxChunkRows;  ///< runs of a chunk kept in shared memory
 
 /// How the work is cut, chosen on the host.
 struct TileShape {
@@ -71,12 +72,12 @@ struct TileColumns {
 /// Copies lines of an image, `rows` of them W apart, to shared memory with the columns outermost. Threads
 /// `thread` of `threads` work.
 template <int N, typename Image>
-__device__ void load_lines(Image image, const TileColumns& at, int64_t width, int64_t rows,
-                           SharedSpan<float> out, int thread, int threads) {
+__device__ void load_lines(Image image, const TileColumns& at, int64_t width, int rows, SharedSpan<float> out,
+                           int thread, int threads) {
   const int vectors = at.columns / N;
   for (int v = 0; v < vectors; ++v) {
 #pragma unroll 4
-    for (int64_t row = thread; row < rows; row += threads) {
+    for (int row = thread; row < rows; row += threads) {
       const Vector<float, N> line = load_vector<N>(image + (row * width + at.first_w + v * N));
 #pragma unroll
       for (int i = 0; i < N; ++i) out[(v * N + i) * rows + row] = line[i];
@@ -88,7 +89,7 @@ __device__ inline void load_depth(const TileShape& shape, const TileSources& s, 
                                   SharedSpan<float> depths, int thread, int threads) {
   const auto image = subarray(s.depth + (at.batch * s.depth_strides[0] + at.camera * s.depth_strides[1]),
                               s.depth_bins * s.height * s.width, "depth of a camera");
-  const int64_t rows = s.depth_bins * s.height;
+  const int rows = static_cast<int>(s.depth_bins * s.height);
   if (shape.depth_vector == 4) {
     load_lines<4>(image, at, s.width, rows, depths, thread, threads);
   } else if (shape.depth_vector == 2) {
@@ -107,8 +108,9 @@ __device__ bool load_features_channels_first(const TileShape& shape, const TileS
                                              int threads) {
   bool all_finite = true;
   const int vectors = at.columns / N;
-  for (int64_t line = thread / kWarpLanes; line < s.height * vectors; line += threads / kWarpLanes) {
-    const int64_t h = line / vectors, w = line % vectors * N;
+  for (int line = thread / kWarpLanes; line < static_cast<int>(s.height) * vectors;
+       line += threads / kWarpLanes) {
+    const int h = line / vectors, w = line % vectors * N;
     const int64_t from = base + h * s.width + at.first_w + w;
 #pragma unroll 4
     for (int c = thread % kWarpLanes; c < channels; c += kWarpLanes) {
@@ -131,10 +133,11 @@ __device__ bool load_features_channels_last(const TileShape& shape, const TileSo
                                             int channels, SharedSpan<float> features, int thread,
                                             int threads) {
   bool all_finite = true;
-  for (int64_t pixel = thread / kWarpLanes; pixel < s.height * at.columns; pixel += threads / kWarpLanes) {
-    const int64_t h = pixel / at.columns, w = pixel % at.columns;
+  for (int pixel = thread / kWarpLanes; pixel < static_cast<int>(s.height) * at.columns;
+       pixel += threads / kWarpLanes) {
+    const int h = pixel / at.columns, w = pixel % at.columns;
     const int64_t from = base + (h * s.width + at.first_w + w) * s.channels + first_channel;
-    const int64_t to = (w * shape.padded_height + h) * shape.feature_stride;
+    const int to = (w * shape.padded_height + h) * shape.feature_stride;
 #pragma unroll 2
     for (int c = thread % kWarpLanes * N; c < channels; c += kWarpLanes * N) {
       const Vector<float, N> values = s.context.template load_floats<T, N>(from + c);
@@ -192,7 +195,7 @@ __device__ inline void softmax_tile(const TileSources& s, int columns, SharedSpa
   const int together = pixels < kBlockThreads ? pixels : kBlockThreads;
   const int parts = kBlockThreads / together;
   const int part = threadIdx.x / together;
-  const int64_t bins = s.depth_bins;
+  const int bins = static_cast<int>(s.depth_bins);
   for (int first = 0; first < pixels; first += together) {
     const int local = threadIdx.x % together;
     const int pixel = first + local;
@@ -200,7 +203,7 @@ __device__ inline void softmax_tile(const TileSources& s, int columns, SharedSpa
     const SharedSpan<float> column = depths + (pixel / height * bins * height + pixel % height);
     float top = -INFINITY;
     if (active) {
-      for (int64_t d = part; d < bins; d += parts) top = fmaxf(top, column[d * height]);
+      for (int d = part; d < bins; d += parts) top = fmaxf(top, column[d * height]);
     }
     partial[threadIdx.x] = top;
     __syncthreads();
@@ -208,7 +211,7 @@ __device__ inline void softmax_tile(const TileSources& s, int columns, SharedSpa
     __syncthreads();
     float sum = 0.0f;
     if (active) {
-      for (int64_t d = part; d < bins; d += parts) {
+      for (int d = part; d < bins; d += parts) {
         const float e = expf(float(column[d * height]) - top);
         column[d * height] = e;
         sum += e;
@@ -220,7 +223,7 @@ __device__ inline void softmax_tile(const TileSources& s, int columns, SharedSpa
       sum = 0.0f;
       for (int other = 0; other < parts; ++other) sum += partial[other * together + local];
       const float scale = 1.0f / sum;
-      for (int64_t d = part; d < bins; d += parts) column[d * height] *= scale;
+      for (int d = part; d < bins; d += parts) column[d * height] *= scale;
     }
     __syncthreads();
   }
@@ -230,12 +233,13 @@ __device__ inline void softmax_tile(const TileSources& s, int columns, SharedSpa
 template <int N>
 __device__ void finish_depths(const TileSources& s, const TileColumns& at, SharedSpan<float> depths,
                               bool write) {
-  const int64_t rows = s.depth_bins * s.height;
+  const int height = static_cast<int>(s.height);
+  const int rows = static_cast<int>(s.depth_bins) * height;
   const int64_t image = at.image * rows * s.width;
   const int vectors = at.columns / N;
   for (int v = 0; v < vectors; ++v) {
     const int64_t w = at.first_w + v * N;
-    for (int64_t row = threadIdx.x; row < rows; row += kBlockThreads) {
+    for (int row = threadIdx.x; row < rows; row += kBlockThreads) {
       Vector<float, N> values;
 #pragma unroll
       for (int i = 0; i < N; ++i) values[i] = depths[(v * N + i) * rows + row];
@@ -243,7 +247,7 @@ __device__ void finish_depths(const TileSources& s, const TileColumns& at, Share
       if (!s.prior) continue;
       const Vector<float, N> g = load_vector<N>(s.prior + (image + row * s.width + w));
       const Vector<float, N> f =
-          load_vector<N>(s.prior_weight + ((at.image * s.height + row % s.height) * s.width + w));
+          load_vector<N>(s.prior_weight + ((at.image * height + row % height) * s.width + w));
 #pragma unroll
       for (int i = 0; i < N; ++i) {
         depths[(v * N + i) * rows + row] = f[i] * g[i] + (1.0f - f[i]) * values[i];
@@ -304,6 +308,10 @@ struct TileRows {
       first_group[at.columns] = groups;
     }
   }
+  /// The first row of a group, which lies in column w.
+  __device__ int64_t row_of(int w, int group) const {
+    return first_row[w] + static_cast<int64_t>(group - first_group[w]) * kGroupRows;
+  }
   __device__ int column_of(int group) const {
     int w = 0;
     while (group >= first_group[w + 1]) ++w;
@@ -311,10 +319,42 @@ struct TileRows {
   }
 };
 
-/// What a chunk of rows needs besides its weights; [kMaxChunkRows] each.
+/// What a chunk of rows needs besides its weights, in shared memory: [kMaxChunkRows] each, but for the runs.
 struct ChunkRows {
   SharedSpan<int32_t> cell, slot;
-  SharedSpan<int32_t> span;  ///< h0 << 8 | h1; 0 where the group has no such row
+  SharedSpan<int32_t> span;                ///< column << 16 | h0 << 8 | h1; 0 where the group has no such row
+  SharedSpan<int32_t> run_begin, run_end;  ///< the row's runs, counted from the chunk's first
+  SharedSpan<int32_t> runs;                ///< [kMaxChunkRuns] of them; further ones are read from the plan
+
+  /// Brings the rows of groups [first, first + count), all at once: a row after the other would wait for
+  /// memory every time. Returns the chunk's first run. The caller synchronises.
+  __device__ int32_t stage(const PlanView& plan, const TileRows& rows, int first, int count) const {
+    const int last = first + count - 1;
+    const int last_column = rows.column_of(last);
+    const int64_t after_last = rows.row_of(last_column, last) + kGroupRows;
+    const int64_t column_end = rows.first_row[last_column + 1];
+    const int32_t first_run = plan.first_run(rows.row_of(rows.column_of(first), first));
+    const int32_t end_run = plan.first_run(after_last < column_end ? after_last : column_end);
+    for (int local = threadIdx.x; local < count * kGroupRows; local += kBlockThreads) {
+      const int w = rows.column_of(first + local / kGroupRows);
+      const int64_t row = rows.row_of(w, first + local / kGroupRows) + local % kGroupRows;
+      const bool exists = row < rows.first_row[w + 1];
+      span[local] = exists ? w << 16 | plan.row_span(row) : 0;
+      cell[local] = exists ? plan.row_cell(row) : 0;
+      slot[local] = exists ? plan.row_slot(row) : 0;
+      run_begin[local] = exists ? plan.first_run(row) - first_run : 0;
+      run_end[local] = exists ? plan.first_run(row + 1) - first_run : 0;
+    }
+    const int staged = end_run - first_run < kMaxChunkRuns ? end_run - first_run : kMaxChunkRuns;
+    for (int i = threadIdx.x; i < staged; i += kBlockThreads)
+      runs[i] = static_cast<int32_t>(plan.run(first_run + i));
+    return first_run;
+  }
+  __device__ uint32_t run(const PlanView& plan, int32_t first_run, int32_t index) const {
+    return index < kMaxChunkRuns ? static_cast<uint32_t>(int32_t(runs[index])) : plan.run(first_run + index);
+  }
+  /// The column of a group of the chunk: that of its first row, which exists.
+  __device__ int column(int local_group) const { return span[local_group * kGroupRows] >> 16; }
 };
 
 /// The weight of a point of the tile.
@@ -322,7 +362,8 @@ struct TileWeights {
   bool in_shared;
   SharedSpan<float> tile;
   DeviceSpan<const float> map;  ///< [B, N, D, H, W]
-  int64_t image, bins, height, width, first_w;
+  int64_t image, width, first_w;
+  int bins, height;
 
   __device__ TileWeights(const TileShape& shape, const TileSources& s, const TileColumns& at,
                          SharedSpan<float> depths)
@@ -330,46 +371,41 @@ struct TileWeights {
         tile(depths),
         map(s.weights),
         image(at.image),
-        bins(s.depth_bins),
-        height(s.height),
         width(s.width),
-        first_w(at.first_w) {}
+        first_w(at.first_w),
+        bins(static_cast<int>(s.depth_bins)),
+        height(static_cast<int>(s.height)) {}
   __device__ float at(int w, int d, int h) const {
     if (in_shared) return tile[(w * bins + d) * height + h];
     return map[((image * bins + d) * height + h) * width + first_w + w];
   }
 };
 
-/// Builds the weights of groups [first, first + count): lanes run along h, so that a run is read in one
-/// sweep. The caller synchronises.
-__device__ inline void build_weights(const TileShape& shape, const PlanView& plan, const TileRows& rows,
-                                     const TileWeights& from, int first, int count, SharedSpan<float> weights,
-                                     const ChunkRows& chunk) {
-  int lanes = kWarpLanes;  // a row
+/// Lanes that work on one row together, along h: no more than the height can use.
+__device__ inline int lanes_a_row(const TileShape& shape) {
+  int lanes = kWarpLanes;
   while (lanes > 4 && lanes / 2 >= shape.padded_height) lanes /= 2;
+  return lanes;
+}
+
+/// Builds the weights of a chunk of `count` groups from its staged rows. The caller synchronises.
+__device__ inline void build_weights(const TileShape& shape, const PlanView& plan, const TileWeights& from,
+                                     int32_t first_run, int count, SharedSpan<float> weights,
+                                     const ChunkRows& chunk) {
+  const int lanes = lanes_a_row(shape);
   const int lane = threadIdx.x % lanes;
   for (int local = threadIdx.x / lanes; local < count * kGroupRows; local += kBlockThreads / lanes) {
-    const int group = first + local / kGroupRows;
-    const int w = rows.column_of(group);
-    const int64_t row = rows.first_row[w] + static_cast<int64_t>(group - rows.first_group[w]) * kGroupRows +
-                        local % kGroupRows;
-    const bool exists = row < rows.first_row[w + 1];
-    const int32_t begin = exists ? plan.first_run(row) : 0;
-    const int32_t end = exists ? plan.first_run(row + 1) : 0;
+    const int w = chunk.span[local] >> 16;
+    const int32_t begin = chunk.run_begin[local], end = chunk.run_end[local];
     const SharedSpan<float> out =
         weights + (local / kGroupRows * shape.group_stride + local % kGroupRows * shape.padded_height);
     for (int h = lane; h < shape.padded_height; h += lanes) {
       float weight = 0.0f;
       for (int32_t i = begin; i < end; ++i) {
-        const uint32_t run = plan.run(i);
+        const uint32_t run = chunk.run(plan, first_run, i);
         if (h >= span_begin(run) && h < span_end(run)) weight += from.at(w, run_depth(run), h);
       }
       out[h] = weight;
-    }
-    if (lane == 0) {
-      chunk.span[local] = exists ? plan.row_span(row) : 0;
-      chunk.cell[local] = exists ? plan.row_cell(row) : 0;
-      chunk.slot[local] = exists ? plan.row_slot(row) : 0;
     }
   }
 }

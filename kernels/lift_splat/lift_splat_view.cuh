@@ -72,16 +72,22 @@ struct PlanView {
 
   /// BEVEL_LIFT_SPLAT_COLUMNS or _INTERVALS, or kNoMethod.
   __device__ int32_t method() const {
+    // All words are asked for before the first is looked at: one wait for memory, not one a word.
+    const int64_t capacity = word(BEVEL_HEADER_WORD(capacity)), shared = word(BEVEL_HEADER_WORD(shared_rows));
+    const int64_t found[] = {word(BEVEL_HEADER_WORD(magic)),       word(BEVEL_HEADER_WORD(batch)),
+                             word(BEVEL_HEADER_WORD(cameras)),     word(BEVEL_HEADER_WORD(depth_bins)),
+                             word(BEVEL_HEADER_WORD(height)),      word(BEVEL_HEADER_WORD(width)),
+                             word(BEVEL_HEADER_WORD(grid_z)),      word(BEVEL_HEADER_WORD(grid_rows)),
+                             word(BEVEL_HEADER_WORD(grid_columns))};
+    const int64_t wanted[] = {kPlanMagic, batch,  cameras,   depth_bins,  height,
+                              width,      grid_z, grid_rows, grid_columns};
     const auto round_up = [](int64_t elements) { return (elements + 15) / 16 * 16; };
-    const int64_t capacity = word(BEVEL_HEADER_WORD(capacity));
-    const bool belongs =
-        word(BEVEL_HEADER_WORD(magic)) == kPlanMagic && word(BEVEL_HEADER_WORD(batch)) == batch &&
-        word(BEVEL_HEADER_WORD(cameras)) == cameras && word(BEVEL_HEADER_WORD(depth_bins)) == depth_bins &&
-        word(BEVEL_HEADER_WORD(height)) == height && word(BEVEL_HEADER_WORD(width)) == width &&
-        word(BEVEL_HEADER_WORD(grid_z)) == grid_z && word(BEVEL_HEADER_WORD(grid_rows)) == grid_rows &&
-        word(BEVEL_HEADER_WORD(grid_columns)) == grid_columns &&
-        round_up(capacity) == at.row_slot - at.row_cell && round_up(capacity + 1) == at.runs - at.row_runs &&
-        word(BEVEL_HEADER_WORD(shared_rows)) <= max_shared_rows;
+    bool belongs = true;
+#pragma unroll
+    for (int i = 0; i < 9; ++i) belongs &= found[i] == wanted[i];
+    belongs &= round_up(capacity) == at.row_slot - at.row_cell;
+    belongs &= round_up(capacity + 1) == at.runs - at.row_runs;
+    belongs &= shared <= max_shared_rows;
     const int32_t method = header_method(header);
     const bool expected = expected_method == kNoMethod || method == expected_method;
     return belongs && expected && !header_overflow(header) ? method : kNoMethod;
