@@ -179,39 +179,28 @@ struct RawVector<16> {
   using type = uint4;
 };
 
-template <class T, int N>
-__device__ __forceinline__ Vector<T, N> vector_of(const typename RawVector<sizeof(T) * N>::type& raw) {
-  Vector<T, N> vector;
-  memcpy(&vector, &raw, sizeof raw);
-  return vector;
-}
-template <class T, int N>
-__device__ __forceinline__ typename RawVector<sizeof(T) * N>::type raw_of(const Vector<T, N>& vector) {
-  typename RawVector<sizeof(T) * N>::type raw;
-  memcpy(&raw, &vector, sizeof raw);
-  return raw;
-}
-
 /// N elements in one access; the address must be a multiple of their size (2, 4, 8 or 16 bytes).
 template <int N, class T>
 __device__ __forceinline__ Vector<std::remove_const_t<T>, N> load_vector(T* pointer) {
-  using Raw = typename RawVector<sizeof(T) * N>::type;
-  return vector_of<std::remove_const_t<T>, N>(*reinterpret_cast<const Raw*>(pointer));
+  // The Vector itself is what is read: by way of another type and memcpy nvcc would read single bytes.
+  return *reinterpret_cast<const Vector<std::remove_const_t<T>, N>*>(pointer);
 }
 /// The same through the read-only cache: for memory that no thread writes during the launch.
 template <int N, class T>
 __device__ __forceinline__ Vector<std::remove_const_t<T>, N> load_vector_readonly(T* pointer) {
   using Raw = typename RawVector<sizeof(T) * N>::type;
-  return vector_of<std::remove_const_t<T>, N>(__ldg(reinterpret_cast<const Raw*>(pointer)));
+  using Result = Vector<std::remove_const_t<T>, N>;
+  return __builtin_bit_cast(Result, __ldg(reinterpret_cast<const Raw*>(pointer)));
 }
 template <class T, int N>
 __device__ __forceinline__ void store_vector(T* pointer, const Vector<T, N>& value) {
-  *reinterpret_cast<typename RawVector<sizeof(T) * N>::type*>(pointer) = raw_of(value);
+  *reinterpret_cast<Vector<T, N>*>(pointer) = value;
 }
 /// The same for data that will not be read again soon.
 template <class T, int N>
 __device__ __forceinline__ void store_vector_streaming(T* pointer, const Vector<T, N>& value) {
-  __stcs(reinterpret_cast<typename RawVector<sizeof(T) * N>::type*>(pointer), raw_of(value));
+  using Raw = typename RawVector<sizeof(T) * N>::type;
+  __stcs(reinterpret_cast<Raw*>(pointer), __builtin_bit_cast(Raw, value));
 }
 
 }  // namespace bevel

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Looks in the PTX of the hot kernels for the wide memory accesses they are written for: a compiler that took a vector apart would still give
+# the right numbers, many times slower. Usage: kernel_instructions_test.sh NVCC REPOSITORY
+set -euo pipefail
+nvcc=$1 root=$2
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failures=0
+
+# expect SOURCE KERNEL INSTRUCTION...: the kernel has each instruction, and reads no single bytes from device memory.
+expect() {
+  local source=$1 kernel=$2 ptx=$scratch/${1//\//_}.ptx
+  shift 2
+  [ -f "$ptx" ] || "$nvcc" -std=c++20 -O3 -I"$root/kernels" -I"$root/native" -arch=compute_90 -ptx "$root/kernels/$source" -o "$ptx"
+  awk -v kernel="$kernel" '/\.entry/ { inside = index($0, kernel) > 0 } inside' "$ptx" >"$scratch/kernel"
+  if [ ! -s "$scratch/kernel" ]; then
+    echo "kernel instructions: $source has no kernel $kernel"
+    failures=$((failures + 1))
+    return
+  fi
+  for instruction in "$@"; do
+    grep -qF "$instruction" "$scratch/kernel" ||
+      { echo "kernel instructions: $kernel has no $instruction"; failures=$((failures + 1)); }
+  done
+  if grep -qE 'ld\.(global|shared)(\.nc)?\.[us]8|ld\.local|st\.local' "$scratch/kernel"; then
+    echo "kernel instructions: $kernel reads single bytes or local memory"
+    failures=$((failures + 1))
+  fi
+}
+
+expect lift_splat/lift_splat.cu splat_columns_kernel \
+  ld.global.v4.f32 ld.global.v4.u16 ld.shared.v4.f32 st.global.v4.f32 st.global.v4.u16
+expect lift_splat/lift_splat.cu merge_cells_kernel ld.global.v4.f32 st.global.v4.f32 st.global.v4.u16
+expect lift_splat/lift_splat_backward.cu splat_gradient_kernel \
+  ld.global.v4.f32 ld.global.v4.u16 ld.shared.v4.f32 st.shared.v4.f32 st.global.v4.f32
+expect bev_pool/bev_pool.cu interval_pool_kernel ld.global.v4.f32 ld.global.v4.u16 st.global.v4.f32 st.global.v4.u16
+expect bev_pool/bev_pool_backward.cu feature_gradient_kernel ld.global.v4.f32 ld.global.v4.u16 st.global.v4.f32
+
+[ $failures -eq 0 ] || exit 1
+echo "kernel instructions: as intended"
