@@ -250,6 +250,7 @@ TileShape choose_tile(const LiftSplatShape& s, const TileSources& sources, const
                   "cudaDeviceGetAttribute");
   constexpr int64_t kStaticBytes = 12 << 10;  // more than any kernel on tiles declares
   const int64_t limit = shared_bytes - kStaticBytes;
+  const int64_t paired_limit = (shared_bytes - 2 * kStaticBytes) / 2;  // two blocks on a multiprocessor
   const int64_t images = s.batch * s.cameras;
 
   const int32_t all_channels = static_cast<int32_t>(s.channels > 0 ? (s.channels + 3) / 4 * 4 : 4);
@@ -271,7 +272,7 @@ TileShape choose_tile(const LiftSplatShape& s, const TileSources& sources, const
   // for two on it.
   for (const int32_t columns : {8, 4, 2}) {
     const bool enough = images * ((s.width + columns - 1) / columns) >= 2 * multiprocessors;
-    const TileShape t = cut(columns, all_channels, limit / 2, 8);
+    const TileShape t = cut(columns, all_channels, paired_limit, 8);
     if (enough && columns <= s.width && t.groups > 0) return t;
   }
   // Else narrow ones, then fewer channels at a time.
