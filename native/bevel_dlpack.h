@@ -1,7 +1,9 @@
-/* The DLPack structures that cross Bevel's ABI, declared here from the published ABI (DLPack 1.0) so that nothing is vendored.
+/* The DLPack structures that cross Bevel's ABI, declared here from the published ABI (DLPack 1.0) so that
+ * nothing is vendored.
  *
- * They stand inside DLPack's own include guard and cover all that its header declares, so that either header may come first and
- * the other adds nothing: the layouts are the same. Bevel itself uses DLTensor and what is in it. */
+ * They stand inside DLPack's own include guard and cover all that its header declares, so that either header
+ * may come first and the other adds nothing: the layouts are the same. Bevel itself uses DLTensor and what is
+ * in it. */
 #ifndef DLPACK_DLPACK_H_
 #define DLPACK_DLPACK_H_
 
@@ -22,7 +24,8 @@ typedef struct {
   uint32_t minor;
 } DLPackVersion;
 
-/** Where a tensor's memory lives. Bevel takes kDLCPU, kDLCUDA and kDLCUDAHost (pinned, treated as CPU memory). */
+/** Where a tensor's memory lives. Bevel takes kDLCPU, kDLCUDA and kDLCUDAHost (pinned, treated as CPU
+ * memory). */
 #ifdef __cplusplus
 typedef enum : int32_t {
 #else

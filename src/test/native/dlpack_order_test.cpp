@@ -1,4 +1,5 @@
-// DLPack's own header and Bevel's declarations in both orders, as C++; the layouts must be those of the published ABI.
+// DLPack's own header and Bevel's declarations in both orders, as C++; the layouts must be those of the
+// published ABI.
 #if defined(BEVEL_FIRST)
 #include "lift_splat.h"
 #include <dlpack/dlpack.h>
@@ -9,9 +10,9 @@
 
 static_assert(sizeof(DLDevice) == 8 && sizeof(DLDataType) == 4 && sizeof(DLTensor) == 48 &&
               sizeof(DLManagedTensor) == 64);
-static_assert(offsetof(DLTensor, device) == 8 && offsetof(DLTensor, ndim) == 16 && offsetof(DLTensor, dtype) == 20 &&
-              offsetof(DLTensor, shape) == 24 && offsetof(DLTensor, strides) == 32 &&
-              offsetof(DLTensor, byte_offset) == 40);
+static_assert(offsetof(DLTensor, device) == 8 && offsetof(DLTensor, ndim) == 16 &&
+              offsetof(DLTensor, dtype) == 20 && offsetof(DLTensor, shape) == 24 &&
+              offsetof(DLTensor, strides) == 32 && offsetof(DLTensor, byte_offset) == 40);
 static_assert(kDLCPU == 1 && kDLCUDA == 2 && kDLCUDAHost == 3 && kDLFloat == 2 && kDLBfloat == 4);
 
 int main() {
