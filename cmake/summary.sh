@@ -3,11 +3,17 @@
 set -euo pipefail
 native=$1 surefire=$2
 
+# Lines of the reports that match; none is no failure.
+matches() { # pattern, files…
+  local pattern=$1
+  shift
+  { cat "$@" 2>/dev/null || true; } | { grep -oE "$pattern" || true; }
+}
 # Sum of an attribute over the elements of XML reports that stand for suites.
 sum() { # element, attribute, files…
   local element=$1 attribute=$2
   shift 2
-  cat "$@" 2>/dev/null | grep -oE "<$element [^>]*" | grep -oE " $attribute=\"[0-9.]+\"" | tr -cd '0-9.\n' |
+  matches "<$element [^>]*" "$@" | matches " $attribute=\"[0-9.]+\"" - | tr -cd '0-9.\n' |
     awk '{ total += $1 } END { printf "%d", total + 0.5 }'
 }
 minutes() { printf '%d min %02d s' $(($1 / 60)) $(($1 % 60)); }
@@ -17,7 +23,7 @@ total=0 failed=0 skipped=0
 for tier in native emulation; do
   count=$(sum testsuites tests "$native/reports/$tier/"*.xml)
   failed=$((failed + $(sum testsuites failures "$native/reports/$tier/"*.xml)))
-  skipped=$((skipped + $(grep -hoE '<testcase [^>]*result="skipped"' "$native/reports/$tier/"*.xml 2>/dev/null | wc -l)))
+  skipped=$((skipped + $(matches '<testcase [^>]*result="skipped"' "$native/reports/$tier/"*.xml | wc -l)))
   total=$((total + count))
   echo "bevel: $tier tests: $count in $(minutes "$(seconds $tier)")"
 done

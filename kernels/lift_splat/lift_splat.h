@@ -32,8 +32,8 @@ typedef enum bevel_lift_splat_method {
  * undone, the ray K⁻¹·(u', v', 1)·z taken to the BEV frame by camera_to_bev and then by bev_augmentation.
  * Everything is computed in double with fixed rounding.
  *
- * Either the matrices are given or `cells`. Matrices: float32 or float64, row-major, compact, on the plan's
- * device. */
+ * Either the matrices are given or `cells`. Matrices: all float32 or all float64, row-major, compact, on the
+ * plan's device. With `cells` the image size and the depths are not read. */
 typedef struct bevel_lift_splat_geometry {
   uint64_t struct_size;
   int64_t batch;       /**< B ≥ 0 */

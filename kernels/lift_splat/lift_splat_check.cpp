@@ -74,19 +74,11 @@ LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in,
   check_range(op, "depth_bins", in.depth_bins, 1, 65535);
   check_range(op, "height", in.height, 1, 255);
   check_range(op, "width", in.width, 1, kInt32Max);
-  check_finite(op, "image_height", in.image_height, true);
-  check_finite(op, "image_width", in.image_width, true);
-  check_finite(op, "depth_start", in.depth_start, false);
-  check_finite(op, "depth_step", in.depth_step, false);
   g.batch = in.batch;
   g.cameras = in.cameras;
   g.depth_bins = in.depth_bins;
   g.height = in.height;
   g.width = in.width;
-  g.image_height = in.image_height;
-  g.image_width = in.image_width;
-  g.depth_start = in.depth_start;
-  g.depth_step = in.depth_step;
   g.grid = check_grid(op, in.grid);
   const int64_t cells =
       checked_product(op, "grid cells", {in.batch, in.grid.cells[0], in.grid.cells[1], in.grid.cells[2]});
@@ -112,6 +104,14 @@ LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in,
     if (!g.cells) g.cells = reinterpret_cast<const int32_t*>(op);  // empty: never read, but tells the mode
     return g;
   }
+  check_finite(op, "image_height", in.image_height, true);
+  check_finite(op, "image_width", in.image_width, true);
+  check_finite(op, "depth_start", in.depth_start, false);
+  check_finite(op, "depth_step", in.depth_step, false);
+  g.image_height = in.image_height;
+  g.image_width = in.image_width;
+  g.depth_start = in.depth_start;
+  g.depth_step = in.depth_step;
   const TensorArgument intrinsics(op, "intrinsics", in.intrinsics);
   intrinsics.required().dtype(kFloatOrDouble).shape({in.batch, in.cameras, 3, 3}).compact().on(device);
   const unsigned same = intrinsics.element_type() == ElementType::kFloat64 ? kFloat64Only : kFloat32Only;
