@@ -11,6 +11,8 @@ mkdir -p "$staging"
 for library in libbevel.so libbevel_cuda.so; do
   if [ -f "$build/$library" ]; then
     cmp -s "$build/$library" "$staging/$library" || cp "$build/$library" "$staging/$library"
+  else
+    rm -f "$staging/$library" # of an earlier build that had nvcc
   fi
 done
 mkdir -p "$build/reports"
