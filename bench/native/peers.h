@@ -7,6 +7,13 @@
 
 #define PEERS_API extern "C" __attribute__((visibility("default")))
 
+/** Writes the names of the instruction sets that the peers were compiled for and this CPU lacks, each
+ * followed by a space; nothing where it has them all. The one function that every x86-64 CPU can run: call it
+ * before any other.
+ * @param instructions names between spaces to look for; NULL: those of the peers
+ * @param names [size], NUL-terminated */
+PEERS_API void peers_missing_instructions(const char* instructions, char* names, int64_t size);
+
 /** The arrays of bev_pool_v2 (Huang and Huang, arXiv 2211.17111), grouped in intervals. P points, I
  * intervals. */
 struct peers_ranks {

@@ -86,7 +86,7 @@ class BevPoolTest {
         TensorView pooled = TensorView.allocate(arena, DType.FLOAT64, CELLS, channels);
         pooled.segment().fill((byte) 0x5a);
         BevPool.forward(depth, feature, intervals, pooled);
-        LiftSplatTest.assertClose(pooled.toDoubleArray(), out, 1e-13);
+        TensorValues.assertClose(pooled.toDoubleArray(), out, 1e-13);
 
         TensorView depthGradient =
             weighted ? TensorView.allocate(arena, DType.FLOAT64, p.depth.length) : null;
@@ -100,9 +100,9 @@ class BevPoolTest {
                 depthGradient,
                 featureGradient),
             intervals);
-        LiftSplatTest.assertClose(featureGradient.toDoubleArray(), gradFeature, 1e-13);
+        TensorValues.assertClose(featureGradient.toDoubleArray(), gradFeature, 1e-13);
         if (depthGradient != null) {
-          LiftSplatTest.assertClose(depthGradient.toDoubleArray(), gradDepth, 1e-13);
+          TensorValues.assertClose(depthGradient.toDoubleArray(), gradDepth, 1e-13);
         }
       }
     }
@@ -114,7 +114,7 @@ class BevPoolTest {
       Points none = new Points(1, 4, 0);
       TensorView out = TensorView.allocate(arena, DType.FLOAT32, CELLS, 4);
       out.segment().fill((byte) 0x5a);
-      TensorView feature = TensorView.copyOf(arena, LiftSplatTest.floats(none.feature), ROWS, 4);
+      TensorView feature = TensorView.copyOf(arena, TensorValues.floats(none.feature), ROWS, 4);
       BevPool.forward(null, feature, none.in(arena, false), out);
       assertThat(out.toFloatArray()).containsOnly(0f);
     }

@@ -232,7 +232,7 @@ class LiftSplatLifecycleTest {
   void plansAreBuiltAndUsedFromSeveralThreads() throws Exception {
     float[] expected;
     try (LiftSplatPlan plan = LiftSplatPlan.build(SCENE.withMatrices())) {
-      expected = LiftSplatTest.run(SCENE, plan);
+      expected = SCENE.run(plan);
     }
     ExecutorService threads = Executors.newFixedThreadPool(4);
     try (LiftSplatPlan common = LiftSplatPlan.build(SCENE.withMatrices())) {
@@ -243,9 +243,9 @@ class LiftSplatLifecycleTest {
                 () -> {
                   for (int k = 0; k < 25; k++) {
                     try (LiftSplatPlan own = LiftSplatPlan.build(SCENE.withMatrices())) {
-                      assertThat(LiftSplatTest.run(SCENE, own)).isEqualTo(expected);
+                      assertThat(SCENE.run(own)).isEqualTo(expected);
                     }
-                    assertThat(LiftSplatTest.run(SCENE, common)).isEqualTo(expected);
+                    assertThat(SCENE.run(common)).isEqualTo(expected);
                   }
                 }));
       }

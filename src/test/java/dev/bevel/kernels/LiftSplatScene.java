@@ -1,6 +1,7 @@
 package dev.bevel.kernels;
 
 import dev.bevel.kernels.BevGrid.Axis;
+import java.lang.foreign.Arena;
 import java.util.Random;
 
 /**
@@ -280,6 +281,24 @@ final class LiftSplatScene {
     return layout == Layout.CHANNELS_FIRST
         ? (z * channels + channel) * plane + cell % plane
         : (z * plane + cell % plane) * channels + channel;
+  }
+
+  /** The map in float32, channels first, over memory full of rubbish. */
+  float[] run(LiftSplatPlan plan) {
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView out =
+          TensorView.allocate(arena, DType.FLOAT32, plan.outShape(channels, Layout.CHANNELS_FIRST));
+      out.segment().fill((byte) 0x5a);
+      LiftSplat.forward(
+          plan,
+          TensorView.copyOf(arena, TensorValues.floats(random(points(), 1)), plan.depthShape()),
+          TensorView.copyOf(
+              arena,
+              TensorValues.floats(random(contextSize(), 2)),
+              plan.contextShape(channels, Layout.CHANNELS_FIRST)),
+          out);
+      return out.toFloatArray();
+    }
   }
 
   private static double[] transform(double[] m, int at, double[] p) {

@@ -25,6 +25,9 @@ public final class BenchmarkReport {
 
   private final List<Entry> entries = new ArrayList<>();
 
+  /** An empty report. */
+  public BenchmarkReport() {}
+
   /**
    * Adds a measurement.
    *
@@ -82,7 +85,7 @@ public final class BenchmarkReport {
   public String table() {
     StringBuilder text = new StringBuilder();
     text.append(
-        "%-16s %-17s %-9s %-6s %-7s %-25s %11s %11s %11s %9s%n"
+        "%-16s %-17s %-16s %-6s %-7s %-25s %11s %11s %11s %9s%n"
             .formatted(
                 "op",
                 "case",
@@ -104,7 +107,7 @@ public final class BenchmarkReport {
       text.append(
           String.format(
               Locale.ROOT,
-              "%-16s %-17s %-9s %-6s %-7d %-25s %11.5g %11.5g %11.5g %9.4g%n",
+              "%-16s %-17s %-16s %-6s %-7d %-25s %11.5g %11.5g %11.5g %9.4g%n",
               key.operator(),
               key.caseName(),
               key.pass(),

@@ -24,6 +24,9 @@ public final class NativeCallBenchmark implements OperatorBenchmark {
   /** Where results go that nobody needs, so that the calls are needed. */
   private static volatile int sink;
 
+  /** The cases named above. */
+  public NativeCallBenchmark() {}
+
   @Override
   public String operator() {
     return "native-call";

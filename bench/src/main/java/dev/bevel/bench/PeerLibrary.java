@@ -18,12 +18,16 @@ import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
- * {@code bench/native}: peers written as plain C++ loops, compiled for this machine alone by {@code
- * g++ -O3 -march=native}. Whoever calls vouches for sizes and indices.
+ * {@code bench/native}: peers written as plain C++ loops, compiled by {@code g++ -O3 -march=native}
+ * for the machine that built them. On a CPU that lacks an instruction set of that machine every use
+ * fails and names it. Whoever calls vouches for sizes and indices.
  */
 public final class PeerLibrary {
+  private static final long NAMES_BYTES = 512;
   private static final String RESOURCE = "native/libbevel_peers.so";
 
   /** {@code peers_ranks}. */
@@ -150,9 +154,50 @@ public final class PeerLibrary {
     }
   }
 
+  /** Fails where this CPU lacks an instruction set that the peers were compiled for. */
+  private static SymbolLookup open() {
+    SymbolLookup library = unpack();
+    String missing = missingInstructions(library, null);
+    if (!missing.isEmpty()) {
+      throw new IllegalStateException(
+          "the benchmark's peers were compiled on another machine for a CPU with %s, which this one lacks: build the module bench here"
+              .formatted(missing));
+    }
+    return library;
+  }
+
+  /**
+   * Instruction sets that this CPU lacks, in the order of the list and with spaces between.
+   *
+   * @param wanted names of GCC's {@code __builtin_cpu_supports}; null: those of the peers
+   */
+  static String missingInstructions(@Nullable List<String> wanted) {
+    return missingInstructions(LIBRARY, wanted);
+  }
+
+  @SuppressWarnings("restricted")
+  private static String missingInstructions(SymbolLookup library, @Nullable List<String> wanted) {
+    MethodHandle function =
+        Linker.nativeLinker()
+            .downcallHandle(
+                library.findOrThrow("peers_missing_instructions"),
+                FunctionDescriptor.ofVoid(ADDRESS, ADDRESS, JAVA_LONG));
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment names = arena.allocate(NAMES_BYTES);
+      MemorySegment list =
+          wanted == null
+              ? MemorySegment.NULL
+              : arena.allocateFrom(" " + String.join(" ", wanted) + " ");
+      function.invokeExact(list, names, names.byteSize());
+      return names.getString(0).strip();
+    } catch (Throwable failure) {
+      throw unexpected(failure);
+    }
+  }
+
   /** The file may be deleted as soon as it is mapped. */
   @SuppressWarnings("restricted")
-  private static SymbolLookup open() {
+  private static SymbolLookup unpack() {
     try (InputStream resource = PeerLibrary.class.getResourceAsStream(RESOURCE)) {
       if (resource == null) {
         throw new IllegalStateException(
@@ -167,7 +212,12 @@ public final class PeerLibrary {
         Files.delete(file);
       }
     } catch (IOException failure) {
-      throw new UncheckedIOException("the benchmark's peers cannot be unpacked", failure);
+      throw new UncheckedIOException(
+          "the benchmark's peers cannot be unpacked into java.io.tmpdir: " + failure, failure);
+    } catch (IllegalArgumentException failure) {
+      throw new IllegalStateException(
+          "the benchmark's peers cannot be loaded: is java.io.tmpdir mounted noexec, or libgomp missing (apt-get install libgomp1)?",
+          failure);
     }
   }
 

@@ -86,6 +86,8 @@ class LiftSplatBenchmarkTest {
             "bevel_logits",
             "bevel_channels_first");
     assertThat(names(results, "lift-splat", Pass.FORWARD, "bf16", 2)).containsExactly("bevel");
+    assertThat(names(results, "lift-splat", Pass.FORWARD_BACKWARD, "fp32", 2))
+        .containsExactly("bevel", "libtorch");
     assertThat(names(results, "lift-splat-plan", Pass.FORWARD, "int32", 2))
         .containsExactly("bevel", "libtorch_argsort");
     assertThat(results)
@@ -120,6 +122,10 @@ class LiftSplatBenchmarkTest {
         variants.verify(forward);
         variants.verify(backward);
       }
+      Variant both = find(variants.forwardBackward(), "bevel");
+      assertRefused(variants, both, find(variants.forward(), "bevel").call(), "got NaN");
+      assertRefused(variants, both, find(variants.backward(), "bevel").call(), "got NaN");
+      variants.verify(both);
     }
   }
 

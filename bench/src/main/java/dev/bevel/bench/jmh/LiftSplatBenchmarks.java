@@ -131,6 +131,23 @@ public class LiftSplatBenchmarks {
     }
   }
 
+  /** Inputs of forward and backward in one. */
+  public static class ForwardBackward extends Problem {
+    /** Who computes. */
+    @Param({"bevel", "libtorch"})
+    public String variant = "";
+
+    @Override
+    List<Variant> choices(LiftSplatVariants all) {
+      return all.forwardBackward();
+    }
+
+    @Override
+    String chosen() {
+      return variant;
+    }
+  }
+
   /** Inputs of planning. */
   public static class Planning extends Problem {
     /** Who computes. */
@@ -157,6 +174,12 @@ public class LiftSplatBenchmarks {
   /** The gradients. */
   @Benchmark
   public void backward(Backward state) {
+    state.call();
+  }
+
+  /** The map, then the gradients. */
+  @Benchmark
+  public void forwardBackward(ForwardBackward state) {
     state.call();
   }
 

@@ -16,6 +16,7 @@ import java.lang.foreign.ValueLayout;
  * @param starts first point of each interval
  * @param lengths points of each interval
  */
+@SuppressWarnings("ArrayRecordComponent") // never compared
 record IntervalRanks(int[] depth, int[] feature, int[] bev, int[] starts, int[] lengths) {
   /** Grouped by cell, as forward wants them. */
   static IntervalRanks byCell(LiftSplatShape shape, int[] cells) {

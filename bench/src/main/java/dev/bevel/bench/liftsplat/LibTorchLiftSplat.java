@@ -15,7 +15,8 @@ import org.bytedeco.pytorch.global.torch;
  * the outer product of depth and context for every frustum point, index_select of the kept points,
  * index_add_ into a map of zeros. From probabilities and a channels-last context with the indices
  * made beforehand, to a channels-last map; allocating and freeing its intermediate tensors is part
- * of it. Backward is LibTorch's own, over a graph made beforehand.
+ * of it. Backward is LibTorch's own: alone, over a graph made beforehand; after forward, over the
+ * graph that forward made.
  */
 @SuppressWarnings("try") // scopes are there to be closed
 public final class LibTorchLiftSplat implements AutoCloseable {
@@ -73,7 +74,14 @@ public final class LibTorchLiftSplat implements AutoCloseable {
   /** Runs backward and drops the gradients. */
   public void backward() {
     try (TensorScope scope = TensorScope.open()) {
-      gradients();
+      gradients(graph, true);
+    }
+  }
+
+  /** Runs forward with a graph and backward over it, and drops what they gave. */
+  public void forwardBackward() {
+    try (TensorScope scope = TensorScope.open()) {
+      gradients(compose(depthLeaf, contextLeaf), false);
     }
   }
 
@@ -94,9 +102,22 @@ public final class LibTorchLiftSplat implements AutoCloseable {
   /** Gradients of depth [N, D, H, W] and context [N, H, W, C]. */
   float[][] gradientValues() {
     try (TensorScope scope = TensorScope.open()) {
-      TensorVector gradients = gradients();
+      TensorVector gradients = gradients(graph, true);
       return new float[][] {
         TensorArrays.floats(gradients.get(0)), TensorArrays.floats(gradients.get(1))
+      };
+    }
+  }
+
+  /** The map and the gradients, from one forward and its backward. */
+  float[][] forwardBackwardValues() {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor map = compose(depthLeaf, contextLeaf);
+      TensorVector gradients = gradients(map, false);
+      return new float[][] {
+        TensorArrays.floats(map.detach()),
+        TensorArrays.floats(gradients.get(0)),
+        TensorArrays.floats(gradients.get(1))
       };
     }
   }
@@ -110,12 +131,12 @@ public final class LibTorchLiftSplat implements AutoCloseable {
     return torch.zeros(cells, channels).index_add_(0, keptCells, points);
   }
 
-  private TensorVector gradients() {
+  private TensorVector gradients(Tensor map, boolean keepGraph) {
     return torch.grad(
-        new TensorVector(graph),
+        new TensorVector(map),
         new TensorVector(depthLeaf, contextLeaf),
         new TensorVector(gradOut),
-        new BoolOptional(true),
+        new BoolOptional(keepGraph),
         false,
         false);
   }

@@ -20,8 +20,10 @@ import java.util.List;
  * thread, {@code interval_loop} (bev_pool_v2's loop order) and {@code interval_loop_by_point} (the
  * same, vectorised over channels). Beside them Bevel from logits, with channels-first tensors, and
  * right after work of LibTorch, with which it shares the thread pool; in bf16; and building its
- * plan against LibTorch's sort ({@code lift-splat-plan}). Inputs and results stay where the call
- * before left them, in the last-level cache where they fit.
+ * plan against LibTorch's sort ({@code lift-splat-plan}). Forward and backward in one are {@code
+ * bevel}'s two calls, which keep nothing between them, against LibTorch's forward with a graph and
+ * its autograd. Inputs and results stay where the call before left them, in the last-level cache
+ * where they fit.
  */
 public final class LiftSplatBenchmark implements OperatorBenchmark {
   private static final String SAMPLE = "-sample";
@@ -71,6 +73,9 @@ public final class LiftSplatBenchmark implements OperatorBenchmark {
         }
         for (Variant variant : variants.backward()) {
           measure(operator(), caseName, Pass.BACKWARD, threads, variants, variant, session);
+        }
+        for (Variant variant : variants.forwardBackward()) {
+          measure(operator(), caseName, Pass.FORWARD_BACKWARD, threads, variants, variant, session);
         }
         for (Variant variant : variants.planning()) {
           measure(

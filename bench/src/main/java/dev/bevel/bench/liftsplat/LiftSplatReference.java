@@ -29,6 +29,7 @@ final class LiftSplatReference {
    * @param magnitude Σ|product| of each element
    * @param terms number of products in the sums of each row
    */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   record Expected(double[] value, double[] magnitude, int[] terms) {
     /**
      * Checks a result.

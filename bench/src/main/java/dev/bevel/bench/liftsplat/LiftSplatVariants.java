@@ -118,8 +118,7 @@ public final class LiftSplatVariants implements AutoCloseable {
   /** Gradients of probabilities or logits, and context. */
   public List<Variant> backward() {
     FeatureMaps context = problem.gradContext();
-    LiftSplatReference.Actual depth =
-        i -> problem.gradDepth().segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+    LiftSplatReference.Actual depth = this::gradDepthAt;
     long bytes = problem.backwardBytes();
     LiftSplatBackward toProbabilities = problem.backward();
     LiftSplatBackward toLogits = problem.backwardToLogits();
@@ -160,6 +159,40 @@ public final class LiftSplatVariants implements AutoCloseable {
             bytes,
             () -> LiftSplat.backward(channelsFirst),
             () -> reference.checkGradients(CHANNELS_FIRST, depth, context::atFirst)));
+  }
+
+  /** Maps from probabilities, and then the gradients: what a training step pays. */
+  public List<Variant> forwardBackward() {
+    FeatureMaps out = problem.out();
+    FeatureMaps context = problem.gradContext();
+    long bytes = problem.forwardBytes(DType.FLOAT32) + problem.backwardBytes();
+    LiftSplatForward forward = problem.forward();
+    LiftSplatBackward backward = problem.backward();
+    return List.of(
+        Variant.fp32(
+            BEVEL,
+            bytes,
+            () -> {
+              LiftSplat.forward(forward);
+              LiftSplat.backward(backward);
+            },
+            () -> {
+              reference.checkOut(BEVEL, out::atLast);
+              reference.checkGradients(BEVEL, this::gradDepthAt, context::atLast);
+            }),
+        Variant.fp32(
+            LIBTORCH,
+            bytes,
+            libTorch::forwardBackward,
+            () -> {
+              float[][] result = libTorch.forwardBackwardValues();
+              reference.checkOut(LIBTORCH, i -> result[0][i]);
+              reference.checkGradients(LIBTORCH, i -> result[1][i], i -> result[2][i]);
+            }));
+  }
+
+  private float gradDepthAt(int index) {
+    return problem.gradDepth().segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
   }
 
   /** Plan or ranks from the geometry. */

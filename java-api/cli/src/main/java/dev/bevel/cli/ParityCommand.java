@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
             + " intermediate tensor with what upstream computed.",
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // picocli sets the options
-public final class ParityCommand implements Callable<Integer> {
+final class ParityCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Option(
