@@ -122,8 +122,7 @@ void enqueue_interval_pool(const IntervalPool& pool, cudaStream_t stream) {
   const int64_t groups = quads < kBlockThreads ? kBlockThreads / quads : 1;
   constexpr int64_t kMostBlocks = 1 << 16;
   const int64_t blocks = (pool.intervals + groups - 1) / groups;
-  BEVEL_ENQUEUE(interval_pool_kernel, static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks), 0,
-                stream, pool);
+  BEVEL_ENQUEUE(interval_pool_kernel, blocks < kMostBlocks ? blocks : kMostBlocks, 0, stream, pool);
 }
 
 void enqueue_bev_pool_forward(const BevPoolForwardJob& job, cudaStream_t stream) {

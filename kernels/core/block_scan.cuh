@@ -11,10 +11,10 @@ constexpr int kBlockThreads = 256;
 constexpr int kBlockWarps = kBlockThreads / kWarpLanes;
 constexpr uint32_t kAllLanes = 0xffffffffu;
 
-/// Blocks for a thread an element, at most `most` where the kernel strides over the rest.
-inline unsigned blocks_for(int64_t elements, int64_t most = 0x7fffffff) {
+/// Blocks for a thread an element, at least one, and at most `most` where the kernel strides over the rest.
+inline int64_t blocks_for(int64_t elements, int64_t most = INT64_MAX) {
   const int64_t blocks = (elements + kBlockThreads - 1) / kBlockThreads;
-  return static_cast<unsigned>(blocks < 1 ? 1 : blocks < most ? blocks : most);
+  return blocks < 1 ? 1 : blocks < most ? blocks : most;
 }
 
 struct Plus {

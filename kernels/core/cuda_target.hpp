@@ -13,7 +13,7 @@
 //    subarray(p + i, count).
 //  - Elements: `float x = p[i]; p[i] = x; p[i] += x;`, not `auto x = p[i]`. Of class elements take a copy
 //    before the member: `float4 v = p[i]; v.x`.
-//  - 8- and 16-byte accesses by load_vector / store_vector.
+//  - 8- and 16-byte accesses by load_vector / store_vector; copies to shared memory by copy_async.
 //  - Every thread of a block reaches every __syncthreads: no early return before one. Masks of warp
 //    collectives name exactly the lanes that call. Only __syncthreads and __syncwarp order memory, shuffles
 //    do not.
@@ -106,6 +106,14 @@ void store_vector_streaming(const DeviceSpan<T>& pointer, const Vector<T, N>& va
                             emulation::Place place = emulation::Place::current()) {
   store_vector(pointer, value, place);
 }
+
+template <int N, class T>
+void copy_async(const SharedSpan<T>& to, const DeviceSpan<const T>& from,
+                emulation::Place place = emulation::Place::current()) {
+  static_assert(sizeof(T) * N == 4 || sizeof(T) * N == 8 || sizeof(T) * N == 16);
+  emulation::start_copy<Vector<T, N>>(to, from, place);
+}
+inline void await_copies() { emulation::finish_copies(); }
 
 }  // namespace bevel
 
@@ -202,6 +210,21 @@ __device__ __forceinline__ void store_vector_streaming(T* pointer, const Vector<
   using Raw = typename RawVector<sizeof(T) * N>::type;
   __stcs(reinterpret_cast<Raw*>(pointer), __builtin_bit_cast(Raw, value));
 }
+
+/// Starts to copy N elements (4, 8 or 16 bytes, both addresses a multiple of that) from device to shared
+/// memory, past the registers: the thread goes on at once. Until its await_copies() neither place may be
+/// touched; the other threads of the block see the copy after a barrier that follows it.
+template <int N, class T>
+__device__ __forceinline__ void copy_async(T* to, const T* from) {
+  constexpr int kBytes = static_cast<int>(sizeof(T)) * N;
+  static_assert(kBytes == 4 || kBytes == 8 || kBytes == 16);
+  asm volatile(
+      "cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(static_cast<unsigned>(__cvta_generic_to_shared(to))),
+      "l"(__cvta_generic_to_global(from)), "n"(kBytes)
+      : "memory");
+}
+/// Waits for all copies that this thread has started.
+__device__ __forceinline__ void await_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 }  // namespace bevel
 

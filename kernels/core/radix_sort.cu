@@ -122,10 +122,9 @@ void radix_sort(DeviceSpan<const uint32_t> keys, int64_t elements, int64_t capac
     pass.tile_count = pass.tiles.count();
     pass.shift = p * kDigitBits;
     pass.first = p == 0;
-    const unsigned tiles = static_cast<unsigned>(pass.tile_count);
-    BEVEL_ENQUEUE(count_digits_kernel, tiles, 0, stream, pass);
+    BEVEL_ENQUEUE(count_digits_kernel, pass.tile_count, 0, stream, pass);
     BEVEL_ENQUEUE(scan_digit_counts_kernel, kDigits, 0, stream, pass);
-    BEVEL_ENQUEUE(move_pairs_kernel, tiles, 0, stream, pass);
+    BEVEL_ENQUEUE(move_pairs_kernel, pass.tile_count, 0, stream, pass);
     from_keys = pass.sorted_keys;
     from_values = pass.sorted_values;
   }

@@ -10,6 +10,7 @@
 // merge_planes_kernel does that on tiles of 32 cells which it transposes in shared memory on the way out.
 #include "bev_pool/bev_pool_intervals.cuh"
 #include "lift_splat/lift_splat_cuda.hpp"
+#include "lift_splat/lift_splat_load.cuh"
 #include "lift_splat/lift_splat_passes.cuh"
 
 namespace bevel {
@@ -38,10 +39,10 @@ __device__ void zero_cells(const ForwardLaunch& launch, int64_t first_cell, uint
   Vector<float, N> zeros;
   for (int i = 0; i < N; ++i) zeros[i] = 0.0f;
   const int pieces = static_cast<int>(launch.channels / N);
-  for (int i = threadIdx.x % kWarpLanes; i < kWarpLanes * pieces; i += kWarpLanes) {
-    if (empty >> (i / pieces) & 1u) {
-      launch.direct.template store_as<T, N>((first_cell + i / pieces) * launch.direct_stride + i % pieces * N,
-                                            zeros);
+  for (Stepper piece(threadIdx.x % kWarpLanes, kWarpLanes, pieces); piece.major < kWarpLanes; piece.next()) {
+    if (empty >> piece.major & 1u) {
+      launch.direct.template store_as<T, N>(
+          (first_cell + piece.major) * launch.direct_stride + piece.minor * N, zeros);
     }
   }
 }
@@ -91,12 +92,26 @@ struct RowTile {
     }
   }
 
+  /// Whether every sum is: then no feature of the range was NaN or Inf, which no later addend takes away.
+  __device__ bool finite() const {
+    float sum = 0.0f;
+#pragma unroll
+    for (int r = 0; r < kGroupRows; ++r) {
+#pragma unroll
+      for (int c = 0; c < 4; ++c) sum = fmaf(sums[r][c], 0.0f, sum);
+    }
+    return bevel::finite(sum);
+  }
+
   /// With a NaN or Inf among the features, each row takes its own range and nothing else.
   __device__ void multiply_exactly(SharedSpan<float> weights, int weight_stride, SharedSpan<float> features,
                                    int feature_stride, SharedSpan<int32_t> spans) {
 #pragma unroll
     for (int r = 0; r < kGroupRows; ++r) {
       const uint32_t span = static_cast<uint32_t>(int32_t(spans[r]));
+#pragma unroll
+      for (int c = 0; c < 4; ++c) sums[r][c] = 0.0f;
+#pragma unroll 1
       for (int h = span_begin(span); h < span_end(span); ++h) {
         const float a = weights[r * weight_stride + h];
         const Float4 f = load_vector<4>(features + h * feature_stride);
@@ -138,32 +153,40 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_columns_kernel(Forwa
   BEVEL_SHARED(int32_t, chunk_run_begin, kMaxChunkRows);
   BEVEL_SHARED(int32_t, chunk_run_end, kMaxChunkRows);
   BEVEL_SHARED(int32_t, chunk_runs, kMaxChunkRuns);
-  const int32_t method = launch.plan.method();
-  if (method == BEVEL_LIFT_SPLAT_INTERVALS) return;
   if (blockIdx.x >= launch.column_blocks) {
-    if (blockIdx.y == 0) zero_empty_cells(launch, blockIdx.x - launch.column_blocks, method != kNoMethod);
+    const int32_t method = launch.plan.method();
+    if (blockIdx.y == 0 && method != BEVEL_LIFT_SPLAT_INTERVALS)
+      zero_empty_cells(launch, blockIdx.x - launch.column_blocks, method != kNoMethod);
     return;
   }
-  if (method == kNoMethod) return;
+  // Where the caller did not say what the plan holds, it is looked at before anything is brought.
+  if (launch.plan.expected_method == kNoMethod && launch.plan.method() != BEVEL_LIFT_SPLAT_COLUMNS) return;
 
   const TileShape& shape = launch.tile;
   const SharedSpan<float> features = subarray(shared + 0, tile_feature_floats(shape), "features");
   const SharedSpan<float> weights =
       subarray(shared + tile_feature_floats(shape), tile_weight_floats(shape), "weights");
-  const SharedSpan<float> depths = shared + (tile_feature_floats(shape) + tile_weight_floats(shape));
+  const SharedSpan<float> depths = subarray(shared + (tile_feature_floats(shape) + tile_weight_floats(shape)),
+                                            tile_depth_floats(shape), "depths");
   const TileColumns at(shape, launch.sources, blockIdx.x);
   const int first_channel = blockIdx.y * shape.channels;
   const TileRows rows = {first_row, first_group};
   const ChunkRows chunk = {chunk_cell, chunk_slot, chunk_span, chunk_run_begin, chunk_run_end, chunk_runs};
+  // The tile and the rows of the plan come at the same time.
+  if (shape.depth_in_shared) start_depth(shape, launch.sources, at, depths);
+  start_features<8>(shape, launch.sources, at, first_channel, features);
+  if (launch.plan.method() != BEVEL_LIFT_SPLAT_COLUMNS) {
+    await_copies();
+    return;
+  }
   rows.find(launch.plan, at, launch.sources.width);
   __syncthreads();
   const int groups = first_group[at.columns];
-  // The first rows come while the tile does.
   const int first_count = groups < shape.groups ? groups : shape.groups;
   int32_t first_run = groups > 0 ? chunk.stage(launch.plan, rows, 0, first_count) : 0;
-  const bool write_probabilities = launch.sources.probabilities && blockIdx.y == 0;
-  const bool all_finite =
-      load_tile(shape, launch.sources, at, first_channel, write_probabilities, features, depths, partial);
+  await_copies();
+  __syncthreads();
+  weigh_depths(shape, launch.sources, at, launch.sources.probabilities && blockIdx.y == 0, depths, partial);
 
   const TileWeights from(shape, launch.sources, at, depths);
   const int64_t channels_left = launch.channels - first_channel;
@@ -181,15 +204,13 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_columns_kernel(Forwa
       const int group = item / quads;
       const int channel = (item - group * quads) * 4;
       const int w = chunk.column(group);
-      const SharedSpan<float> f = features + (w * shape.padded_height * shape.feature_stride + channel);
+      const SharedSpan<float> f = features + (shape.feature_at(w, 0) + channel);
       const SharedSpan<float> a = weights + group * shape.group_stride;
       RowTile tile;
-      if (all_finite) {
-        tile.multiply(a, shape.padded_height, f, shape.feature_stride, GroupRange(chunk, group));
-      } else {
+      tile.multiply(a, shape.padded_height, f, shape.feature_stride, GroupRange(chunk, group));
+      if (!tile.finite())
         tile.multiply_exactly(a, shape.padded_height, f, shape.feature_stride,
                               chunk.span + group * kGroupRows);
-      }
       tile.store(launch, chunk, group * kGroupRows, first_channel + channel);
     }
     __syncthreads();
@@ -420,22 +441,20 @@ void enqueue_forward(const LiftSplatForwardJob& job, cudaStream_t stream) {
   if (workspace.columns) {
     launch.column_blocks = images * launch.tile.tiles_a_row;
     const int64_t zero_blocks = s.out_channels_last ? (launch.cells + kZeroCells - 1) / kZeroCells : 0;
-    const dim3 grid(static_cast<unsigned>(launch.column_blocks + zero_blocks),
-                    static_cast<unsigned>(launch.tile.channel_tiles));
-    allow_shared(splat_columns_kernel, launch.tile.shared_bytes);
-    if (grid.x > 0) {
-      BEVEL_ENQUEUE(splat_columns_kernel, grid, static_cast<size_t>(launch.tile.shared_bytes), stream,
-                    launch);
+    const int64_t blocks = launch.column_blocks + zero_blocks;
+    if (blocks > 0) {
+      allow_shared(splat_columns_kernel, launch.tile.most_shared_bytes);
+      BEVEL_ENQUEUE(splat_columns_kernel, grid_of(blocks, launch.tile.channel_tiles),
+                    static_cast<size_t>(launch.tile.shared_bytes), stream, launch);
     }
   }
   if (workspace.intervals) pool_intervals(launch, job, workspace, stream);
   if (!s.out_channels_last) {
     const int64_t tiles = (launch.plane_cells + kPlaneCells - 1) / kPlaneCells;
-    BEVEL_ENQUEUE(merge_planes_kernel, static_cast<unsigned>(launch.planes * tiles), 0, stream, launch);
+    BEVEL_ENQUEUE(merge_planes_kernel, launch.planes * tiles, 0, stream, launch);
   } else if (workspace.columns) {
     constexpr int64_t kBlockCells = kBlockWarps * kMergeCells;
-    const unsigned blocks = static_cast<unsigned>((launch.cells + kBlockCells - 1) / kBlockCells);
-    BEVEL_ENQUEUE(merge_cells_kernel, blocks, 0, stream, launch);
+    BEVEL_ENQUEUE(merge_cells_kernel, (launch.cells + kBlockCells - 1) / kBlockCells, 0, stream, launch);
   }
 }
 

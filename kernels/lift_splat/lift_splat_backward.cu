@@ -8,6 +8,7 @@
 // plan row, and by shared memory; forward's traffic of depths and context comes on top.
 #include "lift_splat/lift_splat_cuda.hpp"
 #include "lift_splat/lift_splat_intervals_backward.cuh"
+#include "lift_splat/lift_splat_load.cuh"
 
 namespace bevel {
 namespace {
@@ -25,7 +26,7 @@ struct GradientShared {
     weights = feature_gradients + feature_floats;
     row_gradients = weights + weight_floats;
     depths = row_gradients + static_cast<int64_t>(t.groups) * kGroupRows * t.feature_stride;
-    depth_gradients = depths + t.columns * launch.sources.depth_bins * launch.sources.height;
+    depth_gradients = depths + tile_depth_floats(t);
   }
 };
 
@@ -72,8 +73,7 @@ __device__ void add_feature_gradients(const GradientLaunch& launch, const Gradie
     const int begin = (first_group > first ? first_group : first) - first;
     const int end = (end_group < first + count ? end_group : first + count) - first;
     if (begin >= end) continue;
-    const SharedSpan<float> at =
-        shared.feature_gradients + ((w * t.padded_height + h) * t.feature_stride + channel);
+    const SharedSpan<float> at = shared.feature_gradients + (t.feature_at(w, h) + channel);
     Float4 sums[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) sums[i] = load_vector<4>(at + i * t.feature_stride);
@@ -110,7 +110,7 @@ __device__ void multiply_features(const GradientLaunch& launch, const GradientSh
     const int row = item / quarter * kDotRows;
     const int group = row / kGroupRows;
     const int w = chunk.column(group);
-    const SharedSpan<float> f = shared.features + (w * t.padded_height + h) * t.feature_stride;
+    const SharedSpan<float> f = shared.features + t.feature_at(w, h);
     const SharedSpan<float> g = shared.row_gradients + row * t.feature_stride;
     float sums[kDotRows][4] = {};
     for (int c = 0; c < t.channels; c += 4) {
@@ -157,7 +157,7 @@ __device__ void scatter_to_points(const GradientLaunch& launch, const GradientSh
       for (int h = span_begin(run) + lane; h < span_end(run); h += lanes) {
         const float product = products[h];
         if (t.depth_in_shared) {
-          shared.depth_gradients[(w * s.depth_bins + d) * s.height + h] += product;
+          shared.depth_gradients[w * t.depth_stride + d * s.height + h] += product;
         } else {
           launch.grad_depth[launch.grad_depth_at(at, d * s.height + h) + at.first_w + w] += product;
         }
@@ -182,7 +182,7 @@ __device__ void finish_depth_gradients(const GradientLaunch& launch, const TileC
     const int pixel = first + local;
     const bool active = part < parts && pixel < pixels;
     const int h = pixel % height, w = pixel / height;
-    const int64_t column = w * s.depth_bins * height + h;
+    const int64_t column = w * launch.tile.depth_stride + h;
     const int64_t there = h * s.width + at.first_w + w;  // in an image
     // The tile holds what the context was weighted with; before the prior was mixed in, the probabilities lie
     // where they lay.
@@ -221,7 +221,7 @@ __device__ void store_depth_gradients(const GradientLaunch& launch, const TileCo
     for (int64_t row = threadIdx.x; row < rows; row += kBlockThreads) {
       Vector<float, N> values;
 #pragma unroll
-      for (int i = 0; i < N; ++i) values[i] = gradients[(v * N + i) * rows + row];
+      for (int i = 0; i < N; ++i) values[i] = gradients[(v * N + i) * launch.tile.depth_stride + row];
       store_vector(launch.grad_depth + (launch.grad_depth_at(at, row) + at.first_w + v * N), values);
     }
   }
@@ -242,7 +242,7 @@ __device__ void store_feature_gradients(const GradientLaunch& launch, const Tile
       const int h = line / at.columns, w = line % at.columns;
       for (int c = threadIdx.x % kWarpLanes; c < channels; c += kWarpLanes) {
         Vector<float, 1> value;
-        value[0] = gradients[(w * t.padded_height + h) * t.feature_stride + c];
+        value[0] = gradients[t.feature_at(w, h) + c];
         const int64_t pixel = h * s.width + at.first_w + w;
         const int64_t to = s.context_channels_last ? pixel * s.channels + first_channel + c
                                                    : (first_channel + c) * s.height * s.width + pixel;
@@ -276,8 +276,8 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(Grad
   BEVEL_SHARED(int32_t, chunk_run_end, kMaxChunkRows);
   BEVEL_SHARED(int32_t, chunk_runs, kMaxChunkRuns);
   BEVEL_SHARED(int32_t, ranges, kMaxGroups);
-  const int32_t method = launch.plan.method();
-  if (method == BEVEL_LIFT_SPLAT_INTERVALS) return;
+  // Where the caller did not say what the plan holds, it is looked at before anything is brought.
+  if (launch.plan.expected_method == kNoMethod && launch.plan.method() == BEVEL_LIFT_SPLAT_INTERVALS) return;
 
   const TileShape& shape = launch.tile;
   const TileSources& s = launch.sources;
@@ -285,7 +285,9 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(Grad
   const TileColumns at(shape, s, blockIdx.x);
   const TileRows rows = {first_row, first_group};
   const ChunkRows chunk = {chunk_cell, chunk_slot, chunk_span, chunk_run_begin, chunk_run_end, chunk_runs};
-  if (method == BEVEL_LIFT_SPLAT_COLUMNS) {
+  // The depths and the rows of the plan come at the same time.
+  if (shape.depth_in_shared) start_depth(shape, s, at, shared.depths);
+  if (launch.plan.method() == BEVEL_LIFT_SPLAT_COLUMNS) {
     rows.find(launch.plan, at, s.width);
   } else if (threadIdx.x <= kMaxTileColumns) {
     first_row[threadIdx.x] = 0;
@@ -293,15 +295,12 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(Grad
   }
   __syncthreads();
   const int groups = first_group[at.columns];
-  // The first rows come while the tile does.
   const int first_count = groups < shape.groups ? groups : shape.groups;
   int32_t first_run = groups > 0 ? chunk.stage(launch.plan, rows, 0, first_count) : 0;
-  load_tile(shape, s, at, 0, false, shared.features, shared.depths, partial);
   const TileWeights from(shape, s, at, shared.depths);
-  const int64_t depth_floats = at.columns * s.depth_bins * s.height;
   if (launch.wants_depth) {
     if (shape.depth_in_shared) {
-      clear(shared.depth_gradients, depth_floats);
+      clear(shared.depth_gradients, tile_depth_floats(shape));
     } else {
       clear_depth_gradients(launch, at);
     }
@@ -309,8 +308,11 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(Grad
 
   for (int tile = 0; tile < shape.channel_tiles; ++tile) {
     const int first_channel = tile * shape.channels;
-    if (tile > 0) load_features(shape, s, at, first_channel, shared.features, threadIdx.x, kBlockThreads);
+    start_features<2>(shape, s, at, first_channel, shared.features);
     if (launch.wants_context) clear(shared.feature_gradients, tile_feature_floats(shape));
+    await_copies();
+    __syncthreads();
+    if (tile == 0) weigh_depths(shape, s, at, false, shared.depths, partial);
     for (int first = 0; first < groups; first += shape.groups) {
       const int count = groups - first < shape.groups ? groups - first : shape.groups;
       if (tile > 0 || first > 0) {
@@ -462,9 +464,9 @@ void enqueue_backward(const LiftSplatBackwardJob& job, cudaStream_t stream) {
                     workspace.weights, stream);
   }
   if (workspace.columns) {
-    allow_shared(splat_gradient_kernel, tile.shared_bytes);
-    BEVEL_ENQUEUE(splat_gradient_kernel, static_cast<unsigned>(images * tile.tiles_a_row),
-                  static_cast<size_t>(tile.shared_bytes), stream, launch);
+    allow_shared(splat_gradient_kernel, tile.most_shared_bytes);
+    BEVEL_ENQUEUE(splat_gradient_kernel, images * tile.tiles_a_row, static_cast<size_t>(tile.shared_bytes),
+                  stream, launch);
   }
   if (workspace.intervals) enqueue_intervals_backward(launch, images, stream);
   const bool needs_softmax = job.grad_depth && (s.logits || job.prior);

@@ -150,7 +150,7 @@ void enqueue_channels_last(const Transposition& copy, const PlanView& plan, For 
       (copy.pixels + kCopyTile - 1) / kCopyTile * ((copy.to_stride + kCopyTile - 1) / kCopyTile);
   if (copy.planes * tiles == 0) return;
   const CopyPass pass = {copy, plan, which};
-  BEVEL_ENQUEUE(channels_last_kernel, static_cast<unsigned>(copy.planes * tiles), 0, stream, pass);
+  BEVEL_ENQUEUE(channels_last_kernel, copy.planes * tiles, 0, stream, pass);
 }
 
 void enqueue_zeros(void* data, int64_t bytes, const PlanView& plan, For which, cudaStream_t stream) {
@@ -210,33 +210,58 @@ TileSources tile_sources(const LiftSplatShape& s, const void* depth, const void*
   t.context_channels_last = s.context_channels_last;
 
   constexpr ElementType kFloat = ElementType::kFloat32;
-  t.depth_vector = vector_length(depth, kFloat, {s.width, s.depth_strides[0], s.depth_strides[1]});
   t.prior_vector = vector_length(prior, kFloat, {s.width});
   for (const void* other : {prior_weight, static_cast<const void*>(probabilities)}) {
     const int length = vector_length(other, kFloat, {s.width});
     if (length < t.prior_vector) t.prior_vector = length;
   }
-  t.context_vector = vector_length(
-      context, s.context_type,
-      {s.context_channels_last ? s.channels : s.width, s.context_strides[0], s.context_strides[1]});
+  t.context_vector =
+      vector_length(context, s.context_type, {s.channels, s.context_strides[0], s.context_strides[1]});
   return t;
 }
 
 namespace {
 
+constexpr int64_t kStaticBytes = 12 << 10;  // more shared memory than any kernel on tiles declares
+
+/// The smallest stride from `floats` on that puts neighbouring columns as many banks apart as the copies of
+/// one warp take in each: none of them meet.
+int32_t column_stride(int64_t floats, int32_t columns) {
+  const int64_t apart = kWarpLanes / columns % kWarpLanes;
+  return static_cast<int32_t>(floats + ((apart - floats) % kWarpLanes + kWarpLanes) % kWarpLanes);
+}
+
 /// Sets the sizes that follow from columns, channels and groups; returns whether they fit.
 bool fits(TileShape& t, const TileSources& s, const TileNeeds& needs, int64_t limit) {
   t.feature_stride = t.channels + 4;
+  t.column_stride = column_stride(static_cast<int64_t>(t.padded_height) * t.feature_stride, t.columns);
+  t.depth_stride = t.depth_in_shared ? column_stride(s.depth_bins * s.height, t.columns) : 0;
   t.channel_tiles = s.channels > 0 ? static_cast<int32_t>((s.channels + t.channels - 1) / t.channels) : 1;
   t.group_stride = kGroupRows * t.padded_height + 4;
   for (t.groups = kMaxGroups; t.groups > 0; t.groups /= 2) {
-    int64_t floats = needs.feature_tiles * tile_feature_floats(t) + tile_weight_floats(t);
+    int64_t floats = needs.feature_tiles * tile_feature_floats(t) + tile_weight_floats(t) +
+                     needs.depth_tiles * tile_depth_floats(t);
     if (needs.row_channels) floats += static_cast<int64_t>(t.groups) * kGroupRows * t.feature_stride;
-    if (t.depth_in_shared) floats += needs.depth_tiles * t.columns * s.depth_bins * s.height;
     t.shared_bytes = floats * 4;
     if (t.shared_bytes <= limit) return true;
   }
   return false;
+}
+
+/// Nanoseconds that a call takes with tiles of this shape, as far as it depends on the shape, on a device
+/// like the H200 (arithmetic, not a measurement): each round of resident blocks waits for memory a few times;
+/// each tile moves its lines of depths and of channels-first context in sectors of 32 bytes, however few
+/// columns it needs of them; each column costs its multiplications.
+double estimated_time(const TileShape& t, const TileSources& s, int64_t images, int64_t multiprocessors,
+                      int64_t blocks_together) {
+  constexpr double kRound = 2000, kSector = 0.76, kMultiply = 0.006;
+  const auto rounds_of = [](int64_t blocks, int64_t at_once) { return (blocks + at_once - 1) / at_once; };
+  const int64_t blocks = images * t.tiles_a_row;
+  const int64_t lines = s.depth_bins * s.height + (s.context_channels_last ? 0 : s.channels * s.height);
+  const double tile = kSector * static_cast<double>(lines) +
+                      kMultiply * static_cast<double>(t.columns * s.depth_bins * s.height * s.channels);
+  return kRound * static_cast<double>(rounds_of(blocks, multiprocessors * blocks_together)) +
+         tile * static_cast<double>(rounds_of(blocks, multiprocessors));
 }
 
 }  // namespace
@@ -248,40 +273,42 @@ TileShape choose_tile(const LiftSplatShape& s, const TileSources& sources, const
                   "cudaDeviceGetAttribute");
   check_cuda_call(cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
                   "cudaDeviceGetAttribute");
-  constexpr int64_t kStaticBytes = 12 << 10;  // more than any kernel on tiles declares
   const int64_t limit = shared_bytes - kStaticBytes;
   const int64_t paired_limit = (shared_bytes - 2 * kStaticBytes) / 2;  // two blocks on a multiprocessor
   const int64_t images = s.batch * s.cameras;
 
   const int32_t all_channels = static_cast<int32_t>(s.channels > 0 ? (s.channels + 3) / 4 * 4 : 4);
-  const auto cut = [&](int32_t columns, int32_t channels, int64_t bytes, int least_groups) {
+  const auto cut = [&](int column_bits, int32_t channels, int64_t bytes, int least_groups) {
     TileShape t = {};
-    t.columns = columns;
-    t.tiles_a_row = static_cast<int32_t>((s.width + columns - 1) / columns);
+    t.column_bits = column_bits;
+    t.columns = 1 << column_bits;
+    t.tiles_a_row = static_cast<int32_t>((s.width + t.columns - 1) / t.columns);
     t.padded_height = static_cast<int32_t>((s.height + 3) / 4 * 4);
     t.channels = channels;
     t.depth_in_shared = depths_fit(s, needs);
-    const auto in_columns = [columns](int32_t length) { return length < columns ? length : columns; };
-    t.depth_vector = in_columns(sources.depth_vector);
-    t.prior_vector = in_columns(sources.prior_vector);
-    t.context_vector = s.context_channels_last ? sources.context_vector : in_columns(sources.context_vector);
+    t.context_vector = sources.context_vector;
+    t.prior_vector = sources.prior_vector < t.columns ? sources.prior_vector : t.columns;
+    t.most_shared_bytes = limit;
     return fits(t, sources, needs, bytes) && t.groups >= least_groups ? t : TileShape{};
   };
 
-  // Wide tiles use memory sectors whole; but there should be two blocks for every multiprocessor, and room
-  // for two on it.
-  for (const int32_t columns : {8, 4, 2}) {
-    const bool enough = images * ((s.width + columns - 1) / columns) >= 2 * multiprocessors;
-    const TileShape t = cut(columns, all_channels, paired_limit, 8);
-    if (enough && columns <= s.width && t.groups > 0) return t;
+  TileShape best = {};
+  double best_time = INFINITY;
+  for (int bits = 3; bits >= 0; --bits) {
+    if (bits > 0 && 1 << bits > s.width) continue;
+    for (const int64_t together : {2, 1}) {
+      const TileShape t = cut(bits, all_channels, together == 2 ? paired_limit : limit, 4);
+      if (t.groups == 0) continue;
+      const double time = estimated_time(t, sources, images, multiprocessors, together);
+      if (time < best_time) {
+        best = t;
+        best_time = time;
+      }
+    }
   }
-  // Else narrow ones, then fewer channels at a time.
-  for (const int32_t columns : {2, 1}) {
-    const TileShape t = cut(columns, all_channels, limit, 4);
-    if (columns <= s.width && t.groups > 0) return t;
-  }
+  if (best.groups > 0) return best;
   for (int32_t channels = all_channels; channels >= 4; channels = channels / 8 * 4) {
-    const TileShape t = cut(1, channels, limit, 1);
+    const TileShape t = cut(0, channels, limit, 1);
     if (t.groups > 0) return t;
   }
   throw CudaFailure{cudaErrorInvalidConfiguration, "choose_tile: the device has too little shared memory"};

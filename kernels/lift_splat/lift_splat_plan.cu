@@ -458,12 +458,11 @@ void enqueue_plan(const LiftSplatPlanJob& job, cudaStream_t stream) {
   const int64_t to_prepare = b.at.cells > cameras ? b.at.cells : cameras;
   BEVEL_ENQUEUE(prepare_kernel, blocks_for(to_prepare), 0, stream, b);
   if (columns > 0) {
-    BEVEL_ENQUEUE(collect_runs_kernel, static_cast<unsigned>(columns), 0, stream, b);
+    BEVEL_ENQUEUE(collect_runs_kernel, columns, 0, stream, b);
   }
-  BEVEL_ENQUEUE(sum_kernel, static_cast<unsigned>(1 + b.cell_tile_count), 0, stream, b);
+  BEVEL_ENQUEUE(sum_kernel, 1 + b.cell_tile_count, 0, stream, b);
   if (b.method != BEVEL_LIFT_SPLAT_INTERVALS) {
-    const unsigned blocks = static_cast<unsigned>(columns + b.cell_tile_count);
-    BEVEL_ENQUEUE(write_rows_kernel, blocks, 0, stream, b);
+    BEVEL_ENQUEUE(write_rows_kernel, columns + b.cell_tile_count, 0, stream, b);
     BEVEL_ENQUEUE(list_rows_kernel, blocks_for(job.capacity, 1024), 0, stream, b);
     BEVEL_ENQUEUE(rank_rows_kernel, blocks_for(job.capacity, 1024), 0, stream, b);
   }

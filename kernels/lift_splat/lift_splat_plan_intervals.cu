@@ -115,7 +115,7 @@ void enqueue_plan_intervals(const PlanBuild& b, cudaStream_t stream) {
   const LiftGeometry& g = b.geometry;
   const int64_t points = g.points();
   if (points == 0) return;
-  const dim3 pixel_blocks(blocks_for(g.batch * g.cameras * g.height * g.width), kBinBlocks);
+  const dim3 pixel_blocks = grid_of(blocks_for(g.batch * g.cameras * g.height * g.width), kBinBlocks);
   BEVEL_ENQUEUE(write_point_cells_kernel, pixel_blocks, 0, stream, b);
   int32_t* plan = b.plan_words;
   const auto section = [&](int64_t at, int64_t elements, const char* name) {
@@ -126,9 +126,8 @@ void enqueue_plan_intervals(const PlanBuild& b, cudaStream_t stream) {
              section(b.at.ranks_depth, b.capacity, "ranks_depth"), stream);
   const ScanTiles tiles = ScanTiles::of(b.capacity);
   const int32_t tile_count = static_cast<int32_t>(tiles.count());
-  BEVEL_ENQUEUE(count_intervals_kernel, static_cast<unsigned>(tile_count), 0, stream, b, tiles);
-  BEVEL_ENQUEUE(write_interval_starts_kernel, static_cast<unsigned>(tile_count), 0, stream, b, tiles,
-                tile_count);
+  BEVEL_ENQUEUE(count_intervals_kernel, tile_count, 0, stream, b, tiles);
+  BEVEL_ENQUEUE(write_interval_starts_kernel, tile_count, 0, stream, b, tiles, tile_count);
   BEVEL_ENQUEUE(write_interval_lengths_kernel, blocks_for(b.capacity, 1024), 0, stream, b);
 }
 

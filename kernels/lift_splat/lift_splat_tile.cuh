@@ -3,7 +3,8 @@
 //
 // Shared memory holds, as float32: the context transposed to [column][h][channel], so that four channels are
 // one 16-byte access; the depths transposed to [column][d][h], so that a run is contiguous; and the weights
-// A[row][h] = Σ p[d, h] of a chunk of rows, eight rows a group, zero outside a row's range.
+// A[row][h] = Σ p[d, h] of a chunk of rows, eight rows a group, zero outside a row's range. The first two are
+// brought by lift_splat_load.cuh.
 #pragma once
 
 #include "lift_splat/lift_splat_view.cuh"
@@ -19,6 +20,7 @@ constexpr int kMaxChunkRuns = 2 * kMaxChunkRows;  ///< runs of a chunk kept in s
 /// How the work is cut, chosen on the host.
 struct TileShape {
   int32_t columns;      ///< image columns a tile: 1, 2, 4 or 8
+  int32_t column_bits;  ///< their logarithm
   int32_t tiles_a_row;  ///< tiles across an image
   int32_t channels;     ///< channels a tile, a multiple of 4
   int32_t channel_tiles;
@@ -26,19 +28,27 @@ struct TileShape {
   int32_t padded_height;   ///< height to a multiple of 4
   int32_t feature_stride;  ///< floats between the features of two rows h: channels and 4 more, against bank
                            ///< conflicts
-  int32_t group_stride;    ///< floats between the weights of two groups: likewise
+  int32_t column_stride;   ///< floats between the features of two columns, and
+  int32_t depth_stride;    ///< between the depths of two: the same h or d of all columns in different banks
+  int32_t group_stride;    ///< floats between the weights of two groups
   bool depth_in_shared;    ///< else the depths are read where they lie
-  int32_t depth_vector, context_vector;  ///< columns read in one access
-  int32_t prior_vector;
+  int32_t context_vector;  ///< channels read in one access where they are last
+  int32_t prior_vector;    ///< columns of prior and probabilities in one access
   int64_t shared_bytes;
+  int64_t most_shared_bytes;  ///< that any tile may have on this device
+
+  __device__ int feature_at(int w, int h) const { return w * column_stride + h * feature_stride; }
 };
 
-/// Floats of a tile's features and of a chunk's weights.
+/// Floats of a tile's features, of a chunk's weights, and of a tile's depths.
 BEVEL_HD int64_t tile_feature_floats(const TileShape& t) {
-  return static_cast<int64_t>(t.columns) * t.padded_height * t.feature_stride;
+  return static_cast<int64_t>(t.columns) * t.column_stride;
 }
 BEVEL_HD int64_t tile_weight_floats(const TileShape& t) {
   return static_cast<int64_t>(t.groups) * t.group_stride;
+}
+BEVEL_HD int64_t tile_depth_floats(const TileShape& t) {
+  return t.depth_in_shared ? static_cast<int64_t>(t.columns) * t.depth_stride : 0;
 }
 
 /// Depths and context of a call as tiles read them.
@@ -52,7 +62,7 @@ struct TileSources {
   DeviceSpan<float> probabilities;              ///< compact, or null
   ConstMap context;
   bool logits, context_channels_last;
-  int32_t depth_vector, context_vector, prior_vector;  ///< the longest vectors that alignment allows
+  int32_t context_vector, prior_vector;  ///< the longest vectors that alignment allows
 };
 
 /// Which columns a block works on.
@@ -69,243 +79,27 @@ struct TileColumns {
         columns(static_cast<int>(s.width - first_w < shape.columns ? s.width - first_w : shape.columns)) {}
 };
 
-/// Copies lines of an image, `rows` of them W apart, to shared memory with the columns outermost. Threads
-/// `thread` of `threads` work.
-template <int N, typename Image>
-__device__ void load_lines(Image image, const TileColumns& at, int64_t width, int rows, SharedSpan<float> out,
-                           int thread, int threads) {
-  const int vectors = at.columns / N;
-  for (int v = 0; v < vectors; ++v) {
-#pragma unroll 4
-    for (int row = thread; row < rows; row += threads) {
-      const Vector<float, N> line = load_vector<N>(image + (row * width + at.first_w + v * N));
-#pragma unroll
-      for (int i = 0; i < N; ++i) out[(v * N + i) * rows + row] = line[i];
-    }
-  }
-}
-
-__device__ inline void load_depth(const TileShape& shape, const TileSources& s, const TileColumns& at,
-                                  SharedSpan<float> depths, int thread, int threads) {
-  const auto image = subarray(s.depth + (at.batch * s.depth_strides[0] + at.camera * s.depth_strides[1]),
-                              s.depth_bins * s.height * s.width, "depth of a camera");
-  const int rows = static_cast<int>(s.depth_bins * s.height);
-  if (shape.depth_vector == 4) {
-    load_lines<4>(image, at, s.width, rows, depths, thread, threads);
-  } else if (shape.depth_vector == 2) {
-    load_lines<2>(image, at, s.width, rows, depths, thread, threads);
-  } else {
-    load_lines<1>(image, at, s.width, rows, depths, thread, threads);
-  }
-}
-
-/// Context [C, H, W]: a warp a row h, lanes over channels, so that shared memory is written without bank
-/// conflicts.
-template <typename T, int N>
-__device__ bool load_features_channels_first(const TileShape& shape, const TileSources& s,
-                                             const TileColumns& at, int64_t base, int first_channel,
-                                             int channels, SharedSpan<float> features, int thread,
-                                             int threads) {
-  bool all_finite = true;
-  const int vectors = at.columns / N;
-  for (int line = thread / kWarpLanes; line < static_cast<int>(s.height) * vectors;
-       line += threads / kWarpLanes) {
-    const int h = line / vectors, w = line % vectors * N;
-    const int64_t from = base + h * s.width + at.first_w + w;
-#pragma unroll 4
-    for (int c = thread % kWarpLanes; c < channels; c += kWarpLanes) {
-      const Vector<float, N> values =
-          s.context.template load_floats<T, N>(from + (first_channel + c) * s.height * s.width);
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        features[((w + i) * shape.padded_height + h) * shape.feature_stride + c] = values[i];
-        all_finite = all_finite && finite(values[i]);
-      }
-    }
-  }
-  return all_finite;
-}
-
-/// Context [H, W, C]: a warp a pixel, lanes over channels, N channels an access.
-template <typename T, int N>
-__device__ bool load_features_channels_last(const TileShape& shape, const TileSources& s,
-                                            const TileColumns& at, int64_t base, int first_channel,
-                                            int channels, SharedSpan<float> features, int thread,
-                                            int threads) {
-  bool all_finite = true;
-  for (int pixel = thread / kWarpLanes; pixel < static_cast<int>(s.height) * at.columns;
-       pixel += threads / kWarpLanes) {
-    const int h = pixel / at.columns, w = pixel % at.columns;
-    const int64_t from = base + (h * s.width + at.first_w + w) * s.channels + first_channel;
-    const int to = (w * shape.padded_height + h) * shape.feature_stride;
-#pragma unroll 2
-    for (int c = thread % kWarpLanes * N; c < channels; c += kWarpLanes * N) {
-      const Vector<float, N> values = s.context.template load_floats<T, N>(from + c);
-      store_vector(features + (to + c), values);
-#pragma unroll
-      for (int i = 0; i < N; ++i) all_finite = all_finite && finite(values[i]);
-    }
-  }
-  return all_finite;
-}
-
-/// Fills the features of a tile, and zeros where height and channels are padded. Returns whether this thread
-/// saw only finite values.
-__device__ inline bool load_features(const TileShape& shape, const TileSources& s, const TileColumns& at,
-                                     int first_channel, SharedSpan<float> features, int thread, int threads) {
-  const int channels = static_cast<int>(
-      s.channels - first_channel < shape.channels ? s.channels - first_channel : shape.channels);
-  const int64_t base = at.batch * s.context_strides[0] + at.camera * s.context_strides[1];
-  bool all_finite = true;
-  with_element_type(s.context.type, [&](auto tag) {
-    using T = decltype(tag);
-    const auto load = [&](auto length) {
-      constexpr int N = decltype(length)::value;
-      all_finite = s.context_channels_last
-                       ? load_features_channels_last<T, N>(shape, s, at, base, first_channel, channels,
-                                                           features, thread, threads)
-                       : load_features_channels_first<T, N>(shape, s, at, base, first_channel, channels,
-                                                            features, thread, threads);
-    };
-    if (shape.context_vector == 4) {
-      load(std::integral_constant<int, 4>());
-    } else if (shape.context_vector == 2) {
-      load(std::integral_constant<int, 2>());
-    } else {
-      load(std::integral_constant<int, 1>());
-    }
-  });
-  const int height = static_cast<int>(s.height);
-  if (channels < shape.channels || height < shape.padded_height) {
-    for (int line = thread; line < at.columns * shape.padded_height; line += threads) {
-      const int begin = line % shape.padded_height < height ? channels : 0;
-      for (int c = begin; c < shape.channels; ++c) features[line * shape.feature_stride + c] = 0.0f;
-    }
-  }
-  return all_finite;
-}
-
-/// Softmax over the depth bins of every pixel of the tile, in place. Threads share a pixel's bins where there
-/// are more threads than pixels; their partial results meet in `partial`, one float a thread. The whole block
-/// calls it.
-__device__ inline void softmax_tile(const TileSources& s, int columns, SharedSpan<float> depths,
-                                    SharedSpan<float> partial) {
-  const int height = static_cast<int>(s.height);
-  const int pixels = columns * height;
-  const int together = pixels < kBlockThreads ? pixels : kBlockThreads;
-  const int parts = kBlockThreads / together;
-  const int part = threadIdx.x / together;
-  const int bins = static_cast<int>(s.depth_bins);
-  for (int first = 0; first < pixels; first += together) {
-    const int local = threadIdx.x % together;
-    const int pixel = first + local;
-    const bool active = part < parts && pixel < pixels;
-    const SharedSpan<float> column = depths + (pixel / height * bins * height + pixel % height);
-    float top = -INFINITY;
-    if (active) {
-      for (int d = part; d < bins; d += parts) top = fmaxf(top, column[d * height]);
-    }
-    partial[threadIdx.x] = top;
-    __syncthreads();
-    for (int other = 0; other < parts; ++other) top = fmaxf(top, partial[other * together + local]);
-    __syncthreads();
-    float sum = 0.0f;
-    if (active) {
-      for (int d = part; d < bins; d += parts) {
-        const float e = expf(float(column[d * height]) - top);
-        column[d * height] = e;
-        sum += e;
-      }
-    }
-    partial[threadIdx.x] = sum;
-    __syncthreads();
-    if (active) {
-      sum = 0.0f;
-      for (int other = 0; other < parts; ++other) sum += partial[other * together + local];
-      const float scale = 1.0f / sum;
-      for (int d = part; d < bins; d += parts) column[d * height] *= scale;
-    }
-    __syncthreads();
-  }
-}
-
-/// Hands the softmax to the caller and mixes in the prior, f·G + (1 − f)·P, where they are wanted.
-template <int N>
-__device__ void finish_depths(const TileSources& s, const TileColumns& at, SharedSpan<float> depths,
-                              bool write) {
-  const int height = static_cast<int>(s.height);
-  const int rows = static_cast<int>(s.depth_bins) * height;
-  const int64_t image = at.image * rows * s.width;
-  const int vectors = at.columns / N;
-  for (int v = 0; v < vectors; ++v) {
-    const int64_t w = at.first_w + v * N;
-    for (int row = threadIdx.x; row < rows; row += kBlockThreads) {
-      Vector<float, N> values;
-#pragma unroll
-      for (int i = 0; i < N; ++i) values[i] = depths[(v * N + i) * rows + row];
-      if (write) store_vector(s.probabilities + (image + row * s.width + w), values);
-      if (!s.prior) continue;
-      const Vector<float, N> g = load_vector<N>(s.prior + (image + row * s.width + w));
-      const Vector<float, N> f =
-          load_vector<N>(s.prior_weight + ((at.image * height + row % height) * s.width + w));
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        depths[(v * N + i) * rows + row] = f[i] * g[i] + (1.0f - f[i]) * values[i];
-      }
-    }
-  }
-}
-
-/// Loads a tile: half of the warps bring the depths, the other half the context, so that both are on their
-/// way at once. On return the tile is ready for the block; the result says whether the context is finite.
-__device__ inline bool load_tile(const TileShape& shape, const TileSources& s, const TileColumns& at,
-                                 int first_channel, bool write_probabilities, SharedSpan<float> features,
-                                 SharedSpan<float> depths, SharedSpan<float> partial) {
-  constexpr int kHalf = kBlockThreads / 2;
-  bool all_finite = true;
-  if (!shape.depth_in_shared) {
-    all_finite = load_features(shape, s, at, first_channel, features, threadIdx.x, kBlockThreads);
-    return !__syncthreads_or(!all_finite);
-  }
-  if (threadIdx.x < kHalf) {
-    load_depth(shape, s, at, depths, threadIdx.x, kHalf);
-  } else {
-    all_finite = load_features(shape, s, at, first_channel, features, threadIdx.x - kHalf, kHalf);
-  }
-  all_finite = !__syncthreads_or(!all_finite);
-  if (s.logits) softmax_tile(s, at.columns, depths, partial);
-  if (write_probabilities || s.prior) {
-    if (shape.prior_vector == 4) {
-      finish_depths<4>(s, at, depths, write_probabilities);
-    } else if (shape.prior_vector == 2) {
-      finish_depths<2>(s, at, depths, write_probabilities);
-    } else {
-      finish_depths<1>(s, at, depths, write_probabilities);
-    }
-    __syncthreads();
-  }
-  return all_finite;
-}
-
 /// The rows of a tile's columns, cut in groups of eight that lie in one column.
 struct TileRows {
   SharedSpan<int32_t> first_row;    ///< [columns + 1]
   SharedSpan<int32_t> first_group;  ///< [columns + 1]
 
-  /// The whole block calls it; the tables are ready after the next __syncthreads.
+  /// The first warp fills the tables; they are ready after the next __syncthreads.
   __device__ void find(const PlanView& plan, const TileColumns& at, int64_t width) const {
-    const int64_t column = at.image * width + at.first_w;
-    if (static_cast<int>(threadIdx.x) <= at.columns)
-      first_row[threadIdx.x] = plan.first_row(column + threadIdx.x);
-    if (threadIdx.x == 0) {
-      int32_t groups = 0, row = plan.first_row(column);
-      for (int w = 0; w < at.columns; ++w) {
-        first_group[w] = groups;
-        const int32_t next = plan.first_row(column + w + 1);
-        groups += (next - row + kGroupRows - 1) / kGroupRows;
-        row = next;
-      }
-      first_group[at.columns] = groups;
+    if (threadIdx.x >= kWarpLanes) return;
+    const int lane = threadIdx.x;
+    const bool used = lane <= at.columns;
+    const int32_t row = used ? plan.first_row(at.image * width + at.first_w + lane) : 0;
+    const int32_t next = __shfl_down_sync(kAllLanes, row, 1);
+    const int32_t own = lane < at.columns ? (next - row + kGroupRows - 1) / kGroupRows : 0;
+    int32_t groups = own;
+    for (int offset = 1; offset <= kMaxTileColumns; offset *= 2) {
+      const int32_t before = __shfl_up_sync(kAllLanes, groups, offset);
+      if (lane >= offset) groups += before;
+    }
+    if (used) {
+      first_row[lane] = row;
+      first_group[lane] = groups - own;
     }
   }
   /// The first row of a group, which lies in column w.
@@ -363,7 +157,7 @@ struct TileWeights {
   SharedSpan<float> tile;
   DeviceSpan<const float> map;  ///< [B, N, D, H, W]
   int64_t image, width, first_w;
-  int bins, height;
+  int bins, height, stride;
 
   __device__ TileWeights(const TileShape& shape, const TileSources& s, const TileColumns& at,
                          SharedSpan<float> depths)
@@ -374,9 +168,10 @@ struct TileWeights {
         width(s.width),
         first_w(at.first_w),
         bins(static_cast<int>(s.depth_bins)),
-        height(static_cast<int>(s.height)) {}
+        height(static_cast<int>(s.height)),
+        stride(shape.depth_stride) {}
   __device__ float at(int w, int d, int h) const {
-    if (in_shared) return tile[(w * bins + d) * height + h];
+    if (in_shared) return tile[w * stride + d * height + h];
     return map[((image * bins + d) * height + h) * width + first_w + w];
   }
 };

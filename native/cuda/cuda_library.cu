@@ -99,6 +99,13 @@ bevel_status plan_build(const bevel::LiftSplatPlanJob* job, int32_t device, void
 bevel_status plan_read(const int32_t* plan, void* header, int64_t bytes, int32_t device, void* stream,
                        bevel_cuda_message* message) {
   return on_device(device, message, [&] {
+    // Waiting would break off the capture, not only this call.
+    cudaStreamCaptureStatus capturing;
+    check_cuda_call(cudaStreamIsCapturing(stream_of(stream), &capturing), "cudaStreamIsCapturing");
+    if (capturing != cudaStreamCaptureStatusNone) {
+      throw CudaFailure{cudaErrorStreamCaptureUnsupported,
+                        "reading a plan's counts while its stream is captured in a graph"};
+    }
     check_cuda_call(
         cudaMemcpyAsync(header, plan, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_of(stream)),
         "cudaMemcpyAsync");

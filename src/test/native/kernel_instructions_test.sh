@@ -29,10 +29,10 @@ expect() {
 }
 
 expect lift_splat/lift_splat.cu splat_columns_kernel \
-  ld.global.v4.f32 ld.global.v4.u16 ld.shared.v4.f32 st.global.v4.f32 st.global.v4.u16
+  cp.async.ca.shared.global ld.global.v4.u16 ld.shared.v4.f32 st.global.v4.f32 st.global.v4.u16
 expect lift_splat/lift_splat.cu merge_cells_kernel ld.global.v4.f32 st.global.v4.f32 st.global.v4.u16
 expect lift_splat/lift_splat_backward.cu splat_gradient_kernel \
-  ld.global.v4.f32 ld.global.v4.u16 ld.shared.v4.f32 st.shared.v4.f32 st.global.v4.f32
+  cp.async.ca.shared.global ld.global.v4.f32 ld.global.v4.u16 ld.shared.v4.f32 st.shared.v4.f32 st.global.v4.f32
 expect bev_pool/bev_pool.cu interval_pool_kernel ld.global.v4.f32 ld.global.v4.u16 st.global.v4.f32 st.global.v4.u16
 expect bev_pool/bev_pool_backward.cu feature_gradient_kernel ld.global.v4.f32 ld.global.v4.u16 st.global.v4.f32
 

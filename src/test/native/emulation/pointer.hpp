@@ -204,6 +204,25 @@ Pointer<T, Space::kShared> dynamic_shared_pointer() {
   return {{array.name, array.data, static_cast<int64_t>(array.bytes)}, 0};
 }
 
+/** Starts a copy of a V that its thread does not wait for. Until finish_copies() its place in shared memory
+ * holds nothing that may be read; a copy that another access of this epoch touches is a race when it starts
+ * or when it ends. */
+template <class V, class T>
+void start_copy(const Pointer<T, Space::kShared>& to, const Pointer<const T, Space::kGlobal>& from,
+                const std::source_location& place) {
+  from.template read_as<V>(place);
+  V poison;
+  std::memset(static_cast<void*>(&poison), 0xFF, sizeof poison);
+  to.write_as(poison, place);
+  shadow().mark_uninitialized(reinterpret_cast<uintptr_t>(to.address()), sizeof(V));
+  Launch::thread().copies.push_back([=] { to.write_as(from.template read_as<V>(place), place); });
+}
+
+/** Ends the copies of the running thread; the others need a barrier to see them. */
+inline void finish_copies() {
+  for (const std::function<void()>& finish : std::exchange(Launch::thread().copies, {})) finish();
+}
+
 /** A part of an array with bounds of its own. */
 template <class T, Space space>
 Pointer<T, space> checked_part(const Pointer<T, space>& pointer, int64_t count, const char* name) {

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <map>
+#include <stdexcept>
 
 namespace {
 
@@ -37,6 +38,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorInvalidConfiguration:
       return "invalid configuration argument";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
   }
   return "unrecognized error code";
 }
@@ -54,6 +57,11 @@ cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cuda
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+
+cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* status) {
+  *status = cudaStreamCaptureStatusNone;
+  return cudaSuccess;
+}
 
 const char* cudaGetErrorName(cudaError_t error) {
   switch (error) {
@@ -96,7 +104,13 @@ namespace bevel::emulation {
 
 cudaError_t allow_dynamic_shared(const void* kernel, int bytes) {
   if (bytes < 0 || static_cast<size_t>(bytes) > kMaxShared) return report(cudaErrorInvalidValue);
-  allowed_shared()[kernel] = static_cast<size_t>(bytes);
+  size_t& allowed = allowed_shared()[kernel];
+  if (static_cast<size_t>(bytes) < allowed) {
+    throw std::logic_error(
+        "the dynamic shared memory that a kernel may have was lowered: another thread may be about to launch "
+        "it with more");
+  }
+  allowed = static_cast<size_t>(bytes);
   return cudaSuccess;
 }
 

@@ -62,6 +62,7 @@ struct Thread {
   uint32_t mask = 0;
   int predicate = 0;
   std::array<uint32_t, 32> heard_of{};
+  std::vector<std::function<void()>> copies;  // under way to shared memory
 
   unsigned lane() const { return linear % 32; }
 };
