@@ -1,6 +1,6 @@
 // Times Bevel's CUDA kernels on this machine's device against the peers' algorithms and the memory's own
 // speed. Results are compared before anything is timed. Usage: gpu_bench [--json FILE] [--case NAME]
-// [--quick]
+// [--quick]; with --probe it only clears a few bytes on the device.
 #include <cmath>
 
 #include "peers.cuh"
@@ -92,8 +92,9 @@ class Runner {
     element_ = static_cast<int64_t>(sizeof(T));
     forward_bytes_ = points * 4 + (pixels + cells) * s.channels * element_;
     backward_bytes_ = points * 8 + (2 * pixels + cells) * s.channels * element_;
+    // Three times the caches, so that nothing of a call is left there when its turn comes again.
     rotation_ =
-        static_cast<int>(std::min<int64_t>(16, std::max<int64_t>(2, 3 * cache_bytes / forward_bytes_ + 1)));
+        static_cast<int>(std::min<int64_t>(96, std::max<int64_t>(2, 3 * cache_bytes / forward_bytes_ + 1)));
     for (int i = 0; i < rotation_; ++i) {
       tensors_.push_back(std::make_unique<Tensors<T>>(s, OnDevice<T>::dtype, depth, features, gradients));
     }
@@ -381,6 +382,11 @@ int run(const Options& options) {
 }  // namespace bevel::bench
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--probe") == 0) {
+    const bevel::bench::Buffer buffer({1}, bevel::bench::kInt32);
+    bevel::bench::check(cudaDeviceSynchronize(), "device 0");
+    return 0;
+  }
   if (bevel_set_cuda_library(BEVEL_TEST_CUDA_LIBRARY) != BEVEL_OK) {
     std::fprintf(stderr, "gpu_bench: %s\n", bevel_last_error());
     return 1;
