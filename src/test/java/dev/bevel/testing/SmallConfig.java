@@ -36,6 +36,7 @@ public final class SmallConfig {
           - [barrier]
           - [motorcycle, bicycle]
           - [pedestrian, traffic_cone]
+        circle_nms: {thresholds: [4, 12, 10, 1, 0.85, 0.175], keep: 83}
         shared_channels: 16
         branch_channels: 16
       training:

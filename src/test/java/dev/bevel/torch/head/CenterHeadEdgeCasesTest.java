@@ -112,6 +112,40 @@ class CenterHeadEdgeCasesTest {
   }
 
   @Test
+  void numbersThatAreNoBoxAreNotDetected() {
+    float[] logits = new float[2 * GRID.cells()];
+    Arrays.fill(logits, -20);
+    for (int cell = 0; cell < 6; cell++) {
+      logits[cell] = 6 - cell;
+    }
+    int cells = GRID.cells();
+    float[] dim = new float[3 * cells];
+    float[] rot = new float[2 * cells];
+    float[] vel = new float[2 * cells];
+    dim[0] = 1000; // exp is infinite
+    dim[cells + 1] = -1000; // exp is 0
+    dim[2 * cells + 2] = Float.NaN;
+    rot[3] = Float.NaN;
+    vel[cells + 4] = Float.POSITIVE_INFINITY;
+    try (TensorScope scope = TensorScope.open()) {
+      assertThat(TensorScope.current()).isSameAs(scope);
+      TaskPrediction prediction =
+          new TaskPrediction(
+              zeros(2, 10, 20),
+              zeros(1, 10, 20),
+              Tensor.create(dim, 1, 3, 10, 20),
+              Tensor.create(rot, 1, 2, 10, 20),
+              Tensor.create(vel, 1, 2, 10, 20),
+              Tensor.create(logits, 1, 2, 10, 20));
+      DecodeSettings six = new DecodeSettings(0.1, 6, SETTINGS.range(), List.of(-1.0), 83);
+      List<DecodedBox> found =
+          new CenterDecoder(GRID, ONE, six).decode(List.of(prediction)).getFirst();
+      assertThat(found).hasSize(1);
+      assertThat(found.getFirst().box()[0]).isEqualTo(5 * 0.8f - 8f);
+    }
+  }
+
+  @Test
   void mapsOfAnotherSizeAreNamed() {
     try (TensorScope scope = TensorScope.open()) {
       CenterDecoder decoder = new CenterDecoder(GRID, ONE, SETTINGS);
@@ -121,8 +155,8 @@ class CenterHeadEdgeCasesTest {
               "CenterDecoder: the heatmap of task 0 must be [B, 2, 10, 20], got [B, 2, 2, 3]");
       assertThatThrownBy(() -> decoder.decode(List.of())).hasMessageContaining("1 task");
     }
-    assertThatThrownBy(() -> new CenterDecoder(GRID, ONE, DecodeSettings.BEVDEPTH))
-        .hasMessageContaining("each of 1 tasks");
+    assertThatThrownBy(() -> new CenterDecoder(GRID, HeadTasks.NUSCENES_SIX, SETTINGS))
+        .hasMessageContaining("each of 6 tasks");
   }
 
   private static TaskTarget assign(double[]... boxes) {

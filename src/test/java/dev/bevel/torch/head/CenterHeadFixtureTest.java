@@ -127,7 +127,7 @@ class CenterHeadFixtureTest {
     HeadTasks twoClasses =
         new HeadTasks(List.of(List.of(DetectionClass.CAR, DetectionClass.TRUCK)));
     DecodeSettings settings =
-        new DecodeSettings(0.1, 30, DecodeSettings.BEVDEPTH.range(), List.of(nmsThreshold), 30);
+        new DecodeSettings(0.1, 30, DecodeSettings.NUSCENES_RANGE, List.of(nmsThreshold), 30);
     try (TensorScope scope = TensorScope.open()) {
       Tensor rot = tensor(concat(floats(maps.get("rot_sine")), floats(maps.get("rot_cosine"))), 2);
       TaskPrediction prediction =

@@ -2,6 +2,7 @@ package dev.bevel.torch.io;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.nn.Tensors;
@@ -177,6 +178,7 @@ class SafeTensorsTest {
         "{\"x\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}} | must have a shape",
         "{\"x\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}} | must have a shape",
         "{\"x\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}} | impossible shape",
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[0,4611686018427387904,4],\"data_offsets\":[0,0]}} | impossible shape",
         "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}} | must have data_offsets",
         "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}} | must have data_offsets",
         "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}} | must begin at byte 0",
@@ -196,6 +198,67 @@ class SafeTensorsTest {
         .isInstanceOf(IOException.class)
         .hasMessageStartingWith(file + ": not a safetensors file: ")
         .hasMessageContaining(message);
+  }
+
+  @Test
+  void bytesThatAreNoBooleansAreRefused() throws IOException {
+    Path file = folder.resolve("bool.safetensors");
+    SafeTensors.write(
+        file, Map.of("mask", torch.zeros(3, 5).to(ScalarType.Bool)), Map.of("a", "b"));
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[bytes.length - 2] = 2;
+    Files.write(file, bytes);
+    assertThatThrownBy(() -> SafeTensors.read(file))
+        .isInstanceOf(IOException.class)
+        .hasMessage(
+            file
+                + ": not a safetensors file: tensor 'mask' of dtype BOOL holds the byte 2, expected 0 or 1");
+    assertThat(SafeTensors.read(file, name -> false).tensors()).isEmpty();
+    assertThat(SafeTensors.readMetadata(file)).containsExactly(Map.entry("a", "b"));
+  }
+
+  @Test
+  void messagesStayShortAndOnOneLine() throws IOException {
+    Path file = folder.resolve("long.safetensors");
+    String name = "line\\n" + "x".repeat(10_000);
+    String sizes = "1,".repeat(5_000) + "1";
+    byte[] json =
+        "{\"%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[0,8]}}"
+            .formatted(name, sizes)
+            .getBytes(StandardCharsets.UTF_8);
+    ByteBuffer bytes = ByteBuffer.allocate(16 + json.length).order(ByteOrder.LITTLE_ENDIAN);
+    Files.write(file, bytes.putLong(json.length).put(json).array());
+    assertThatThrownBy(() -> SafeTensors.read(file))
+        .hasMessageContaining("tensor 'line?xxx")
+        .hasMessageContaining("must have a shape of at most 16 sizes")
+        .message()
+        .doesNotContain("\n")
+        .hasSizeLessThan(400 + file.toString().length());
+  }
+
+  @Test
+  void partsOfAFileCanBeRead() throws IOException {
+    Path file = folder.resolve("deeper/still/parts.safetensors");
+    SafeTensors.write(
+        file,
+        Map.of("a", Tensors.of(new double[] {1, 2}, 2), "b", Tensors.of(new double[] {3}, 1)),
+        Map.of("step", "3"));
+    SafeTensors.Contents part = SafeTensors.read(file, "b"::equals);
+    assertThat(part.tensors()).containsOnlyKeys("b");
+    assertThat(Tensors.toDoubles(Objects.requireNonNull(part.tensors().get("b"))))
+        .containsExactly(3);
+    assertThat(SafeTensors.readMetadata(file)).isEqualTo(part.metadata()).hasSize(1);
+  }
+
+  @Test
+  void filesHaveTheUsualPermissions() throws IOException {
+    assumeTrue(
+        folder.getFileSystem().supportedFileAttributeViews().contains("posix"),
+        "skipped: the file system has no POSIX permissions");
+    Path usual = Files.createFile(folder.resolve("usual"));
+    Path file = folder.resolve("a.safetensors");
+    SafeTensors.write(file, Map.of("x", torch.ones(3)), Map.of());
+    assertThat(Files.getPosixFilePermissions(file)).isEqualTo(Files.getPosixFilePermissions(usual));
   }
 
   @Test

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -63,6 +61,15 @@ class DetectorConfigTest {
         "z: [-10, 10, 20] | z: [-10, .nan, 20] | grid.z must be a list of 3 numbers",
         "channels: [128, 256, 512] | channels: [128, -1, 512] | bev_encoder.channels must be a list of positive whole numbers",
         "tasks: [[car]] | tasks: [car] | head.tasks must be a list of lists of names, got the list [car]",
+        "x: [-51.2, 51.2, 0.8] | x: [-51.2, 52.0, 0.8] | grid.x must be [lower, upper, cell] with at most 4096 cells, a multiple of 8",
+        "y: [-51.2, 51.2, 0.8] | y: [0, 1.0e+12, 1] | grid.y must be [lower, upper, cell] with at most 4096 cells",
+        "z: [-10, 10, 20] | z: [0, 1.0e+12, 1] | grid.z must be [lower, upper, cell] with at most 4096 cells, got",
+        "depth: [1, 60, 1] | depth: [1, 1.0e+300, 1] | view.depth must be [start, end, step] with at most 4096 bins",
+        "context: 64 | context: 64, depth_net: {width: 8, aspp_dropout: 0} | view.depth_net must be left out: only bevdepth detectors",
+        "family: bevdet | family: bevdepth | view.depth_net must be the depth network of a bevdepth detector, got nothing",
+        "thresholds: [4] | thresholds: [4, 12] | head.circle_nms.thresholds must be a list of 1 numbers, got the list [4, 12]",
+        "name: test | name: [[&x [*x]]] | name must be a text, got a list of lists or mappings",
+        "name: test | name: | name must be a named key with a value",
         "neck: {channels: 512} | neck: 512 | neck must be a mapping, got '512'",
         "name: test | name: test, name: again | not valid YAML",
       })
@@ -75,7 +82,7 @@ class DetectorConfigTest {
          backbone: {depth: 50}, neck: {channels: 512}, view: {depth: [1, 60, 1], context: 64},
          grid: {x: [-51.2, 51.2, 0.8], y: [-51.2, 51.2, 0.8], z: [-10, 10, 20]},
          bev_encoder: {channels: [128, 256, 512], out: 256},
-         head: {tasks: [[car]], shared_channels: 64, branch_channels: 64}}
+         head: {tasks: [[car]], circle_nms: {thresholds: [4], keep: 83}, shared_channels: 64, branch_channels: 64}}
         """;
     Path file = folder.resolve("test.yaml");
     Files.writeString(file, good);
@@ -91,22 +98,68 @@ class DetectorConfigTest {
 
   @Test
   void unknownNamesAndMissingFilesAreNamed() {
-    assertThatThrownBy(() -> DetectorConfig.load("bevdepth-r19"))
-        .hasMessageStartingWith("unknown configuration 'bevdepth-r19'; known: bevdet-r50,");
-    Path file = folder.resolve("no.yaml");
-    assertThatThrownBy(() -> DetectorConfig.load(file.toString()))
-        .hasMessage(file + ": no such configuration file");
+    for (String name : new String[] {"bevdepth-r19", folder.resolve("no.yaml").toString()}) {
+      assertThatThrownBy(() -> DetectorConfig.load(name))
+          .isInstanceOf(ConfigException.class)
+          .hasMessageStartingWith(
+              "unknown configuration '" + name + "': it is none of bevdet-r50, bevdet-dev2")
+          .hasMessageEndingWith("and there is no such file");
+    }
   }
 
   @Test
-  void binaryRubbishIsNotAConfiguration() {
+  void bevDepthsChannelsMustDivide() throws IOException {
+    String good = DetectorConfig.text("bevdepth-r18-128x352");
+    refuse(good, "channels: 512", "channels: 514", "neck.channels must be a multiple of 4");
+    refuse(good, "width: 256", "width: 254", "view.depth_net.width must be a multiple of 4");
+    refuse(good, "[64, 128, 256]", "[64, 128, 255]", "must be [n, 2n, 4n]");
+  }
+
+  private static void refuse(String good, String from, String to, String message) {
+    assertThat(good).contains(from);
+    assertThatThrownBy(
+            () -> DetectorConfig.read(ConfigNode.parse("x.yaml", good.replace(from, to))))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageStartingWith("x.yaml: ")
+        .hasMessageContaining(message);
+  }
+
+  @Test
+  void rubbishIsNotAConfiguration() {
     for (String text :
-        new String[] {"", "- 1", "\0\1\2", "a: &x [*x]", "!!java.util.Date 1", "\uFFFE"}) {
-      InputStream in = new java.io.ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8));
-      assertThatThrownBy(() -> DetectorConfig.read(ConfigNode.read("rubbish.yaml", in)))
-          .as(text)
+        new String[] {
+          "",
+          "- 1",
+          "\0\1\2",
+          "a: &x [*x]",
+          "!!java.util.Date 1",
+          "\uFFFE",
+          "[".repeat(500_000),
+          "{a: ".repeat(200_000),
+          "name: " + "x\\n".repeat(100_000),
+          // Each list ten times the one before: as a text it would have 10^9 words.
+          "a: &a [x]\nname: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]"
+        }) {
+      assertThatThrownBy(() -> DetectorConfig.read(ConfigNode.parse("rubbish.yaml", text)))
+          .as(text.substring(0, Math.min(30, text.length())))
           .isInstanceOf(ConfigException.class)
-          .hasMessageStartingWith("rubbish.yaml: ");
+          .hasMessageStartingWith("rubbish.yaml: ")
+          .message()
+          .doesNotContain("\n")
+          .hasSizeLessThan(1000);
     }
+  }
+
+  @Test
+  void filesThatAreNoTextAreNamed() throws IOException {
+    Path file = folder.resolve("x.yaml");
+    Files.write(file, new byte[] {'a', ':', ' ', (byte) 0xff});
+    assertThatThrownBy(() -> DetectorConfig.load(file.toString()))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage(file + ": not a text in UTF-8, so not a configuration");
+    Files.write(file, new byte[(1 << 20) + 1]);
+    assertThatThrownBy(() -> DetectorConfig.load(file.toString()))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage(file + ": larger than 1048576 bytes, not a configuration");
   }
 }

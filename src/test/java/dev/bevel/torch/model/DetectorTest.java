@@ -38,7 +38,8 @@ class DetectorTest {
         new DetectorConfig.Lift(1, 20, 1, 8, c.lift().depthNetWidth() == 0 ? 0 : 16, 0),
         new DetectorConfig.Grid(axis, axis, c.grid().z()),
         new DetectorConfig.Encoder(List.of(8, 16, 32), 16),
-        new DetectorConfig.Head(c.head().tasks(), 8, 8));
+        new DetectorConfig.Head(
+            c.head().tasks(), 8, 8, c.head().nmsThresholds(), c.head().maxPerTask()));
   }
 
   private static Detector create(DetectorConfig config) {

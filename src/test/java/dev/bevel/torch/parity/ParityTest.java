@@ -73,6 +73,12 @@ class ParityTest {
         "'intrins': [ | 'intrins': ['x', | inputs.intrins must be a finite number, got",
         "'intrins': [ | 'intrins': [1, | inputs.intrins must be 54 numbers, got 55 numbers",
         "'taps': | 'taps: | its JSON is damaged",
+        "'taps': { | 'taps': {}, 'others': { | taps must be at least one tap, got none",
+        "'std': 0.6193049430963461 | 'std': -0.6193049430963461 | taps.img_backbone.stage3.std must be positive, got -0.619",
+        "'image': { | 'image': {'key': 'input.image', 'shape': [1000000, 1000000]}, 'other': { | inputs.image.shape must be [6, 3, 256, 704], got [1000000, 1000000]",
+        "'border_points': [ | 'border_points': [[249216, 3], | must be of points below 249216 and cells from -1 to 16383, got [249216, 3]",
+        "'border_points': [ | 'border_points': [[0, 16384], | got [0, 16384]",
+        "'border_points': [ | 'border_points': 'none', 'others': [ | frustum_cells.border_points must be a list of rows",
       })
   void damagedFixturesAreRefused(String from, String to, String message) throws IOException {
     String text = Files.readString(TestData.require(BEVDET));

@@ -11,6 +11,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
@@ -157,6 +159,17 @@ class CheckpointTest {
       Path step = rewrite(file, "", Map.of("bevel.step", "many"));
       assertThatThrownBy(() -> Checkpoint.read(step))
           .hasMessageContaining("bevel.step must be a whole number, got 'many'");
+      Path negative = rewrite(file, "", Map.of("bevel.step", "-1"));
+      assertThatThrownBy(() -> Checkpoint.resume(negative, trainer))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessage(negative + ": bevel.step must not be negative, got -1");
+      Path updates = rewrite(file, "", Map.of("bevel.average_updates", "-7"));
+      assertThatThrownBy(() -> Checkpoint.resume(updates, trainer))
+          .hasMessage(updates + ": bevel.average_updates must not be negative, got -7");
+      Path count =
+          rewrite(file, "optimizer.step.first.bias", Map.of(), saved -> saved.sub(new Scalar(9)));
+      assertThatThrownBy(() -> Checkpoint.resume(count, trainer))
+          .hasMessage(count + ": optimizer.step.first.bias must not be negative, got -8");
       assertThat(everything(trainer)).isEqualTo(before);
     }
   }
@@ -178,15 +191,37 @@ class CheckpointTest {
     assertThatThrownBy(() -> Checkpoint.read(half)).isInstanceOf(IOException.class);
   }
 
+  @Test
+  void aDamagedRandomStateIsNamed() throws IOException {
+    Path file = folder.resolve("saved.safetensors");
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 9)) {
+      Checkpoint.write(file, trainer, "");
+      Path random = rewrite(file, "random.torch", Map.of(), saved -> saved.bitwise_not());
+      assertThatThrownBy(() -> Checkpoint.resume(random, trainer))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageStartingWith(random + ": the state of the random generator is damaged: ")
+          .message()
+          .doesNotContain("frame #");
+    }
+  }
+
   /** A copy of a checkpoint with one tensor replaced by seven ones, and other metadata. */
   private Path rewrite(Path file, String tensor, Map<String, String> metadata) throws IOException {
+    return rewrite(file, tensor, metadata, saved -> torch.ones(7));
+  }
+
+  /** A copy of a checkpoint with one tensor changed, and other metadata. */
+  private Path rewrite(
+      Path file, String tensor, Map<String, String> metadata, UnaryOperator<Tensor> change)
+      throws IOException {
     Path copy = Files.createTempFile(folder, "changed", ".safetensors");
     try (TensorScope scope = TensorScope.open()) {
       SafeTensors.Contents contents = SafeTensors.read(file);
       Map<String, Tensor> tensors = new LinkedHashMap<>(contents.tensors());
       if (!tensor.isEmpty()) {
         assertThat(tensors).containsKey(tensor);
-        tensors.put(tensor, torch.ones(7));
+        tensors.computeIfPresent(tensor, (name, saved) -> change.apply(saved));
       }
       Map<String, String> texts = new LinkedHashMap<>(contents.metadata());
       texts.putAll(metadata);

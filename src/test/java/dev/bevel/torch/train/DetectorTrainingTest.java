@@ -77,6 +77,46 @@ class DetectorTrainingTest {
   }
 
   @Test
+  void aStoppedTrainingEndsAfterItsStepAndGoesOnFromItsCheckpoint() throws IOException {
+    ConfigDocument config = config(1, true);
+    Path straight = folder.resolve("straight.safetensors");
+    Path stopped = folder.resolve("stopped.safetensors");
+    Path resumed = folder.resolve("resumed.safetensors");
+    try (DetectorTraining training = new DetectorTraining(config, samples, 3)) {
+      training.run(4, report -> {});
+      training.save(straight);
+    }
+    try (DetectorTraining training = new DetectorTraining(config, samples, 3)) {
+      training.run(
+          4,
+          report -> {
+            if (report.step() == 2) {
+              training.stop();
+            }
+          });
+      assertThat(training.step()).isEqualTo(2);
+      training.run(4, report -> {});
+      assertThat(training.step()).as("stopped for good").isEqualTo(2);
+      training.save(stopped);
+    }
+    try (DetectorTraining training = new DetectorTraining(config, samples, 3)) {
+      assertThatThrownBy(
+              () ->
+                  training.run(
+                      4,
+                      report -> {
+                        throw new IllegalStateException("enough");
+                      }))
+          .hasMessage("enough");
+      // What was read ahead, the batch of the second step, is not what comes next.
+      training.resume(stopped);
+      training.run(4, report -> {});
+      training.save(resumed);
+    }
+    assertThat(resumed).hasSameBinaryContentAs(straight);
+  }
+
+  @Test
   void inferenceCarriesItsConfigurationAndRepeatsItself() throws IOException {
     Path file = folder.resolve("small.safetensors");
     try (DetectorTraining training = new DetectorTraining(config(1, false), samples, 3)) {
@@ -105,12 +145,22 @@ class DetectorTrainingTest {
   }
 
   @Test
+  void clippingMayBeLeftOut() throws IOException {
+    String text = SmallConfig.yaml(1, "none");
+    ConfigDocument without = ConfigDocument.parse("x.yaml", text.replaceAll(" *clip: 35\\n", ""));
+    assertThat(without.training().optimization().clip()).isEqualTo(Trainer.Settings.NO_CLIP);
+    assertThat(ConfigDocument.load("bevdet-r50").training().optimization().clip()).isInfinite();
+  }
+
+  @Test
   void configurationsThatMakeNoSenseAreRefused() {
     Map.of(
             "learning_rate: 0.002", "learning_rate: -1",
             "kind: constant", "kind: constantly",
             "batch: 1", "batch: 0",
             "clip: 35", "clips: 35",
+            "kind: constant}",
+                "kind: one-cycle, steps: 10, rise: 0.1, start_divisor: 2, end_divisor: 3}",
             "1, 1, 0.2, 0.2]", "1, 1, 0.2]",
             "training:", "practice:")
         .forEach(

@@ -66,8 +66,10 @@ class LearningRateTest {
   void badLengthsAreRefused() {
     assertThatThrownBy(() -> new LearningRate.Cosine(0, 0))
         .hasMessage("Cosine: steps must be positive, got 0");
-    assertThatThrownBy(() -> new LearningRate.OneCycle(10, 1, 25, 1e4))
-        .hasMessage("OneCycle: rise must be between 0 and 1, got 1.0");
+    for (double rise : new double[] {1, 0.1, 0, -1, Double.NaN}) {
+      assertThatThrownBy(() -> new LearningRate.OneCycle(10, rise, 25, 1e4))
+          .hasMessage("OneCycle: rise must be below 1 and more than one of 10 steps, got " + rise);
+    }
     assertThatThrownBy(() -> new LearningRate.WarmUp(-1, 0, new LearningRate.Constant()))
         .hasMessage("WarmUp: steps must be positive, got -1");
   }

@@ -76,7 +76,7 @@ class TrainerTest {
 
   @Test
   void clippingBoundsTheGradientAndReportsItsNorm() {
-    for (double clip : new double[] {1e-3, 1e6}) {
+    for (double clip : new double[] {1e-3, 1e6, Trainer.Settings.NO_CLIP}) {
       try (SmallNetwork network = new SmallNetwork(2);
           Trainer trainer = new Trainer(network, settings(clip), 2);
           TensorScope scope = TensorScope.open()) {

@@ -1,7 +1,7 @@
 package dev.bevel.bench.liftsplat;
 
-import dev.bevel.torch.TensorArrays;
 import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.nn.Tensors;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.BoolOptional;
@@ -95,7 +95,7 @@ public final class LibTorchLiftSplat implements AutoCloseable {
   /** The map, [cells, C]. */
   float[] result() {
     try (TensorScope scope = TensorScope.open()) {
-      return TensorArrays.floats(compose(depth, context));
+      return Tensors.toFloats(compose(depth, context));
     }
   }
 
@@ -104,7 +104,7 @@ public final class LibTorchLiftSplat implements AutoCloseable {
     try (TensorScope scope = TensorScope.open()) {
       TensorVector gradients = gradients(graph, true);
       return new float[][] {
-        TensorArrays.floats(gradients.get(0)), TensorArrays.floats(gradients.get(1))
+        Tensors.toFloats(gradients.get(0)), Tensors.toFloats(gradients.get(1))
       };
     }
   }
@@ -115,9 +115,9 @@ public final class LibTorchLiftSplat implements AutoCloseable {
       Tensor map = compose(depthLeaf, contextLeaf);
       TensorVector gradients = gradients(map, false);
       return new float[][] {
-        TensorArrays.floats(map.detach()),
-        TensorArrays.floats(gradients.get(0)),
-        TensorArrays.floats(gradients.get(1))
+        Tensors.toFloats(map.detach()),
+        Tensors.toFloats(gradients.get(0)),
+        Tensors.toFloats(gradients.get(1))
       };
     }
   }

@@ -7,8 +7,8 @@ import dev.bevel.kernels.LiftSplat;
 import dev.bevel.kernels.LiftSplatPlanInfo;
 import dev.bevel.kernels.RowAxis;
 import dev.bevel.kernels.TensorView;
-import dev.bevel.torch.TensorArrays;
 import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.nn.Tensors;
 import java.lang.foreign.Arena;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -92,9 +92,9 @@ public final class LibTorchPreparation implements AutoCloseable {
   void verify(LiftSplatPlanInfo plan) {
     try (TensorScope scope = TensorScope.open()) {
       Prepared prepared = prepared();
-      float[] bev = TensorArrays.floats(prepared.bev);
-      float[] starts = TensorArrays.floats(prepared.starts);
-      float[] lengths = TensorArrays.floats(prepared.lengths);
+      float[] bev = Tensors.toFloats(prepared.bev);
+      float[] starts = Tensors.toFloats(prepared.starts);
+      float[] lengths = Tensors.toFloats(prepared.lengths);
       if (Math.abs(bev.length - plan.points()) > 1e-3 * plan.points()
           || prepared.depth.numel() != bev.length
           || prepared.feature.numel() != bev.length) {

@@ -1,17 +1,21 @@
 package dev.bevel.torch.head;
 
-import dev.bevel.torch.TensorArrays;
 import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.nn.Tensors;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.PriorityQueue;
 
 /**
- * Reads boxes off the maps of a CenterHead: the highest-scoring cells of each task over all its
- * classes (one cell may give several classes), decoded, filtered by score and range, then thinned
- * by {@link CircleNms} task by task. Equal scores are taken in order of (class, row, column). Done
- * in float32 on the CPU. A NaN score is never a detection.
+ * Reads boxes off the maps of a CenterHead, as mmdetection3d's {@code CenterPointBBoxCoder} does:
+ * the highest-scoring cells of each task over all its classes (one cell may give several classes),
+ * filtered by score, decoded, filtered by range, then thinned by {@link CircleNms} task by task.
+ * Equal scores are taken in order of (class, row, column). Done in float32 on the CPU.
+ *
+ * <p>A NaN score is never a detection, nor is a box that is none: with a size that is not finite
+ * and positive, or any other number that is not finite.
  */
 public final class CenterDecoder {
   private final HeadGrid grid;
@@ -48,7 +52,7 @@ public final class CenterDecoder {
     List<List<DecodedBox>> result = new ArrayList<>();
     try (TensorScope scope = TensorScope.open()) {
       for (int task = 0; task < predictions.size(); task++) {
-        Maps maps = Maps.of(predictions.get(task));
+        Maps maps = new Maps(predictions.get(task));
         checkShape(task, maps);
         for (int sample = 0; sample < maps.batch; sample++) {
           if (task == 0) {
@@ -64,33 +68,35 @@ public final class CenterDecoder {
   }
 
   /** The decoded boxes of one task and sample before suppression, by falling score. */
-  List<DecodedBox> candidates(Maps maps, int task, int sample) {
+  private List<DecodedBox> candidates(Maps maps, int task, int sample) {
     int cells = grid.cells();
     List<DecodedBox> found = new ArrayList<>();
     for (int index : top(maps, sample)) {
       int channel = index / cells;
-      float score = maps.score(sample, index);
       double[] box = box(maps, sample, index % cells);
-      if (score > settings.scoreThreshold() && settings.inRange(box)) {
-        found.add(new DecodedBox(tasks.firstLabel(task) + channel, score, box));
+      if (isBox(box) && settings.inRange(box)) {
+        found.add(new DecodedBox(tasks.firstLabel(task) + channel, maps.score(sample, index), box));
       }
     }
     return found;
   }
 
-  /** Indices into {@code [C, H, W]} of the highest scores, best first. */
+  private static boolean isBox(double[] box) {
+    return Arrays.stream(box).allMatch(Double::isFinite) && box[3] > 0 && box[4] > 0 && box[5] > 0;
+  }
+
+  /** Indices into {@code [C, H, W]} of the highest scores above the threshold, best first. */
   private List<Integer> top(Maps maps, int sample) {
     Comparator<Integer> worstFirst =
         Comparator.<Integer>comparingDouble(i -> maps.score(sample, i))
             .thenComparing(Comparator.reverseOrder());
     PriorityQueue<Integer> best = new PriorityQueue<>(worstFirst);
     for (int i = 0; i < maps.classes * grid.cells(); i++) {
-      if (Float.isNaN(maps.score(sample, i))) {
-        continue;
-      }
-      best.add(i);
-      if (best.size() > settings.maxCandidates()) {
-        best.remove();
+      if (maps.score(sample, i) > settings.scoreThreshold()) { // false for NaN
+        best.add(i);
+        if (best.size() > settings.maxCandidates()) {
+          best.remove();
+        }
       }
     }
     List<Integer> sorted = new ArrayList<>(best);
@@ -132,7 +138,7 @@ public final class CenterDecoder {
   }
 
   /** A task's maps as Java arrays, scores in place of logits. */
-  static final class Maps {
+  private static final class Maps {
     final int batch;
     final int classes;
     final int rows;
@@ -144,22 +150,18 @@ public final class CenterDecoder {
     private final float[] rot;
     private final float[] vel;
 
-    private Maps(TaskPrediction p) {
+    Maps(TaskPrediction p) {
       long[] shape = p.heatmap().shape();
       batch = (int) shape[0];
       classes = (int) shape[1];
       rows = (int) shape[2];
       columns = (int) shape[3];
-      scores = TensorArrays.floats(p.heatmap().sigmoid());
-      reg = TensorArrays.floats(p.reg());
-      height = TensorArrays.floats(p.height());
-      dim = TensorArrays.floats(p.dim());
-      rot = TensorArrays.floats(p.rot());
-      vel = TensorArrays.floats(p.vel());
-    }
-
-    static Maps of(TaskPrediction prediction) {
-      return new Maps(prediction);
+      scores = Tensors.toFloats(p.heatmap().sigmoid());
+      reg = Tensors.toFloats(p.reg());
+      height = Tensors.toFloats(p.height());
+      dim = Tensors.toFloats(p.dim());
+      rot = Tensors.toFloats(p.rot());
+      vel = Tensors.toFloats(p.vel());
     }
 
     private int cells() {

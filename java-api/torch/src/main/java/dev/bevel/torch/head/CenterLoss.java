@@ -70,14 +70,15 @@ public final class CenterLoss {
   }
 
   private static Tensor focal(Tensor logits, TaskTarget target) {
-    Tensor wanted = Tensor.create(target.heatmap(), logits.shape()).to(logits);
+    Tensor truth = Tensor.create(target.heatmap(), logits.shape());
+    Tensor wanted = truth.to(logits);
     Tensor p =
         logits
             .sigmoid()
             .clamp(
                 new ScalarOptional(new Scalar(CLAMP)), new ScalarOptional(new Scalar(1 - CLAMP)));
     Tensor q = oneMinus(p);
-    Tensor isPeak = wanted.eq(new Scalar(1.0)).to(logits);
+    Tensor isPeak = truth.eq(new Scalar(1.0)).to(logits); // before narrower dtypes round up to 1
     Scalar epsilon = new Scalar(LOG_EPSILON);
     Tensor peaks = p.add(epsilon).log().mul(q.square()).mul(isPeak);
     Tensor rest = q.add(epsilon).log().mul(p.square()).mul(oneMinus(wanted).square().square());

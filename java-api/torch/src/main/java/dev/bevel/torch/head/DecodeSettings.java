@@ -17,14 +17,8 @@ public record DecodeSettings(
     List<Double> range,
     List<Double> nmsThresholds,
     int maxPerTask) {
-  /** The settings of BEVDepth on nuScenes, six tasks. */
-  public static final DecodeSettings BEVDEPTH =
-      new DecodeSettings(
-          0.1,
-          500,
-          List.of(-61.2, -61.2, -10.0, 61.2, 61.2, 10.0),
-          List.of(4.0, 12.0, 10.0, 1.0, 0.85, 0.175),
-          83);
+  /** Where every detector of this family looks for boxes on nuScenes. */
+  public static final List<Double> NUSCENES_RANGE = List.of(-61.2, -61.2, -10.0, 61.2, 61.2, 10.0);
 
   /**
    * @throws IllegalArgumentException if the range has not six numbers or a count is not positive
@@ -40,11 +34,6 @@ public record DecodeSettings(
           "DecodeSettings: maxCandidates and maxPerTask must be positive and scoreThreshold a number, got %d, %d, %s"
               .formatted(maxCandidates, maxPerTask, scoreThreshold));
     }
-  }
-
-  /** The same with another score threshold. */
-  public DecodeSettings withScoreThreshold(double threshold) {
-    return new DecodeSettings(threshold, maxCandidates, range, nmsThresholds, maxPerTask);
   }
 
   boolean inRange(double[] box) {

@@ -1,20 +1,23 @@
 package dev.bevel.torch.io;
 
+import dev.bevel.nuscenes.AtomicFile;
 import dev.bevel.torch.Torch;
 import dev.bevel.torch.nn.Scopes;
 import dev.bevel.torch.nn.Tensors;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -25,21 +28,22 @@ import org.bytedeco.pytorch.global.torch;
  * __metadata__}), then the tensors' bytes, row-major and little-endian.
  *
  * <p>Dtypes: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL. Every byte of a file is checked
- * before it is used: the header's length, its JSON, dtypes, shapes, and that the tensors' bytes
- * cover the rest of the file without gap or overlap.
+ * before it is used: the header's length, its JSON, dtypes, shapes, that the tensors' bytes cover
+ * the rest of the file without gap or overlap, and that those of BOOL are 0 or 1.
  */
 public final class SafeTensors {
   static {
     Torch.initialize();
   }
 
-  private static final long MAX_CHUNK = 1 << 26;
+  private static final long READ_CHUNK = 1 << 26;
+  private static final int WRITE_CHUNK = 1 << 20;
 
   /**
    * Contents of a file.
    *
-   * @param tensors by name, in the order of their bytes; they belong to the scope that {@link
-   *     #read} ran in
+   * @param tensors by name, on the CPU, in the order of their bytes; they belong to the scope that
+   *     {@link #read} ran in
    * @param metadata text by name
    */
   public record Contents(Map<String, Tensor> tensors, Map<String, String> metadata) {}
@@ -53,20 +57,64 @@ public final class SafeTensors {
    *     what is wrong with it
    */
   public static Contents read(Path file) throws IOException {
-    if (!Files.isRegularFile(file)) {
-      throw new IOException(file + ": no such checkpoint file");
-    }
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+    return read(file, name -> true);
+  }
+
+  /**
+   * Reads some tensors of a file; the header is checked as a whole.
+   *
+   * @param wanted tells by its name whether a tensor is read
+   * @throws IOException if the file cannot be read or is damaged
+   */
+  public static Contents read(Path file, Predicate<String> wanted) throws IOException {
+    try (FileChannel channel = open(file)) {
       SafeTensorsHeader header = readHeader(file, channel);
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       for (SafeTensorsHeader.Entry entry : header.entries()) {
-        Tensor tensor =
-            torch.empty(entry.shape(), new TensorOptions(entry.dtype().scalarType()), null);
-        readFully(file, channel, header.dataStart() + entry.begin(), Tensors.memory(tensor));
-        tensors.put(entry.name(), tensor);
+        if (wanted.test(entry.name())) {
+          tensors.put(entry.name(), readTensor(file, channel, header.dataStart(), entry));
+        }
       }
       return new Contents(tensors, header.metadata());
     }
+  }
+
+  /**
+   * Reads a file's metadata without its tensors.
+   *
+   * @throws IOException if the file cannot be read or its header is damaged
+   */
+  public static Map<String, String> readMetadata(Path file) throws IOException {
+    try (FileChannel channel = open(file)) {
+      return readHeader(file, channel).metadata();
+    }
+  }
+
+  private static FileChannel open(Path file) throws IOException {
+    if (!Files.isRegularFile(file)) {
+      throw new IOException(file + ": no such checkpoint file");
+    }
+    return FileChannel.open(file, StandardOpenOption.READ);
+  }
+
+  private static Tensor readTensor(
+      Path file, FileChannel channel, long dataStart, SafeTensorsHeader.Entry entry)
+      throws IOException {
+    Tensor tensor = torch.empty(entry.shape(), new TensorOptions(entry.dtype().scalarType()), null);
+    MemorySegment memory = Tensors.memory(tensor);
+    readFully(file, channel, dataStart + entry.begin(), memory);
+    if (entry.dtype() == SafeTensorsHeader.DType.BOOL) {
+      for (long i = 0; i < memory.byteSize(); i++) {
+        byte value = memory.get(ValueLayout.JAVA_BYTE, i);
+        if (value != 0 && value != 1) { // undefined behaviour in C++
+          throw SafeTensorsHeader.damaged(
+              file,
+              "%s of dtype BOOL holds the byte %d, expected 0 or 1"
+                  .formatted(SafeTensorsHeader.quote(entry.name()), value & 0xff));
+        }
+      }
+    }
+    return tensor;
   }
 
   private static SafeTensorsHeader readHeader(Path file, FileChannel channel) throws IOException {
@@ -95,7 +143,7 @@ public final class SafeTensors {
       throws IOException {
     for (long done = 0; done < target.byteSize(); ) {
       ByteBuffer buffer =
-          target.asSlice(done, Math.min(MAX_CHUNK, target.byteSize() - done)).asByteBuffer();
+          target.asSlice(done, Math.min(READ_CHUNK, target.byteSize() - done)).asByteBuffer();
       int count = channel.read(buffer, position + done);
       if (count < 0) {
         throw SafeTensorsHeader.damaged(file, "it ended while being read");
@@ -106,42 +154,39 @@ public final class SafeTensors {
 
   /**
    * Writes a file: first under a temporary name beside it, then renamed, so that no half-written
-   * file ever has this name.
+   * file ever has this name. Missing folders are made.
    *
    * @param tensors by name, on the CPU, in any layout
    * @param metadata text by name
+   * @throws IOException if the file cannot be written
+   * @throws IllegalArgumentException if a tensor's name or dtype is none that the format has, or a
+   *     tensor is not on the CPU
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
       throws IOException {
     byte[] header = SafeTensorsHeader.format(tensors, metadata).getBytes(StandardCharsets.UTF_8);
-    Path directory = file.toAbsolutePath().getParent();
-    Path temporary = Files.createTempFile(directory, file.getFileName() + ".", ".tmp");
-    try {
-      try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
-        ByteBuffer prefix =
-            ByteBuffer.allocate(Long.BYTES)
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .putLong(0, header.length);
-        writeFully(channel, MemorySegment.ofBuffer(prefix));
-        writeFully(channel, MemorySegment.ofArray(header));
-        for (Tensor tensor : tensors.values()) {
-          writeTensor(channel, tensor);
-        }
-        channel.force(true);
+    byte[] length =
+        ByteBuffer.allocate(Long.BYTES)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .putLong(header.length)
+            .array();
+    try (AtomicFile target = new AtomicFile(file)) {
+      OutputStream stream = target.stream();
+      stream.write(length);
+      stream.write(header);
+      for (Tensor tensor : tensors.values()) {
+        writeTensor(stream, tensor);
       }
-      Files.move(
-          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(temporary);
+      target.commit();
     }
   }
 
-  private static void writeTensor(FileChannel channel, Tensor tensor) throws IOException {
+  private static void writeTensor(OutputStream stream, Tensor tensor) throws IOException {
     IOException[] failure = new IOException[1];
     Scopes.withoutGradient(
         () -> {
           try {
-            writeFully(channel, Tensors.memory(tensor.contiguous()));
+            write(stream, Tensors.memory(tensor.contiguous()));
           } catch (IOException e) {
             failure[0] = e;
           }
@@ -151,11 +196,13 @@ public final class SafeTensors {
     }
   }
 
-  private static void writeFully(FileChannel channel, MemorySegment source) throws IOException {
+  private static void write(OutputStream stream, MemorySegment source) throws IOException {
+    byte[] chunk = new byte[(int) Math.min(WRITE_CHUNK, source.byteSize())];
     for (long done = 0; done < source.byteSize(); ) {
-      done +=
-          channel.write(
-              source.asSlice(done, Math.min(MAX_CHUNK, source.byteSize() - done)).asByteBuffer());
+      int count = (int) Math.min(chunk.length, source.byteSize() - done);
+      MemorySegment.copy(source, ValueLayout.JAVA_BYTE, done, chunk, 0, count);
+      stream.write(chunk, 0, count);
+      done += count;
     }
   }
 }

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,6 +34,9 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
 
   private static final String METADATA = "__metadata__";
   private static final int MAX_RANK = 16;
+
+  /** Characters of a file's text that a message shows. */
+  private static final int SHOWN = 80;
 
   private static final ObjectMapper MAPPER =
       new ObjectMapper(
@@ -94,6 +98,16 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     return new IOException(file + ": not a safetensors file: " + what);
   }
 
+  /** A tensor's name as messages show it. */
+  static String quote(String name) {
+    return "tensor '" + shorten(name) + "'";
+  }
+
+  private static String shorten(Object text) {
+    String line = text.toString().replaceAll("\\p{Cntrl}", "?");
+    return line.length() > SHOWN ? line.substring(0, SHOWN) + "..." : line;
+  }
+
   /**
    * Parses and checks a header.
    *
@@ -106,7 +120,7 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     try {
       root = MAPPER.readTree(json);
     } catch (JsonProcessingException e) {
-      throw damaged(file, "its header is not valid JSON: " + e.getOriginalMessage());
+      throw damaged(file, "its header is not valid JSON: " + shorten(e.getOriginalMessage()));
     }
     if (!(root instanceof ObjectNode object)) {
       throw damaged(file, "its header must be a JSON object");
@@ -132,7 +146,7 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     }
     for (Map.Entry<String, JsonNode> field : node.properties()) {
       if (!field.getValue().isTextual()) {
-        throw damaged(file, METADATA + " '" + field.getKey() + "' must be a text");
+        throw damaged(file, METADATA + " '" + shorten(field.getKey()) + "' must be a text");
       }
       metadata.put(field.getKey(), field.getValue().textValue());
     }
@@ -140,7 +154,7 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
 
   private static Entry readEntry(Path file, String name, JsonNode node) throws IOException {
     if (!node.isObject() || node.size() != 3) {
-      throw damaged(file, "tensor '" + name + "' must have dtype, shape and data_offsets");
+      throw damaged(file, quote(name) + " must have dtype, shape and data_offsets");
     }
     DType dtype = readDtype(file, name, node.path("dtype").asText());
     long[] shape = readShape(file, name, node.path("shape"));
@@ -149,23 +163,15 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     long end = wholeNumber(offsets.path(1));
     if (offsets.size() != 2 || begin < 0 || end < begin) {
       throw damaged(
-          file, "tensor '" + name + "' must have data_offsets [begin, end], got " + offsets);
+          file, quote(name) + " must have data_offsets [begin, end], got " + shorten(offsets));
     }
-    long bytes = dtype.bytes;
-    try {
-      for (long size : shape) {
-        bytes = Math.multiplyExact(bytes, size);
-      }
-    } catch (ArithmeticException e) {
-      throw damaged(file, "tensor '" + name + "' has an impossible shape " + node.path("shape"));
-    }
+    long bytes = bytes(file, name, dtype, shape);
     if (bytes != end - begin) {
       throw damaged(
           file,
-          "tensor '"
-              + name
-              + "' of shape "
-              + node.path("shape")
+          quote(name)
+              + " of shape "
+              + shorten(node.path("shape"))
               + " and dtype "
               + dtype
               + " must have "
@@ -176,13 +182,29 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     return new Entry(name, dtype, shape, begin, end);
   }
 
+  private static long bytes(Path file, String name, DType dtype, long[] shape) throws IOException {
+    long bytes = dtype.bytes;
+    boolean empty = false;
+    try {
+      for (long size : shape) {
+        empty |= size == 0;
+        // Sizes beside a 0 must not overflow LibTorch's strides either.
+        bytes = Math.multiplyExact(bytes, Math.max(1, size));
+      }
+    } catch (ArithmeticException e) {
+      throw damaged(
+          file, quote(name) + " has an impossible shape " + shorten(Arrays.toString(shape)));
+    }
+    return empty ? 0 : bytes;
+  }
+
   private static DType readDtype(Path file, String name, String text) throws IOException {
     for (DType dtype : DType.values()) {
       if (dtype.name().equals(text)) {
         return dtype;
       }
     }
-    throw damaged(file, "tensor '" + name + "' has the unknown dtype '" + text + "'");
+    throw damaged(file, quote(name) + " has the unknown dtype '" + shorten(text) + "'");
   }
 
   private static long[] readShape(Path file, String name, JsonNode node) throws IOException {
@@ -195,7 +217,11 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     if (!valid) {
       throw damaged(
           file,
-          "tensor '" + name + "' must have a shape of at most " + MAX_RANK + " sizes, got " + node);
+          quote(name)
+              + " must have a shape of at most "
+              + MAX_RANK
+              + " sizes, got "
+              + shorten(node));
     }
     return shape;
   }
@@ -211,9 +237,8 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
       if (entry.begin != covered) {
         throw damaged(
             file,
-            "tensor '"
-                + entry.name
-                + "' must begin at byte "
+            quote(entry.name)
+                + " must begin at byte "
                 + covered
                 + ", where the one before it ends, got "
                 + entry.begin);

@@ -1,10 +1,10 @@
 package dev.bevel.torch.model;
 
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -25,6 +25,9 @@ import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 public final class ConfigNode {
   private static final int MAX_BYTES = 1 << 20;
 
+  /** Characters of a document's text that a message shows. */
+  private static final int SHOWN = 80;
+
   private final String source;
   private final String path;
   private final Map<String, Object> values;
@@ -36,31 +39,42 @@ public final class ConfigNode {
     this.values = values;
   }
 
-  /** Reads a file. */
-  public static ConfigNode read(Path file) throws IOException {
-    if (!Files.isRegularFile(file)) {
-      throw new ConfigException(file + ": no such configuration file");
-    }
-    try (InputStream in = Files.newInputStream(file)) {
-      return read(file.toString(), in);
-    }
-  }
-
-  /** Reads a stream; {@code source} names it in messages. */
-  public static ConfigNode read(String source, InputStream in) throws IOException {
+  /**
+   * The text of a document.
+   *
+   * @param source names it in messages
+   * @throws ConfigException if it is too large or not UTF-8
+   */
+  static String text(String source, InputStream in) throws IOException {
     byte[] bytes = in.readNBytes(MAX_BYTES + 1);
     if (bytes.length > MAX_BYTES) {
       throw new ConfigException(
           source + ": larger than " + MAX_BYTES + " bytes, not a configuration");
     }
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    } catch (CharacterCodingException e) {
+      throw new ConfigException(source + ": not a text in UTF-8, so not a configuration");
+    }
+  }
+
+  /**
+   * Parses a document.
+   *
+   * @param source names it in messages
+   * @throws ConfigException if it is not a YAML mapping
+   */
+  public static ConfigNode parse(String source, String text) {
+    LoadSettings settings =
+        LoadSettings.builder().setLabel(source).setAllowDuplicateKeys(false).build();
     Object root;
     try {
-      LoadSettings settings =
-          LoadSettings.builder().setLabel(source).setAllowDuplicateKeys(false).build();
-      root = new Load(settings).loadFromInputStream(new ByteArrayInputStream(bytes));
+      root = new Load(settings).loadFromString(text);
     } catch (YamlEngineException e) {
       throw new ConfigException(
           source + ": not valid YAML: " + String.valueOf(e.getMessage()).replaceAll("\\s+", " "));
+    } catch (StackOverflowError e) { // the parser descends by recursion
+      throw new ConfigException(source + ": not a configuration: nested too deeply");
     }
     return new ConfigNode(source, "", asMapping(source, "", root));
   }
@@ -79,7 +93,11 @@ public final class ConfigNode {
         (key, item) -> {
           if (!(key instanceof String text) || item == null) {
             throw new ConfigException(
-                source + ": " + path + key + " must be a named key with a value");
+                source
+                    + ": "
+                    + (path.isEmpty() ? "" : path + ".")
+                    + (key instanceof String name ? shorten(name) : describe(key))
+                    + " must be a named key with a value");
           }
           result.put(text, item);
         });
@@ -93,7 +111,20 @@ public final class ConfigNode {
     if (value instanceof Map<?, ?>) {
       return "a mapping";
     }
-    return value instanceof List<?> ? "the list " + value : "'" + value + "'";
+    if (value instanceof List<?> list) {
+      // Not the list's own text: a few aliases make it endless.
+      return list.stream()
+              .limit(SHOWN)
+              .anyMatch(item -> item instanceof Map || item instanceof List)
+          ? "a list of lists or mappings"
+          : "the list " + shorten(list.subList(0, Math.min(SHOWN, list.size())).toString());
+    }
+    return "'" + shorten(value.toString()) + "'";
+  }
+
+  private static String shorten(String text) {
+    String line = text.replaceAll("\\p{Cntrl}", "?");
+    return line.length() > SHOWN ? line.substring(0, SHOWN) + "..." : line;
   }
 
   /** The failure "{@code source: key must be expected, got actual}". */
@@ -242,7 +273,12 @@ public final class ConfigNode {
     for (String key : values.keySet()) {
       if (!used.contains(key)) {
         throw new ConfigException(
-            source + ": unknown key " + path + key + "; known here: " + String.join(", ", used));
+            source
+                + ": unknown key "
+                + path
+                + shorten(key)
+                + "; known here: "
+                + String.join(", ", used));
       }
     }
   }

@@ -29,7 +29,8 @@ public final class DepthNet extends Module {
   /** Length of the camera vector, {@link Calibration#cameraVectors()}. */
   public static final int CAMERA_VECTOR = 27;
 
-  private static final int DCN_GROUPS = 4;
+  /** Groups of the convolution that is deformable upstream; the width is a multiple of it. */
+  static final int DCN_GROUPS = 4;
 
   private static final class Mlp extends Module {
     private final Linear fc1;

@@ -1,5 +1,6 @@
 package dev.bevel.torch.model;
 
+import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Module;
 import java.util.Arrays;
@@ -28,8 +29,10 @@ public abstract class Detector extends Module {
   }
 
   /** The same with another pooling, which the detector then owns. */
+  @SuppressWarnings("try") // the scope frees what the modules do not own
   public static Detector create(DetectorConfig config, long seed, ViewPooling pooling) {
-    try (Initializer init = Initializer.seeded(seed)) {
+    try (TensorScope scope = TensorScope.open();
+        Initializer init = Initializer.seeded(seed)) {
       Detector detector =
           config.family() == DetectorConfig.Family.BEVDEPTH
               ? new BevDepth(config, pooling, init)
@@ -68,8 +71,7 @@ public abstract class Detector extends Module {
               + " to match calibration and configuration, got "
               + Arrays.toString(images.shape()));
     }
-    Tensor flat = images.view(expected[0] * expected[1], 3, expected[3], expected[4]);
-    return run(flat.contiguous(MemoryFormat.ChannelsLast), calibration, taps);
+    return run(images.flatten(0, 1).contiguous(MemoryFormat.ChannelsLast), calibration, taps);
   }
 
   /** Runs the detector on images [B·N, 3, H, W] in channels-last layout. */

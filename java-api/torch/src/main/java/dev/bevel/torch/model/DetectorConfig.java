@@ -2,6 +2,7 @@ package dev.bevel.torch.model;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -132,13 +133,27 @@ public record DetectorConfig(
    * @param tasks class names of each task
    * @param sharedChannels after the shared convolution
    * @param branchChannels inside a branch
+   * @param nmsThresholds of circle NMS, one a task: squared centre distance in m², what upstream's
+   *     configurations call {@code min_radius}
+   * @param maxPerTask detections kept per task
    */
-  public record Head(List<List<String>> tasks, int sharedChannels, int branchChannels) {
+  public record Head(
+      List<List<String>> tasks,
+      int sharedChannels,
+      int branchChannels,
+      List<Double> nmsThresholds,
+      int maxPerTask) {
     /** Number of classes of each task. */
     public List<Integer> classCounts() {
       return tasks.stream().map(List::size).toList();
     }
   }
+
+  private static final int MAX_BINS = 4096;
+  private static final int MAX_CELLS = 4096;
+
+  /** The BEV encoders' coarsest maps have one cell for so many of the grid's, along x and y. */
+  private static final int BEV_STRIDE = 8;
 
   /** The mapping that says how a detector is trained, which is read by others. */
   public static final String TRAINING = "training";
@@ -153,32 +168,34 @@ public record DetectorConfig(
    * @throws ConfigException if it is neither, or cannot be used
    */
   public static DetectorConfig load(String nameOrFile) throws IOException {
-    return read(node(nameOrFile));
+    return read(ConfigNode.parse(nameOrFile, text(nameOrFile)));
   }
 
   /**
-   * The whole document of such a configuration, of which {@link #read} takes the keys of the
+   * The text of such a configuration's document, of which {@link #read} takes the keys of the
    * detector.
+   *
+   * @throws ConfigException if there is no such configuration and no such file
    */
-  public static ConfigNode node(String nameOrFile) throws IOException {
-    if (!NAMES.contains(nameOrFile)) {
-      if (nameOrFile.endsWith(".yaml") || nameOrFile.endsWith(".yml") || nameOrFile.contains("/")) {
-        return ConfigNode.read(Path.of(nameOrFile));
+  public static String text(String nameOrFile) throws IOException {
+    if (NAMES.contains(nameOrFile)) {
+      String resource = nameOrFile + ".yaml";
+      try (@Nullable InputStream in = DetectorConfig.class.getResourceAsStream(resource)) {
+        if (in == null) {
+          throw new IllegalStateException(
+              "resource " + resource + " is missing beside " + DetectorConfig.class.getName());
+        }
+        return ConfigNode.text(nameOrFile, in);
       }
-      throw new ConfigException(
-          "unknown configuration '"
-              + nameOrFile
-              + "'; known: "
-              + String.join(", ", NAMES)
-              + ", or give a .yaml file");
     }
-    String resource = nameOrFile + ".yaml";
-    try (@Nullable InputStream in = DetectorConfig.class.getResourceAsStream(resource)) {
-      if (in == null) {
-        throw new IllegalStateException(
-            "resource " + resource + " is missing beside " + DetectorConfig.class.getName());
-      }
-      return ConfigNode.read(resource, in);
+    Path file = Path.of(nameOrFile);
+    if (!Files.isRegularFile(file)) {
+      throw new ConfigException(
+          "unknown configuration '%s': it is none of %s, and there is no such file"
+              .formatted(nameOrFile, String.join(", ", NAMES)));
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      return ConfigNode.text(nameOrFile, in);
     }
   }
 
@@ -195,6 +212,8 @@ public record DetectorConfig(
     ConfigNode grid = root.child("grid");
     ConfigNode encoder = root.child("bev_encoder");
     ConfigNode head = root.child("head");
+    ConfigNode nms = head.child("circle_nms");
+    List<List<String>> tasks = head.textLists("tasks");
     DetectorConfig config =
         new DetectorConfig(
             root.text("name"),
@@ -211,15 +230,18 @@ public record DetectorConfig(
             backbone.integer("depth", 18, 50),
             neck.integer("channels", 1, 4096),
             readLift(view),
-            new Grid(axis(grid, "x"), axis(grid, "y"), axis(grid, "z")),
+            new Grid(axis(grid, "x", BEV_STRIDE), axis(grid, "y", BEV_STRIDE), axis(grid, "z", 1)),
             new Encoder(encoder.counts("channels"), encoder.integer("out", 1, 4096)),
             new Head(
-                head.textLists("tasks"),
+                tasks,
                 head.integer("shared_channels", 1, 4096),
-                head.integer("branch_channels", 1, 4096)));
-    check(config, image, backbone, encoder);
+                head.integer("branch_channels", 1, 4096),
+                nms.numbers("thresholds", tasks.size()),
+                nms.integer("keep", 1, 10_000)));
+    check(config, image, backbone);
+    checkFamily(config, neck, view, encoder);
     for (ConfigNode node :
-        List.of(normalization, image, backbone, neck, view, grid, encoder, head, root)) {
+        List.of(normalization, image, backbone, neck, view, grid, encoder, nms, head, root)) {
       node.finish();
     }
     return config;
@@ -229,6 +251,9 @@ public record DetectorConfig(
     List<Double> depth = view.numbers("depth", 3);
     if (!(depth.get(0) > 0 && depth.get(1) > depth.get(0) && depth.get(2) > 0)) {
       throw view.invalid("depth", "[start, end, step] with 0 < start < end and step > 0");
+    }
+    if ((depth.get(1) - depth.get(0)) / depth.get(2) > MAX_BINS) {
+      throw view.invalid("depth", "[start, end, step] with at most " + MAX_BINS + " bins");
     }
     boolean depthNet = view.has("depth_net");
     @Nullable ConfigNode node = depthNet ? view.child("depth_net") : null;
@@ -246,18 +271,28 @@ public record DetectorConfig(
     return lift;
   }
 
-  private static List<Double> axis(ConfigNode grid, String key) {
+  /**
+   * @param unit the number of cells is a multiple of it
+   */
+  private static List<Double> axis(ConfigNode grid, String key, int unit) {
     List<Double> axis = grid.numbers(key, 3);
     double cells = (axis.get(1) - axis.get(0)) / axis.get(2);
     if (!(axis.get(2) > 0 && cells >= 1 && Math.abs(cells - Math.rint(cells)) < 1e-6 * cells)) {
       throw grid.invalid(
           key, "[lower, upper, cell] with a whole number of cells between lower and upper");
     }
+    if (Math.rint(cells) > MAX_CELLS || Math.rint(cells) % unit != 0) {
+      throw grid.invalid(
+          key,
+          "[lower, upper, cell] with at most "
+              + MAX_CELLS
+              + " cells"
+              + (unit == 1 ? "" : ", a multiple of " + unit));
+    }
     return axis;
   }
 
-  private static void check(
-      DetectorConfig config, ConfigNode image, ConfigNode backbone, ConfigNode encoder) {
+  private static void check(DetectorConfig config, ConfigNode image, ConfigNode backbone) {
     if (config.image.height % 32 != 0) {
       throw image.invalid("height", "a multiple of 32");
     }
@@ -267,14 +302,33 @@ public record DetectorConfig(
     if (config.backboneDepth != 18 && config.backboneDepth != 50) {
       throw backbone.invalid("depth", "18 or 50");
     }
-    if (config.encoder.channels.size() != 3) {
+  }
+
+  private static void checkFamily(
+      DetectorConfig config, ConfigNode neck, ConfigNode view, ConfigNode encoder) {
+    List<Integer> c = config.encoder.channels;
+    if (c.size() != 3) {
       throw encoder.invalid("channels", "a list of 3 positive whole numbers");
     }
-    if (config.family == Family.BEVDEPTH) {
-      List<Integer> c = config.encoder.channels;
-      if (c.get(1) != 2 * c.get(0) || c.get(2) != 4 * c.get(0)) {
-        throw encoder.invalid("channels", "[n, 2n, 4n] in a bevdepth detector");
-      }
+    boolean bevDepth = config.family == Family.BEVDEPTH;
+    if (bevDepth != view.has("depth_net")) {
+      throw view.invalid(
+          "depth_net",
+          bevDepth
+              ? "the depth network of a bevdepth detector"
+              : "left out: only bevdepth detectors have a depth network");
+    }
+    if (!bevDepth) {
+      return;
+    }
+    if (c.get(1) != 2 * c.get(0) || c.get(2) != 4 * c.get(0)) {
+      throw encoder.invalid("channels", "[n, 2n, 4n] in a bevdepth detector");
+    }
+    if (config.neckChannels % 4 != 0) {
+      throw neck.invalid("channels", "a multiple of 4 in a bevdepth detector");
+    }
+    if (config.lift.depthNetWidth % DepthNet.DCN_GROUPS != 0) {
+      throw view.child("depth_net").invalid("width", "a multiple of " + DepthNet.DCN_GROUPS);
     }
   }
 }

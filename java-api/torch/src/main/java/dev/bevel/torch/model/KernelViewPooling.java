@@ -94,7 +94,15 @@ public final class KernelViewPooling implements ViewPooling {
       MemorySegment memory = arena.allocate(ValueLayout.JAVA_INT, points);
       TensorView cells = TensorView.of(memory, DType.INT32, shape);
       LiftSplat.cells(geometry, cells);
-      corrections.forEach((point, cell) -> memory.setAtIndex(ValueLayout.JAVA_INT, point, cell));
+      corrections.forEach(
+          (point, cell) -> {
+            if (point < 0 || point >= points) {
+              throw new IllegalArgumentException(
+                  "KernelViewPooling: a corrected point must be from 0 to %d, got %d"
+                      .formatted(points - 1, point));
+            }
+            memory.setAtIndex(ValueLayout.JAVA_INT, point, cell);
+          });
       return LiftSplatPlan.build(sizes(calibration).cells(cells).build());
     }
   }

@@ -1,14 +1,20 @@
 package dev.bevel.torch.nn;
 
+import dev.bevel.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Between tensors on the CPU and Java memory. */
+/** Between tensors and Java memory. */
 public final class Tensors {
+  static {
+    Torch.initialize();
+  }
+
   private Tensors() {}
 
   /** A new float64 tensor with these values in row-major order. */
@@ -30,21 +36,46 @@ public final class Tensors {
   private static void checkCount(int count, Tensor tensor) {
     if (count != tensor.numel()) {
       throw new IllegalArgumentException(
-          "a tensor of " + tensor.numel() + " elements cannot be made of " + count + " values");
+          "Tensors.of: shape %s needs %d values, got %d"
+              .formatted(Arrays.toString(tensor.shape()), tensor.numel(), count));
     }
   }
 
   /**
-   * The elements in row-major order, whatever the layout and the floating-point or integer dtype.
+   * The elements as float64 in row-major order, whatever the tensor's layout, device and
+   * floating-point or integer dtype.
    */
   public static double[] toDoubles(Tensor tensor) {
     double[] values = new double[Math.toIntExact(tensor.numel())];
     Scopes.withoutGradient(
-        () -> {
-          Tensor plain = tensor.to(ScalarType.Double).contiguous();
-          MemorySegment.copy(memory(plain), ValueLayout.JAVA_DOUBLE, 0, values, 0, values.length);
-        });
+        () ->
+            MemorySegment.copy(
+                hostMemory(tensor, ScalarType.Double),
+                ValueLayout.JAVA_DOUBLE,
+                0,
+                values,
+                0,
+                values.length));
     return values;
+  }
+
+  /** The elements as float32; see {@link #toDoubles}. */
+  public static float[] toFloats(Tensor tensor) {
+    float[] values = new float[Math.toIntExact(tensor.numel())];
+    Scopes.withoutGradient(
+        () ->
+            MemorySegment.copy(
+                hostMemory(tensor, ScalarType.Float),
+                ValueLayout.JAVA_FLOAT,
+                0,
+                values,
+                0,
+                values.length));
+    return values;
+  }
+
+  private static MemorySegment hostMemory(Tensor tensor, ScalarType dtype) {
+    return memory(tensor.cpu().to(dtype).contiguous());
   }
 
   /**
@@ -56,7 +87,11 @@ public final class Tensors {
   public static MemorySegment memory(Tensor tensor) {
     if (!tensor.is_contiguous() || !tensor.device().is_cpu()) {
       throw new IllegalArgumentException(
-          "the memory of a tensor can be used if it is contiguous and on the CPU");
+          "Tensors.memory: the tensor must be contiguous and on the CPU, got shape %s on %s, %s"
+              .formatted(
+                  Arrays.toString(tensor.shape()),
+                  tensor.device().str().getString(),
+                  tensor.is_contiguous() ? "contiguous" : "not contiguous"));
     }
     long bytes = tensor.numel() * tensor.itemsize();
     return bytes == 0

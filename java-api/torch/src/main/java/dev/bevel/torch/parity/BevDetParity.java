@@ -1,5 +1,6 @@
 package dev.bevel.torch.parity;
 
+import dev.bevel.kernels.BevGrid;
 import dev.bevel.torch.model.Calibration;
 import dev.bevel.torch.model.Detector;
 import dev.bevel.torch.model.DetectorConfig;
@@ -9,8 +10,8 @@ import dev.bevel.torch.model.Taps;
 import dev.bevel.torch.nn.Module;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
@@ -45,11 +46,25 @@ final class BevDetParity implements ParityModel {
             homogeneous(fixture, "rots", "trans"),
             homogeneous(fixture, "post_rots", "post_trans"),
             null);
-    Map<Long, Integer> borderCells = new LinkedHashMap<>();
-    List<long[]> borders = fixture.rows(2, "frustum_cells", "border_points");
-    borders.forEach(row -> borderCells.put(row[0], Math.toIntExact(row[1])));
     FrustumSpec spec = FrustumSpec.of(config);
-    detector = Detector.create(config, 0, KernelViewPooling.withCells(spec, borderCells));
+    detector = Detector.create(config, 0, KernelViewPooling.withCells(spec, borderCells(spec)));
+  }
+
+  /** The cells of the points so near a cell's border that rounding decides, by flat index. */
+  private Map<Long, Integer> borderCells(FrustumSpec spec) {
+    long points = (long) CAMERAS * spec.depthBins() * spec.height() * spec.width();
+    BevGrid grid = spec.grid();
+    long cells = (long) grid.x().cells() * grid.y().cells() * grid.z().cells();
+    Map<Long, Integer> result = new LinkedHashMap<>();
+    for (long[] row : fixture.rows(2, "frustum_cells", "border_points")) {
+      if (row[0] < 0 || row[0] >= points || row[1] < -1 || row[1] >= cells) {
+        throw new FixtureException(
+            "%s: frustum_cells.border_points must be of points below %d and cells from -1 to %d, got %s"
+                .formatted(fixture.file(), points, cells - 1, Arrays.toString(row)));
+      }
+      result.put(row[0], (int) row[1]);
+    }
+    return result;
   }
 
   /** Rotations [N,3,3] and translations [N,3] of the fixture as [N,4,4]. */
@@ -75,7 +90,10 @@ final class BevDetParity implements ParityModel {
 
   @Override
   public void prepare(ScalarType dtype) {
-    long[] shape = fixture.shape("inputs", "image", "shape");
+    long[] shape = {
+      CAMERAS, 3, detector.config().image().height(), detector.config().image().width()
+    };
+    fixture.requireShape(shape, "inputs", "image", "shape");
     Tensor flat = WeightFormula.input(fixture.text("inputs", "image", "key"), shape);
     images = flat.to(dtype).unsqueeze(0);
   }

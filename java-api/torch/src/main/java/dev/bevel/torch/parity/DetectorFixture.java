@@ -1,5 +1,6 @@
 package dev.bevel.torch.parity;
 
+import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
@@ -10,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,7 +55,7 @@ public final class DetectorFixture {
     JsonNode root;
     try {
       root = MAPPER.readTree(Files.readAllBytes(file));
-    } catch (com.fasterxml.jackson.core.JacksonException e) {
+    } catch (JacksonException e) {
       throw new FixtureException(
           file + ": not a detector fixture, its JSON is damaged: " + e.getOriginalMessage());
     }
@@ -102,6 +104,9 @@ public final class DetectorFixture {
   /** A list of whole-number rows of {@code width} numbers. */
   List<long[]> rows(int width, String... path) {
     JsonNode node = node(path);
+    if (!node.isArray()) {
+      throw invalid(path, "a list of rows", node.toString());
+    }
     List<long[]> rows = new ArrayList<>();
     for (JsonNode row : node) {
       long[] values = new long[width];
@@ -146,9 +151,13 @@ public final class DetectorFixture {
     return finite(node(path), String.join(".", path));
   }
 
-  /** Names of the taps, in order. */
+  /** Names of the taps, in order; at least one. */
   List<String> tapNames() {
-    return List.copyOf(object("taps").keySet());
+    List<String> names = List.copyOf(object("taps").keySet());
+    if (names.isEmpty()) {
+      throw invalid(new String[] {"taps"}, "at least one tap", "none");
+    }
+    return names;
   }
 
   /** What upstream computed for a tap, in float32 or in float64. */
@@ -156,17 +165,32 @@ public final class DetectorFixture {
     String[] prefix =
         doublePrecision ? new String[] {"taps", name, "float64"} : new String[] {"taps", name};
     double[] values = flatten(node(join(prefix, "values")), "taps." + name + ".values");
+    if (values.length == 0) {
+      throw invalid(join(prefix, "values"), "at least one number", "none");
+    }
+    double std = number(join(prefix, "std"));
+    if (!(std > 0)) {
+      throw invalid(join(prefix, "std"), "positive", Double.toString(std));
+    }
     return new ExpectedTap(
         name,
         shape("taps", name, "shape"),
         number(join(prefix, "mean")),
-        number(join(prefix, "std")),
+        std,
         number(join(prefix, "l2")),
         values);
   }
 
+  /** Requires that an input has the shape that the detector takes. */
+  void requireShape(long[] expected, String... path) {
+    long[] actual = shape(path);
+    if (!Arrays.equals(actual, expected)) {
+      throw invalid(path, Arrays.toString(expected), Arrays.toString(actual));
+    }
+  }
+
   private static String[] join(String[] prefix, String last) {
-    String[] path = java.util.Arrays.copyOf(prefix, prefix.length + 1);
+    String[] path = Arrays.copyOf(prefix, prefix.length + 1);
     path[prefix.length] = last;
     return path;
   }

@@ -53,6 +53,9 @@ public final class Parity {
 
   private static ParityReport run(
       DetectorFixture fixture, ParityModel model, boolean doublePrecision) {
+    List<ExpectedTap> expected =
+        fixture.tapNames().stream().map(name -> fixture.tap(name, doublePrecision)).toList();
+    double upstreamSeconds = fixture.number("seconds", doublePrecision ? "float64" : "float32");
     long start = System.nanoTime();
     WeightFormula formula = fixture.weights();
     formula.fill(model.network());
@@ -69,12 +72,12 @@ public final class Parity {
     double forwardSeconds = (System.nanoTime() - start) / NANOS;
 
     List<TapResult> results = new ArrayList<>();
-    for (String name : fixture.tapNames()) {
-      Tensor tensor = collector.tensors.get(name);
+    for (ExpectedTap tap : expected) {
+      Tensor tensor = collector.tensors.get(tap.name());
       results.add(
           tensor == null
-              ? new TapResult(name, "the detector has no such tap", Double.NaN)
-              : fixture.tap(name, doublePrecision).compare(tensor));
+              ? new TapResult(tap.name(), "the detector has no such tap", Double.NaN)
+              : tap.compare(tensor));
     }
     return new ParityReport(
         fixture.name(),
@@ -83,7 +86,7 @@ public final class Parity {
         results,
         fillSeconds,
         forwardSeconds,
-        fixture.number("seconds", doublePrecision ? "float64" : "float32"));
+        upstreamSeconds);
   }
 
   /** Keeps every tap until the comparison; the tensors belong to the scope of the run. */

@@ -1,9 +1,11 @@
 package dev.bevel.torch.train;
 
 import dev.bevel.torch.nn.Scopes;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -80,16 +82,21 @@ public final class AdamW implements AutoCloseable {
    * @throws IllegalArgumentException if a parameter is in two groups
    */
   public AdamW(List<Group> groups) {
+    Set<String> names = new HashSet<>();
+    for (Group group : groups) {
+      for (String name : group.parameters().keySet()) {
+        if (!names.add(name)) {
+          throw new IllegalArgumentException("AdamW: parameter " + name + " is in two groups");
+        }
+      }
+    }
     Scopes.withoutGradient(
         () ->
             groups.forEach(
-                group -> group.parameters().forEach((name, p) -> add(name, new State(p, group)))));
-  }
-
-  private void add(String name, State state) {
-    if (states.put(name, state) != null) {
-      throw new IllegalArgumentException("AdamW: parameter " + name + " is in two groups");
-    }
+                group ->
+                    group
+                        .parameters()
+                        .forEach((name, p) -> states.put(name, new State(p, group)))));
   }
 
   /**

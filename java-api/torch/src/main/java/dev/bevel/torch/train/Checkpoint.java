@@ -1,6 +1,7 @@
 package dev.bevel.torch.train;
 
 import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.TorchException;
 import dev.bevel.torch.io.SafeTensors;
 import dev.bevel.torch.nn.Module;
 import java.io.IOException;
@@ -8,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -63,16 +65,13 @@ public record Checkpoint(String config, long step, long seed) {
    * @throws CheckpointException if the file is no checkpoint of Bevel
    * @throws IOException if the file cannot be read or is damaged
    */
-  @SuppressWarnings("try") // the scope is there to be closed
   public static Checkpoint read(Path file) throws IOException {
-    try (TensorScope scope = TensorScope.open()) {
-      return describe(file, SafeTensors.read(file).metadata());
-    }
+    return describe(file, SafeTensors.readMetadata(file));
   }
 
   private static Checkpoint describe(Path file, Map<String, String> metadata) {
     return new Checkpoint(
-        text(file, metadata, CONFIG), number(file, metadata, STEP), number(file, metadata, SEED));
+        text(file, metadata, CONFIG), count(file, metadata, STEP), number(file, metadata, SEED));
   }
 
   /**
@@ -85,7 +84,8 @@ public record Checkpoint(String config, long step, long seed) {
   @SuppressWarnings("try") // the scope is there to be closed
   public static void loadWeights(Path file, Module module) throws IOException {
     try (TensorScope scope = TensorScope.open()) {
-      Map<String, Tensor> tensors = SafeTensors.read(file).tensors();
+      Map<String, Tensor> tensors =
+          SafeTensors.read(file, name -> !name.startsWith(OPTIMIZER)).tensors();
       Map<String, Tensor> averaged = below(AVERAGE, tensors);
       load(file, module, averaged.isEmpty() ? weights(tensors) : averaged);
     }
@@ -122,15 +122,39 @@ public record Checkpoint(String config, long step, long seed) {
           "state of the random generator",
           Map.of(RANDOM, generator.get_state()),
           random == null ? Map.of() : Map.of(RANDOM, random));
+      requireCounts(file, optimizer);
+      long updates = average == null ? 0 : count(file, contents.metadata(), AVERAGE_UPDATES);
       load(file, trainer.module(), weights(tensors));
+      restore(file, generator, Objects.requireNonNull(random)); // present: requireSame
       trainer.optimizer().load(optimizer);
       if (average != null) {
-        average.load(averaged, number(file, contents.metadata(), AVERAGE_UPDATES));
-      }
-      if (random != null) {
-        generator.set_state(random);
+        average.load(averaged, updates);
       }
       trainer.restore(saved.step());
+    }
+  }
+
+  private static void requireCounts(Path file, Map<String, Tensor> optimizer) {
+    optimizer.forEach(
+        (name, tensor) -> {
+          if (name.startsWith(AdamW.COUNT + ".") && tensor.item_long() < 0) {
+            throw new CheckpointException(
+                "%s: %s%s must not be negative, got %d"
+                    .formatted(file, OPTIMIZER, name, tensor.item_long()),
+                null);
+          }
+        });
+  }
+
+  private static void restore(Path file, Generator generator, Tensor state) {
+    try {
+      generator.set_state(state);
+    } catch (RuntimeException e) {
+      throw new CheckpointException(
+          file
+              + ": the state of the random generator is damaged: "
+              + TorchException.trim(e.getMessage()),
+          e);
     }
   }
 
@@ -208,5 +232,14 @@ public record Checkpoint(String config, long step, long seed) {
       throw new CheckpointException(
           "%s: %s must be a whole number, got '%s'".formatted(file, key, value), e);
     }
+  }
+
+  private static long count(Path file, Map<String, String> metadata, String key) {
+    long value = number(file, metadata, key);
+    if (value < 0) {
+      throw new CheckpointException(
+          "%s: %s must not be negative, got %d".formatted(file, key, value), null);
+    }
+    return value;
   }
 }

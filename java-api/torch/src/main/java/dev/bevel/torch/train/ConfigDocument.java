@@ -3,13 +3,7 @@ package dev.bevel.torch.train;
 import dev.bevel.torch.model.ConfigException;
 import dev.bevel.torch.model.ConfigNode;
 import dev.bevel.torch.model.DetectorConfig;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A YAML document of a detector and its training, with its text, which checkpoints carry along.
@@ -19,8 +13,6 @@ import org.jspecify.annotations.Nullable;
  * @param training what it says of the training
  */
 public record ConfigDocument(String text, DetectorConfig detector, TrainingConfig training) {
-  private static final int MAX_BYTES = 1 << 20;
-
   /**
    * The configuration with a name of {@link DetectorConfig#NAMES}, or else in the file at that
    * path.
@@ -28,26 +20,7 @@ public record ConfigDocument(String text, DetectorConfig detector, TrainingConfi
    * @throws ConfigException if it is neither, or cannot be used
    */
   public static ConfigDocument load(String nameOrFile) throws IOException {
-    if (DetectorConfig.NAMES.contains(nameOrFile)) {
-      String resource = nameOrFile + ".yaml";
-      try (@Nullable InputStream in = DetectorConfig.class.getResourceAsStream(resource)) {
-        if (in == null) {
-          throw new IllegalStateException("resource " + resource + " is missing");
-        }
-        return parse(nameOrFile, new String(in.readAllBytes(), StandardCharsets.UTF_8));
-      }
-    }
-    Path file = Path.of(nameOrFile);
-    if (!Files.isRegularFile(file)) {
-      throw new ConfigException(
-          "unknown configuration '%s': it is none of %s, and there is no such file"
-              .formatted(nameOrFile, String.join(", ", DetectorConfig.NAMES)));
-    }
-    if (Files.size(file) > MAX_BYTES) {
-      throw new ConfigException(
-          "%s: larger than %d bytes, not a configuration".formatted(file, MAX_BYTES));
-    }
-    return parse(nameOrFile, new String(Files.readAllBytes(file), StandardCharsets.UTF_8));
+    return parse(nameOrFile, DetectorConfig.text(nameOrFile));
   }
 
   /**
@@ -56,9 +29,8 @@ public record ConfigDocument(String text, DetectorConfig detector, TrainingConfi
    * @param source names it in messages
    * @throws ConfigException if it cannot be used
    */
-  public static ConfigDocument parse(String source, String text) throws IOException {
-    ConfigNode root =
-        ConfigNode.read(source, new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
+  public static ConfigDocument parse(String source, String text) {
+    ConfigNode root = ConfigNode.parse(source, text);
     TrainingConfig training = TrainingConfig.read(root);
     return new ConfigDocument(text, DetectorConfig.read(root), training);
   }

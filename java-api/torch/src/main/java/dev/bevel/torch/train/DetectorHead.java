@@ -18,7 +18,6 @@ import dev.bevel.torch.model.ConfigException;
 import dev.bevel.torch.model.DetectorConfig;
 import dev.bevel.torch.model.DetectorOutput;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -27,7 +26,11 @@ import org.jspecify.annotations.Nullable;
 
 /** What a detector's output means: its loss against the truth, and the boxes in it. */
 public final class DetectorHead {
+  /** Boxes per sample and task that are learnt, as upstream. */
   private static final int MAX_OBJECTS = 500;
+
+  /** Highest-scoring (cell, class) pairs per task that are decoded, as upstream. */
+  private static final int MAX_CANDIDATES = 500;
 
   private final DetectorConfig config;
   private final HeadGrid grid;
@@ -95,7 +98,13 @@ public final class DetectorHead {
    * @param scoreThreshold a detection needs a higher score
    */
   public List<List<Detection>> detections(DetectorOutput output, double scoreThreshold) {
-    DecodeSettings settings = decodeSettings().withScoreThreshold(scoreThreshold);
+    DecodeSettings settings =
+        new DecodeSettings(
+            scoreThreshold,
+            MAX_CANDIDATES,
+            DecodeSettings.NUSCENES_RANGE,
+            config.head().nmsThresholds(),
+            config.head().maxPerTask());
     List<List<Detection>> result = new ArrayList<>();
     for (List<DecodedBox> boxes :
         new CenterDecoder(grid, tasks, settings).decode(predictions(output))) {
@@ -106,23 +115,6 @@ public final class DetectorHead {
 
   private Detection detection(DecodedBox box) {
     return new Detection(convention.decode(box.box()), box.detectionClass(), box.score());
-  }
-
-  /**
-   * BEVDepth's settings; one threshold for a head of one task, which BEVDet dev2 has: that of
-   * barriers.
-   */
-  private DecodeSettings decodeSettings() {
-    DecodeSettings six = DecodeSettings.BEVDEPTH;
-    if (tasks.count() == six.nmsThresholds().size()) {
-      return six;
-    }
-    return new DecodeSettings(
-        six.scoreThreshold(),
-        six.maxCandidates(),
-        six.range(),
-        Collections.nCopies(tasks.count(), 1.0),
-        MAX_OBJECTS);
   }
 
   private List<TaskPrediction> predictions(DetectorOutput output) {

@@ -26,6 +26,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,7 +47,11 @@ public final class DetectorTraining implements AutoCloseable {
   private final ExecutorService loader =
       Executors.newSingleThreadExecutor(
           Thread.ofPlatform().name("bevel-loader").daemon().factory());
-  private @Nullable Future<List<DetectorInputs.Example>> next;
+  private @Nullable Batch next;
+  private volatile boolean stopped;
+
+  /** The examples of one step, being read. */
+  private record Batch(long step, Future<List<DetectorInputs.Example>> examples) {}
 
   private static final class ExampleCache extends LinkedHashMap<String, DetectorInputs.Example> {
     private static final long serialVersionUID = 1L;
@@ -118,7 +123,7 @@ public final class DetectorTraining implements AutoCloseable {
   }
 
   /**
-   * Trains until a number of steps has been taken since the beginning.
+   * Trains until a number of steps has been taken since the beginning, or until {@link #stop}.
    *
    * @param steps does nothing if that many have been taken
    * @param listener told of each step, in the calling thread
@@ -126,7 +131,7 @@ public final class DetectorTraining implements AutoCloseable {
    * @throws TrainingException if the loss ceases to be finite
    */
   public void run(long steps, Consumer<StepReport> listener) {
-    while (trainer.step() < steps) {
+    while (!stopped && trainer.step() < steps) {
       List<DetectorInputs.Example> batch = batch(steps);
       listener.accept(
           trainer.step(
@@ -137,6 +142,20 @@ public final class DetectorTraining implements AutoCloseable {
                       depthBins(batch),
                       config.training().losses())));
     }
+  }
+
+  /**
+   * Makes {@link #run} return after the present step, now and in future; from any thread. To be
+   * used by who ends the process: the C++ libraries of a process that exits in the middle of a step
+   * are taken down under the step.
+   */
+  public void stop() {
+    stopped = true;
+  }
+
+  /** Whether {@link #stop} was called. */
+  public boolean isStopped() {
+    return stopped;
   }
 
   /** Steps taken so far. */
@@ -156,11 +175,11 @@ public final class DetectorTraining implements AutoCloseable {
 
   private List<DetectorInputs.Example> batch(long steps) {
     long step = trainer.step();
-    Future<List<DetectorInputs.Example>> present =
-        next == null ? loader.submit(() -> read(step)) : next;
-    next = step + 1 < steps ? loader.submit(() -> read(step + 1)) : null;
+    // What was read ahead is of another step after a failed step or a resume.
+    Batch present = next == null || next.step != step ? reading(step) : next;
+    next = step + 1 < steps ? reading(step + 1) : null;
     try {
-      return present.get();
+      return present.examples.get();
     } catch (ExecutionException e) {
       throw e.getCause() instanceof RuntimeException cause
           ? cause
@@ -169,6 +188,10 @@ public final class DetectorTraining implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new TrainingException("the training was interrupted in step " + (step + 1));
     }
+  }
+
+  private Batch reading(long step) {
+    return new Batch(step, loader.submit(() -> read(step)));
   }
 
   private List<DetectorInputs.Example> read(long step) {
@@ -229,7 +252,7 @@ public final class DetectorTraining implements AutoCloseable {
         .toList();
   }
 
-  private org.bytedeco.pytorch.Tensor images(List<DetectorInputs.Example> batch) {
+  private Tensor images(List<DetectorInputs.Example> batch) {
     int each = batch.getFirst().input().images().length;
     float[] all = new float[each * batch.size()];
     for (int i = 0; i < batch.size(); i++) {

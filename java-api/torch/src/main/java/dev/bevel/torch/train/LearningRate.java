@@ -64,7 +64,7 @@ public sealed interface LearningRate {
    * rise} of the steps, then one down to {@code 1/(startDivisor · endDivisor)}.
    *
    * @param steps length
-   * @param rise fraction of the steps that rise, in (0, 1)
+   * @param rise fraction of the steps that rise, below 1; more than one step
    * @param startDivisor peak over first rate
    * @param endDivisor first over last rate
    */
@@ -73,9 +73,15 @@ public sealed interface LearningRate {
     /** Checks length and fraction. */
     public OneCycle {
       requirePositive("OneCycle", steps);
-      if (!(rise > 0 && rise < 1)) {
-        throw new IllegalArgumentException("OneCycle: rise must be between 0 and 1, got " + rise);
+      if (!isRise(rise, steps)) {
+        throw new IllegalArgumentException(
+            "OneCycle: rise must be below 1 and more than one of %d steps, got %s"
+                .formatted(steps, rise));
       }
+    }
+
+    static boolean isRise(double rise, long steps) {
+      return rise * steps > 1 && rise < 1;
     }
 
     @Override

@@ -7,6 +7,7 @@ import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.Scopes;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -30,7 +31,7 @@ public final class Trainer implements AutoCloseable {
    *
    * @param learningRate base rate, positive
    * @param weightDecay decoupled weight decay of all parameters
-   * @param clip greatest L2 norm of the gradient over all parameters
+   * @param clip greatest L2 norm of the gradient over all parameters, or {@link #NO_CLIP}
    * @param schedule of the rate
    * @param average of the weights, or null for none
    */
@@ -40,6 +41,9 @@ public final class Trainer implements AutoCloseable {
       double clip,
       LearningRate schedule,
       @Nullable WeightAverageSettings average) {
+    /** The {@code clip} that lets every gradient pass. */
+    public static final double NO_CLIP = Double.POSITIVE_INFINITY;
+
     /** Checks the numbers. */
     public Settings {
       if (!(learningRate > 0 && clip > 0)) {
@@ -137,33 +141,35 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  /** Scales all gradients down to the greatest norm; returns the norm before. */
+  /**
+   * Scales all gradients down to the greatest norm, as PyTorch's {@code clip_grad_norm_} does;
+   * returns the norm before.
+   */
   private double clip() {
     double[] squares = {0};
+    forEachGradient(
+        gradient -> {
+          double norm = gradient.norm().item_double();
+          squares[0] += norm * norm;
+        });
+    double norm = Math.sqrt(squares[0]);
+    double factor = settings.clip() / (norm + 1e-6);
+    if (factor < 1) {
+      forEachGradient(gradient -> gradient.mul_(new Scalar(factor)));
+    }
+    return norm;
+  }
+
+  private void forEachGradient(Consumer<Tensor> action) {
     Scopes.withoutGradient(
         () -> {
           for (Tensor parameter : parameters.values()) {
             Tensor gradient = parameter.grad();
             if (gradient.defined()) {
-              double norm = gradient.norm().item_double();
-              squares[0] += norm * norm;
+              action.accept(gradient);
             }
           }
         });
-    double norm = Math.sqrt(squares[0]);
-    double factor = settings.clip() / (norm + 1e-6);
-    if (factor < 1) {
-      Scopes.withoutGradient(
-          () -> {
-            for (Tensor parameter : parameters.values()) {
-              Tensor gradient = parameter.grad();
-              if (gradient.defined()) {
-                gradient.mul_(new Scalar(factor));
-              }
-            }
-          });
-    }
-    return norm;
   }
 
   @Override

@@ -77,7 +77,7 @@ public record TrainingConfig(
             new Trainer.Settings(
                 node.number("learning_rate", 1e-12, 1e3),
                 node.number("weight_decay", 0, 1e3),
-                node.number("clip", 1e-9, 1e9),
+                node.has("clip") ? node.number("clip", 1e-9, 1e9) : Trainer.Settings.NO_CLIP,
                 schedule(node.child("schedule")),
                 average(node)),
             losses);
@@ -95,12 +95,7 @@ public record TrainingConfig(
                   node.number("gamma", 0, 1));
           case COSINE ->
               new LearningRate.Cosine(node.integer("steps", 1, MANY), node.number("last", 0, 1));
-          case ONE_CYCLE ->
-              new LearningRate.OneCycle(
-                  node.integer("steps", 3, MANY),
-                  node.number("rise", 0.001, 0.999),
-                  node.number("start_divisor", 1, 1e9),
-                  node.number("end_divisor", 1, 1e9));
+          case ONE_CYCLE -> oneCycle(node);
         };
     if (node.has("warm_up")) {
       ConfigNode rise = node.child("warm_up");
@@ -110,6 +105,16 @@ public record TrainingConfig(
     }
     node.finish();
     return rate;
+  }
+
+  private static LearningRate oneCycle(ConfigNode node) {
+    int steps = node.integer("steps", 3, MANY);
+    double rise = node.number("rise", 0, 1);
+    if (!LearningRate.OneCycle.isRise(rise, steps)) {
+      throw node.invalid("rise", "a fraction of the steps that is more than one of them, below 1");
+    }
+    return new LearningRate.OneCycle(
+        steps, rise, node.number("start_divisor", 1, 1e9), node.number("end_divisor", 1, 1e9));
   }
 
   private static @Nullable WeightAverageSettings average(ConfigNode training) {
