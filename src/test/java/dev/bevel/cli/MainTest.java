@@ -10,14 +10,18 @@ import dev.bevel.nuscenes.TinyNuScenes;
 import dev.bevel.testing.SmallConfig;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.io.SafeTensors;
+import dev.bevel.torch.train.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.bytedeco.pytorch.Tensor;
@@ -138,6 +142,45 @@ class MainTest {
         assertThat(out.resolve(sample.getKey()).resolve(name)).isRegularFile();
       }
     }
+  }
+
+  /** A process of its own, for only a process can be told to end. */
+  @Test
+  void aTrainingToldToEndFinishesItsStepAndWritesItsCheckpoint()
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(ProcessHandle.current().info().command().orElse("java"));
+    for (String property : List.of("bevel.library.path", "bevel.cache")) {
+      if (System.getProperty(property) != null) {
+        command.add("-D" + property + "=" + System.getProperty(property));
+      }
+    }
+    command.addAll(
+        List.of(
+            "--enable-native-access=ALL-UNNAMED",
+            "-XX:ErrorFile=" + folder.resolve("crash.log"),
+            "-cp",
+            System.getProperty("java.class.path"),
+            Main.class.getName()));
+    command.addAll(List.of("train", "--config", config.toString(), "--data", data.toString()));
+    command.addAll(List.of("--steps", "1000000", "--save-every", "1", "--out", out.toString()));
+    Path log = folder.resolve("train.log");
+    Process process =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    try {
+      while (process.isAlive() && !Files.exists(checkpoint())) {
+        Thread.sleep(50);
+      }
+      process.destroy(); // SIGTERM
+      assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+    String told = Files.readString(log);
+    assertThat(process.exitValue()).as(told).isEqualTo(128 + 15);
+    assertThat(folder.resolve("crash.log")).as(told).doesNotExist();
+    assertThat(told).contains("1000000").contains("small: ").doesNotContain("SIGSEGV");
+    assertThat(Checkpoint.read(checkpoint()).step()).isPositive();
   }
 
   private static boolean hasImages(DetectionSample sample) {

@@ -24,7 +24,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code bevel train}: trains a detector on the key frames of a nuScenes folder. */
+/**
+ * {@code bevel train}: trains a detector on the key frames of a nuScenes folder. Told to end, it
+ * finishes its step and writes the checkpoint.
+ */
 @Command(
     name = "train",
     description = "Train a detector and write DIR/last.safetensors.",
@@ -85,6 +88,7 @@ final class TrainCommand implements Callable<Integer> {
   private long saveEvery;
 
   @Override
+  @SuppressWarnings("try") // the resources are there to be closed
   public Integer call() throws IOException {
     if (steps < 1 || saveEvery < 1) {
       throw new ParameterException(
@@ -95,7 +99,9 @@ final class TrainCommand implements Callable<Integer> {
     List<DetectionSample> samples = DetectorTraining.usableSamples(NuScenes.load(data));
     Files.createDirectories(out);
     Path checkpoint = out.resolve(CHECKPOINT);
-    try (DetectorTraining training = new DetectorTraining(document, samples, seed)) {
+    DetectorTraining training = new DetectorTraining(document, samples, seed);
+    try (OrderlyShutdown shutdown = new OrderlyShutdown(training::stop);
+        training) {
       if (resume != null) {
         training.resume(resume);
       }
@@ -117,7 +123,7 @@ final class TrainCommand implements Callable<Integer> {
   private void train(DetectorTraining training, Path checkpoint, String name) throws IOException {
     try (ProgressBar bar = progressBar(name)) {
       bar.stepTo(training.step());
-      while (training.step() < steps) {
+      while (training.step() < steps && !training.isStopped()) {
         long until = Math.min(steps, training.step() + saveEvery - training.step() % saveEvery);
         training.run(
             until,
