@@ -103,9 +103,7 @@ public final class LibTorchLiftSplat implements AutoCloseable {
   float[][] gradientValues() {
     try (TensorScope scope = TensorScope.open()) {
       TensorVector gradients = gradients(graph, true);
-      return new float[][] {
-        Tensors.toFloats(gradients.get(0)), Tensors.toFloats(gradients.get(1))
-      };
+      return new float[][] {Tensors.toFloats(gradients.get(0)), Tensors.toFloats(gradients.get(1))};
     }
   }
 
