@@ -1,6 +1,7 @@
 #include "settings.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -10,16 +11,29 @@
 namespace bevel {
 namespace {
 
+constexpr int kMaxThreads = 4096;
+
+/// The number of threads that an environment variable asks for, or 0 where it holds no number of them.
+/// OMP_NUM_THREADS may be a list, one number a level of nesting; the first counts.
+int threads_of_variable(const char* name) {
+  const char* text = std::getenv(name);
+  if (!text) return 0;
+  char* end = nullptr;
+  const long threads = std::strtol(text, &end, 10);
+  return end != text && (*end == '\0' || *end == ',') && threads >= 1 && threads <= kMaxThreads
+             ? static_cast<int>(threads)
+             : 0;
+}
+
 int threads_of_environment() {
   for (const char* name : {"BEVEL_NUM_THREADS", "OMP_NUM_THREADS"}) {
-    if (const char* text = std::getenv(name)) {
-      const int threads = std::atoi(text);
-      if (threads >= 1) return threads;
-    }
+    if (const int threads = threads_of_variable(name)) return threads;
   }
   cpu_set_t processors;
   if (sched_getaffinity(0, sizeof processors, &processors) == 0) return CPU_COUNT(&processors);
-  return 1;
+  // More processors than the mask holds.
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online >= 1 && online <= kMaxThreads ? static_cast<int>(online) : 1;
 }
 
 bevel_instruction_set best_instruction_set() {
@@ -74,9 +88,9 @@ int32_t bevel_get_num_threads(void) { return bevel::num_threads(); }
 
 bevel_status bevel_set_num_threads(int32_t threads) {
   return bevel::guarded("bevel_set_num_threads", [threads] {
-    if (threads < 1 || threads > 4096) {
-      bevel::fail(BEVEL_INVALID_ARGUMENT, "bevel_set_num_threads: threads must be 1 to 4096, got %d",
-                  threads);
+    if (threads < 1 || threads > bevel::kMaxThreads) {
+      bevel::fail(BEVEL_INVALID_ARGUMENT, "bevel_set_num_threads: threads must be 1 to %d, got %d",
+                  bevel::kMaxThreads, threads);
     }
     bevel::threads().store(threads, std::memory_order_relaxed);
   });

@@ -53,8 +53,10 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 TensorArgument::TensorArgument(const char* operator_name, const char* name, const DLTensor* tensor)
     : operator_(operator_name), name_(name), tensor_(tensor) {
   if (!tensor) return;
-  if (tensor->ndim < 0 || tensor->ndim > 8)
-    reject("must have 0 to 8 dimensions, got " + std::to_string(tensor->ndim));
+  if (tensor->ndim < 0 || tensor->ndim > kMaxDimensions) {
+    reject("must have 0 to " + std::to_string(kMaxDimensions) + " dimensions, got " +
+           std::to_string(tensor->ndim));
+  }
   if (tensor->ndim > 0 && !tensor->shape) reject("must have a shape, got a null pointer");
   for (int i = 0; i < tensor->ndim; ++i) {
     if (tensor->shape[i] < 0) reject("must have no negative extent, got " + shape_text());
@@ -119,8 +121,17 @@ const TensorArgument& TensorArgument::compact_from(int first) const {
              ": stride of dimension " + std::to_string(i) + " must be " + std::to_string(expected) +
              ", got " + std::to_string(actual));
     }
-    if (i < first && actual < 0) reject("must have no negative stride, got " + std::to_string(actual));
+    if (i < first && tensor_->shape[i] != 1 && actual < 0)
+      reject("must have no negative stride, got " + std::to_string(actual));
     expected *= tensor_->shape[i];
+  }
+  return *this;
+}
+
+const TensorArgument& TensorArgument::on_known_device() const {
+  if (!is_cpu(tensor_->device) && tensor_->device.device_type != kDLCUDA) {
+    reject("must be on the CPU, in pinned memory or on CUDA (device types 1, 3, 2), got device type " +
+           std::to_string(tensor_->device.device_type));
   }
   return *this;
 }
@@ -158,6 +169,7 @@ int64_t TensorArgument::elements() const {
 }
 
 int64_t TensorArgument::stride(int dimension) const {
+  if (elements() == 0) return 0;
   if (tensor_->strides) return tensor_->strides[dimension];
   int64_t stride = 1;
   for (int i = tensor_->ndim - 1; i > dimension; --i) stride *= tensor_->shape[i];
@@ -175,20 +187,25 @@ void* TensorArgument::data() const {
 }
 
 std::string TensorArgument::shape_text() const {
-  return bevel::shape_text(std::vector<int64_t>(tensor_->shape, tensor_->shape + tensor_->ndim));
+  std::string text = "[";
+  for (int i = 0; i < tensor_->ndim; ++i) text += (i ? ", " : "") + std::to_string(tensor_->shape[i]);
+  return text + "]";
 }
 
 bool is_cpu(DLDevice device) { return device.device_type == kDLCPU || device.device_type == kDLCUDAHost; }
 
-void check_struct(const char* operator_name, const void* params, uint64_t needed) {
-  if (!params) fail(BEVEL_INVALID_ARGUMENT, "%s: params must be given, got NULL", operator_name);
+void check_struct(const char* operator_name, const char* name, const void* params, uint64_t needed) {
+  if (!params) fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be given, got NULL", operator_name, name);
   uint64_t size;
   std::memcpy(&size, params, sizeof size);
   if (size < needed) {
-    fail(BEVEL_INVALID_ARGUMENT,
-         "%s: params.struct_size must be at least %llu, got %llu (set it with sizeof)", operator_name,
-         static_cast<unsigned long long>(needed), static_cast<unsigned long long>(size));
+    fail(BEVEL_INVALID_ARGUMENT, "%s: %s.struct_size must be at least %llu, got %llu (set it with sizeof)",
+         operator_name, name, static_cast<unsigned long long>(needed), static_cast<unsigned long long>(size));
   }
+}
+
+void check_reserved(const char* operator_name, const char* name, int32_t value) {
+  if (value != 0) fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be 0, got %d", operator_name, name, value);
 }
 
 void check_stream(const char* operator_name, DLDevice device, const void* stream) {

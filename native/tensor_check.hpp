@@ -25,6 +25,8 @@ enum DTypeSet : unsigned {
 /// One argument of one operator, under check. Methods chain; each throws Failure.
 class TensorArgument {
  public:
+  static constexpr int kMaxDimensions = 8;
+
   TensorArgument(const char* operator_name, const char* name, const DLTensor* tensor);
 
   bool given() const { return tensor_ != nullptr; }
@@ -37,13 +39,19 @@ class TensorArgument {
   const TensorArgument& compact() const;
   /// Row-major within the dimensions from `first` on; the dimensions before may have any stride ≥ 0.
   const TensorArgument& compact_from(int first) const;
+  /// On a device that Bevel has bodies for.
+  const TensorArgument& on_known_device() const;
   /// On the given device, or, on CPU, in pinned memory.
   const TensorArgument& on(DLDevice device) const;
   const TensorArgument& aligned(int64_t bytes) const;
 
+  const char* name() const { return name_; }
+  int dimensions() const { return tensor_->ndim; }
   int64_t extent(int dimension) const { return tensor_->shape[dimension]; }
   int64_t elements() const;
-  /// In elements.
+  /// Bytes of one element; the dtype has been checked.
+  int64_t element_bytes() const { return tensor_->dtype.bits / 8; }
+  /// In elements; 0 in an empty tensor, where no stride means anything.
   int64_t stride(int dimension) const;
   ElementType element_type() const;
   DLDevice device() const { return tensor_->device; }
@@ -61,12 +69,15 @@ class TensorArgument {
   const DLTensor* tensor_;
 };
 
+/// An expected shape, "any" for extents below 0.
 std::string shape_text(const std::vector<int64_t>& shape);
 bool is_cpu(DLDevice device);
 
 /// Throws unless the struct pointer is there and its struct_size is at least that of the fields this library
-/// needs.
-void check_struct(const char* operator_name, const void* params, uint64_t needed);
+/// needs; `name` is the struct's in messages.
+void check_struct(const char* operator_name, const char* name, const void* params, uint64_t needed);
+/// Throws unless a reserved field is 0: a later version may give it a meaning.
+void check_reserved(const char* operator_name, const char* name, int32_t value);
 /// Throws unless a CPU call has no stream.
 void check_stream(const char* operator_name, DLDevice device, const void* stream);
 

@@ -6,6 +6,7 @@
 
 #include "bev_pool/bev_pool_cpu.hpp"
 #include "cuda_loader.hpp"
+#include "memory_overlap.hpp"
 #include "settings.hpp"
 #include "status.hpp"
 #include "tensor_check.hpp"
@@ -35,7 +36,7 @@ int64_t rows_of(const TensorArgument& argument, int dimensions) {
 
 /// Ranks and intervals can be read on the CPU, so they are: one parallel pass, the first offence is reported.
 void check_ranks(const Arguments& a, const BevPoolForwardJob& job) {
-  std::atomic<int64_t> bad_point{INT64_MAX}, bad_interval{INT64_MAX};
+  std::atomic<int64_t> bad_point{INT64_MAX}, bad_interval{INT64_MAX}, mixed_interval{INT64_MAX};
   auto note = [](std::atomic<int64_t>& worst, int64_t index) {
     int64_t seen = worst.load();
     while (index < seen && !worst.compare_exchange_weak(seen, index)) {
@@ -54,7 +55,13 @@ void check_ranks(const Arguments& a, const BevPoolForwardJob& job) {
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < job.intervals; ++i) {
       const int64_t start = job.interval_starts[i], length = job.interval_lengths[i];
-      if (start < 0 || length < 0 || start + length > job.points) note(bad_interval, i);
+      if (start < 0 || length < 0 || start + length > job.points) {
+        note(bad_interval, i);
+        continue;
+      }
+      for (int64_t point = start + 1; point < start + length; ++point) {
+        if (job.ranks_bev[point] != job.ranks_bev[start]) note(mixed_interval, i);
+      }
     }
   }
   if (bad_point != INT64_MAX) {
@@ -71,6 +78,10 @@ void check_ranks(const Arguments& a, const BevPoolForwardJob& job) {
     fail(BEVEL_INVALID_ARGUMENT, "%s: interval %lld must lie within the %lld points, got start %d, length %d",
          a.op, static_cast<long long>(bad_interval), static_cast<long long>(job.points),
          job.interval_starts[bad_interval], job.interval_lengths[bad_interval]);
+  }
+  if (mixed_interval != INT64_MAX) {
+    fail(BEVEL_INVALID_ARGUMENT, "%s: ranks_bev must be one cell throughout interval %lld, got several", a.op,
+         static_cast<long long>(mixed_interval));
   }
 }
 
@@ -131,7 +142,7 @@ BevPoolForwardJob check_arguments(const Arguments& a, const TensorArgument& feat
 }
 
 BevPoolBackwardJob check_backward(const char* op, const bevel_bev_pool_backward_params* p, DLDevice& device) {
-  check_struct(op, p, sizeof *p);
+  check_struct(op, "params", p, sizeof *p);
   const Arguments a = {op,
                        {op, "depth", p->depth},
                        {op, "feature", p->feature},
@@ -143,7 +154,7 @@ BevPoolBackwardJob check_backward(const char* op, const bevel_bev_pool_backward_
                        {op, "grad_out", p->grad_out}};
   const TensorArgument grad_depth(op, "grad_depth", p->grad_depth),
       grad_feature(op, "grad_feature", p->grad_feature);
-  a.out.required();
+  a.out.required().on_known_device();
   device = a.out.device();
   if (grad_depth.given()) a.feature.required();
   const bool from_feature = a.feature.given();
@@ -176,6 +187,19 @@ BevPoolBackwardJob check_backward(const char* op, const bevel_bev_pool_backward_
   return job;
 }
 
+/// What backward writes shares no memory with what it reads.
+void check_backward_apart(const char* op, const bevel_bev_pool_backward_params& p,
+                          const TensorArgument& workspace) {
+  const TensorArgument grad_out(op, "grad_out", p.grad_out), depth(op, "depth", p.depth),
+      feature(op, "feature", p.feature), ranks_depth(op, "ranks_depth", p.ranks_depth),
+      ranks_feature(op, "ranks_feature", p.ranks_feature), ranks_bev(op, "ranks_bev", p.ranks_bev),
+      starts(op, "interval_starts", p.interval_starts), lengths(op, "interval_lengths", p.interval_lengths),
+      grad_depth(op, "grad_depth", p.grad_depth), grad_feature(op, "grad_feature", p.grad_feature);
+  check_outputs_apart(
+      {&grad_depth, &grad_feature, &workspace},
+      {&grad_out, &depth, &feature, &ranks_depth, &ranks_feature, &ranks_bev, &starts, &lengths});
+}
+
 int64_t backward_workspace(const char* op, const BevPoolBackwardJob& job, DLDevice device) {
   if (is_cpu(device)) return bev_pool_backward_workspace_cpu(job);
   int64_t bytes = 0;
@@ -192,7 +216,7 @@ using namespace bevel;
 bevel_status bevel_bev_pool_forward(const bevel_bev_pool_forward_params* params, void* stream) {
   const char* op = "bev_pool_forward";
   return guarded(op, [=] {
-    check_struct(op, params, sizeof *params);
+    check_struct(op, "params", params, sizeof *params);
     const Arguments a = {op,
                          {op, "depth", params->depth},
                          {op, "feature", params->feature},
@@ -203,10 +227,12 @@ bevel_status bevel_bev_pool_forward(const bevel_bev_pool_forward_params* params,
                          {op, "interval_lengths", params->interval_lengths},
                          {op, "out", params->out}};
     a.feature.required().dtype(kFeatureTypes);
-    a.out.required();
+    a.out.required().on_known_device();
     const DLDevice device = a.out.device();
     check_stream(op, device, stream);
     BevPoolForwardJob job = check_arguments(a, a.feature, params->feature->ndim, params->out->ndim, device);
+    check_outputs_apart({&a.out}, {&a.depth, &a.feature, &a.ranks_depth, &a.ranks_feature, &a.ranks_bev,
+                                   &a.starts, &a.lengths});
     job.out = a.out.data();
     if (is_cpu(device)) {
       BEVEL_ON_INSTRUCTION_SET(bev_pool_forward(job));
@@ -235,6 +261,7 @@ bevel_status bevel_bev_pool_backward(const bevel_bev_pool_backward_params* param
     check_stream(op, device, stream);
     const TensorArgument workspace =
         check_workspace(op, params->workspace, device, backward_workspace(op, job, device));
+    check_backward_apart(op, *params, workspace);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(device)) {

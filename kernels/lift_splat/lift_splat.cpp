@@ -68,7 +68,7 @@ bevel_status bevel_lift_splat_plan_size(const bevel_lift_splat_plan_params* para
       fail(BEVEL_INVALID_ARGUMENT, "%s: device_type must be 1 (CPU), 2 (CUDA) or 3 (pinned), got %d", op,
            device_type);
     }
-    check_struct(op, params, sizeof *params);
+    check_struct(op, "params", params, sizeof *params);
     const DLTensor* any = params->geometry.cells ? params->geometry.cells : params->geometry.intrinsics;
     const DLDevice device = {static_cast<DLDeviceType>(device_type), any ? any->device.device_id : 0};
     const LiftSplatPlanJob job = check_plan_params(op, params, device);
@@ -81,9 +81,9 @@ bevel_status bevel_lift_splat_plan_size(const bevel_lift_splat_plan_params* para
 bevel_status bevel_lift_splat_plan_build(const bevel_lift_splat_plan_params* params, void* stream) {
   const char* op = "lift_splat_plan_build";
   return guarded(op, [=] {
-    check_struct(op, params, sizeof *params);
+    check_struct(op, "params", params, sizeof *params);
     const TensorArgument plan(op, "plan", params->plan);
-    plan.required().dtype(kInt32).rank(1).compact().aligned(8);
+    plan.required().dtype(kInt32).rank(1).compact().aligned(8).on_known_device();
     const DLDevice device = plan.device();
     check_stream(op, device, stream);
     LiftSplatPlanJob job = check_plan_params(op, params, device);
@@ -91,9 +91,11 @@ bevel_status bevel_lift_splat_plan_build(const bevel_lift_splat_plan_params* par
       plan.reject("must have at least " + std::to_string(job.layout.elements) + " elements, got " +
                   plan.shape_text());
     }
+    const TensorArgument workspace =
+        check_workspace(op, params->workspace, device, plan_workspace(op, job, device));
+    check_plan_apart(op, *params, plan, workspace);
     job.plan = plan.data_as<int32_t>();
-    job.workspace =
-        check_workspace(op, params->workspace, device, plan_workspace(op, job, device)).data_as<char>();
+    job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     if (is_cpu(device)) {
       build_plan_cpu(job);
     } else {
@@ -107,9 +109,9 @@ bevel_status bevel_lift_splat_plan_read_info(const DLTensor* plan, bevel_lift_sp
                                              void* stream) {
   const char* op = "lift_splat_plan_read_info";
   return guarded(op, [=] {
-    check_struct(op, info, sizeof *info);
+    check_struct(op, "info", info, sizeof *info);
     const TensorArgument argument(op, "plan", plan);
-    argument.required();
+    argument.required().on_known_device();
     check_stream(op, argument.device(), stream);
     fill_info(read_plan_header(op, argument, stream), info);
   });
@@ -127,6 +129,7 @@ bevel_status bevel_lift_splat_points(const bevel_lift_splat_geometry* geometry, 
         .shape({g.batch, g.cameras, g.depth_bins, g.height, g.width, 3}, "to match the geometry")
         .compact()
         .on({kDLCPU, 0});
+    check_geometry_apart(op, *geometry, {&out});
     write_points_cpu(g, out.data(), out.element_type() == ElementType::kFloat64);
   });
 }
@@ -142,6 +145,7 @@ bevel_status bevel_lift_splat_cells(const bevel_lift_splat_geometry* geometry, D
         .shape({g.batch, g.cameras, g.depth_bins, g.height, g.width}, "to match the geometry")
         .compact()
         .on({kDLCPU, 0});
+    check_geometry_apart(op, *geometry, {&out});
     write_cells_cpu(g, out.data_as<int32_t>());
   });
 }
@@ -164,6 +168,7 @@ bevel_status bevel_lift_splat_forward(const bevel_lift_splat_forward_params* par
     LiftSplatForwardJob job = check_forward(op, params, stream, call);
     const TensorArgument workspace =
         check_workspace(op, params->workspace, call.device, forward_workspace(op, job, call));
+    check_forward_apart(op, *params, workspace);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(call.device)) {
@@ -194,6 +199,7 @@ bevel_status bevel_lift_splat_backward(const bevel_lift_splat_backward_params* p
     LiftSplatBackwardJob job = check_backward(op, params, stream, call);
     const TensorArgument workspace =
         check_workspace(op, params->workspace, call.device, backward_workspace(op, job, call));
+    check_backward_apart(op, *params, workspace);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(call.device)) {

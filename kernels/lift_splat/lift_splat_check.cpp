@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cuda_loader.hpp"
+#include "memory_overlap.hpp"
 #include "status.hpp"
 
 namespace bevel {
@@ -39,6 +40,7 @@ CellGrid check_grid(const char* op, const bevel_grid& grid) {
   }
   check_range(op, "grid.rounding", grid.rounding, BEVEL_TRUNC, BEVEL_FLOOR);
   check_range(op, "grid.row_axis", grid.row_axis, BEVEL_ROW_Y, BEVEL_ROW_X);
+  check_reserved(op, "grid.reserved", grid.reserved);
   out.floor = grid.rounding == BEVEL_FLOOR;
   out.row_is_x = grid.row_axis == BEVEL_ROW_X;
   return out;
@@ -67,7 +69,7 @@ void check_image_augmentation(const char* op, const LiftGeometry& g) {
 }  // namespace
 
 LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in, DLDevice device) {
-  check_struct(op, &in, sizeof in);
+  check_struct(op, "geometry", &in, sizeof in);
   LiftGeometry g = {};
   check_range(op, "batch", in.batch, 0, kInt32Max);
   check_range(op, "cameras", in.cameras, 0, kInt32Max);
@@ -132,10 +134,10 @@ LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in,
 
 LiftSplatPlanJob check_plan_params(const char* op, const bevel_lift_splat_plan_params* params,
                                    DLDevice device) {
-  check_struct(op, params, sizeof *params);
   LiftSplatPlanJob job = {};
   job.geometry = check_geometry(op, params->geometry, device);
   check_range(op, "method", params->method, BEVEL_LIFT_SPLAT_AUTO, BEVEL_LIFT_SPLAT_INTERVALS);
+  check_reserved(op, "reserved", params->reserved);
   check_range(op, "max_points", params->max_points, 0, INT64_MAX);
   const LiftGeometry& g = job.geometry;
   const int64_t points = g.points();
@@ -169,7 +171,7 @@ struct CallArguments {
   const char* op;
   TensorArgument plan, depth, context,
       out;  ///< depth is whichever tensor is [B, N, D, H, W]; out is out or grad_out
-  int32_t depth_kind, context_layout, out_layout;
+  int32_t depth_kind, context_layout, out_layout, reserved;
   int64_t max_points;
   const bevel_lift_splat_plan_info* info;
   void* stream;
@@ -179,6 +181,7 @@ void check_layouts(const CallArguments& a) {
   check_range(a.op, "depth_kind", a.depth_kind, BEVEL_DEPTH_LOGITS, BEVEL_DEPTH_PROBABILITIES);
   check_range(a.op, "context_layout", a.context_layout, BEVEL_CHANNELS_FIRST, BEVEL_CHANNELS_LAST);
   check_range(a.op, "out_layout", a.out_layout, BEVEL_CHANNELS_FIRST, BEVEL_CHANNELS_LAST);
+  check_reserved(a.op, "reserved", a.reserved);
   check_range(a.op, "max_points", a.max_points, 0, INT64_MAX);
 }
 
@@ -256,7 +259,7 @@ void check_header(const CallArguments& a, const LiftSplatPlanHeader& header, Lif
 LiftSplatCall check_call(const CallArguments& a) {
   LiftSplatCall call = {};
   LiftSplatShape& s = call.shape;
-  a.plan.required().dtype(kInt32).rank(1).compact().aligned(8);
+  a.plan.required().dtype(kInt32).rank(1).compact().aligned(8).on_known_device();
   call.device = a.plan.device();
   call.plan = a.plan.data_as<const int32_t>();
   check_stream(a.op, call.device, a.stream);
@@ -265,6 +268,7 @@ LiftSplatCall check_call(const CallArguments& a) {
   s.logits = a.depth_kind == BEVEL_DEPTH_LOGITS;
   for (const TensorArgument* argument : {&a.depth, &a.context, &a.out}) argument->on(call.device);
 
+  checked_product(a.op, "cells", {s.grid_z, s.grid_rows, s.grid_columns});
   const int64_t cells = checked_product(a.op, "cells", {s.batch, s.grid_z, s.grid_rows, s.grid_columns});
   const int64_t points =
       checked_product(a.op, "points", {s.batch, s.cameras, s.depth_bins, s.height, s.width});
@@ -281,7 +285,7 @@ LiftSplatCall check_call(const CallArguments& a) {
     if (s.depth_type == ElementType::kFloat64) {
       fail(BEVEL_UNSUPPORTED, "%s: float64 is for gradient checks on the CPU, depth is on CUDA", a.op);
     }
-    if (a.info) check_struct(a.op, a.info, sizeof *a.info);
+    if (a.info) check_struct(a.op, "plan_info", a.info, sizeof *a.info);
     s.method_known = a.info != nullptr;
     s.intervals = a.info && a.info->method == BEVEL_LIFT_SPLAT_INTERVALS;
     s.rows = a.info ? a.info->rows : capacity;
@@ -326,7 +330,7 @@ void* check_volume(const LiftSplatCall& call, const TensorArgument& argument) {
 
 LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward_params* p, void* stream,
                                   LiftSplatCall& call) {
-  check_struct(op, p, sizeof *p);
+  check_struct(op, "params", p, sizeof *p);
   call = check_call({op,
                      {op, "plan", p->plan},
                      {op, "depth", p->depth},
@@ -335,6 +339,7 @@ LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward
                      p->depth_kind,
                      p->context_layout,
                      p->out_layout,
+                     p->reserved,
                      p->max_points,
                      p->plan_info,
                      stream});
@@ -355,7 +360,7 @@ LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward
 
 LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backward_params* p, void* stream,
                                     LiftSplatCall& call) {
-  check_struct(op, p, sizeof *p);
+  check_struct(op, "params", p, sizeof *p);
   call = check_call({op,
                      {op, "plan", p->plan},
                      {op, "probabilities", p->probabilities},
@@ -364,6 +369,7 @@ LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backw
                      p->depth_kind,
                      p->context_layout,
                      p->out_layout,
+                     p->reserved,
                      p->max_points,
                      p->plan_info,
                      stream});
@@ -394,6 +400,39 @@ LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backw
   }
   job.shape = call.shape;
   return job;
+}
+
+void check_geometry_apart(const char* op, const bevel_lift_splat_geometry& geometry,
+                          std::initializer_list<const TensorArgument*> outputs) {
+  const TensorArgument intrinsics(op, "intrinsics", geometry.intrinsics),
+      to_bev(op, "camera_to_bev", geometry.camera_to_bev),
+      image(op, "image_augmentation", geometry.image_augmentation),
+      bev(op, "bev_augmentation", geometry.bev_augmentation), cells(op, "cells", geometry.cells);
+  check_outputs_apart(outputs, {&intrinsics, &to_bev, &image, &bev, &cells});
+}
+
+void check_plan_apart(const char* op, const bevel_lift_splat_plan_params& params, const TensorArgument& plan,
+                      const TensorArgument& workspace) {
+  check_geometry_apart(op, params.geometry, {&plan, &workspace});
+}
+
+void check_forward_apart(const char* op, const bevel_lift_splat_forward_params& p,
+                         const TensorArgument& workspace) {
+  const TensorArgument plan(op, "plan", p.plan), depth(op, "depth", p.depth),
+      context(op, "context", p.context), prior(op, "prior", p.prior),
+      weight(op, "prior_weight", p.prior_weight), out(op, "out", p.out),
+      probabilities(op, "probabilities", p.probabilities);
+  check_outputs_apart({&out, &probabilities, &workspace}, {&plan, &depth, &context, &prior, &weight});
+}
+
+void check_backward_apart(const char* op, const bevel_lift_splat_backward_params& p,
+                          const TensorArgument& workspace) {
+  const TensorArgument plan(op, "plan", p.plan), grad_out(op, "grad_out", p.grad_out),
+      probabilities(op, "probabilities", p.probabilities), context(op, "context", p.context),
+      prior(op, "prior", p.prior), weight(op, "prior_weight", p.prior_weight),
+      grad_depth(op, "grad_depth", p.grad_depth), grad_context(op, "grad_context", p.grad_context);
+  check_outputs_apart({&grad_depth, &grad_context, &workspace},
+                      {&plan, &grad_out, &probabilities, &context, &prior, &weight});
 }
 
 }  // namespace bevel

@@ -29,4 +29,15 @@ LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward
 LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backward_params* params,
                                     void* stream, LiftSplatCall& call);
 
+/// What a call writes shares no memory with what it reads: checked last, when every argument is known to be
+/// sound.
+void check_geometry_apart(const char* op, const bevel_lift_splat_geometry& geometry,
+                          std::initializer_list<const TensorArgument*> outputs);
+void check_plan_apart(const char* op, const bevel_lift_splat_plan_params& params, const TensorArgument& plan,
+                      const TensorArgument& workspace);
+void check_forward_apart(const char* op, const bevel_lift_splat_forward_params& params,
+                         const TensorArgument& workspace);
+void check_backward_apart(const char* op, const bevel_lift_splat_backward_params& params,
+                          const TensorArgument& workspace);
+
 }  // namespace bevel

@@ -14,6 +14,18 @@ namespace bevel::testing {
 #define EXPECT_BEVEL_OK(call) EXPECT_EQ(BEVEL_OK, (call)) << bevel_last_error()
 #define ASSERT_BEVEL_OK(call) ASSERT_EQ(BEVEL_OK, (call)) << bevel_last_error()
 
+/// Runs the body under every instruction set the machine has, and restores the best.
+template <class Body>
+void for_each_instruction_set(Body&& body) {
+  const bevel_instruction_set best = bevel_get_instruction_set();
+  for (int isa = BEVEL_ISA_PORTABLE; isa <= best; ++isa) {
+    ASSERT_BEVEL_OK(bevel_set_instruction_set(static_cast<bevel_instruction_set>(isa)));
+    SCOPED_TRACE("instruction set " + std::to_string(isa));
+    body();
+  }
+  ASSERT_BEVEL_OK(bevel_set_instruction_set(best));
+}
+
 struct CaseOptions {
   double image_degrees = 0, bev_degrees = 0;
   bevel_cell_rounding rounding = BEVEL_TRUNC;

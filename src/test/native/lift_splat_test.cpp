@@ -9,18 +9,6 @@ namespace {
 
 constexpr uint64_t kSeed = 20260101;
 
-/// Runs the body under every instruction set the machine has, and restores the best.
-template <class Body>
-void for_each_instruction_set(Body&& body) {
-  const bevel_instruction_set best = bevel_get_instruction_set();
-  for (int isa = BEVEL_ISA_PORTABLE; isa <= best; ++isa) {
-    ASSERT_BEVEL_OK(bevel_set_instruction_set(static_cast<bevel_instruction_set>(isa)));
-    SCOPED_TRACE("instruction set " + std::to_string(isa));
-    body();
-  }
-  ASSERT_BEVEL_OK(bevel_set_instruction_set(best));
-}
-
 struct NamedCase {
   const char* name;
   Sizes sizes;
