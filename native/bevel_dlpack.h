@@ -24,8 +24,8 @@ typedef struct {
   uint32_t minor;
 } DLPackVersion;
 
-/** Where a tensor's memory lives. Bevel takes kDLCPU, kDLCUDA and kDLCUDAHost (pinned, treated as CPU
- * memory). */
+/** Where a tensor's memory lives. Bevel takes kDLCPU, kDLCUDA and kDLCUDAHost (pinned memory, which it
+ * treats as CPU memory). */
 #ifdef __cplusplus
 typedef enum : int32_t {
 #else
@@ -64,9 +64,12 @@ typedef enum {
 } DLDataTypeCode;
 
 typedef struct {
-  uint8_t code;   /**< a DLDataTypeCode */
-  uint8_t bits;   /**< bits of one lane */
-  uint16_t lanes; /**< 1 everywhere in Bevel */
+  /** A DLDataTypeCode. */
+  uint8_t code;
+  /** Bits of one lane. */
+  uint8_t bits;
+  /** 1 everywhere in Bevel. */
+  uint16_t lanes;
 } DLDataType;
 
 /** A view of a tensor; who made it owns the memory. */
@@ -76,8 +79,10 @@ typedef struct {
   int32_t ndim;
   DLDataType dtype;
   int64_t* shape;
-  int64_t* strides;     /**< in elements; NULL means row-major and compact */
-  uint64_t byte_offset; /**< added to data */
+  /** In elements; NULL means row-major and compact. */
+  int64_t* strides;
+  /** Added to data. */
+  uint64_t byte_offset;
 } DLTensor;
 
 /** A tensor with its owner's clean-up. */

@@ -1,15 +1,19 @@
 /* Interval pooling: sums of weighted feature rows, one interval of sorted points per BEV cell.
  *
- * Two forms.
- *  - ranks (bev_pool_v2, Huang and Huang, arXiv 2211.17111): out[ranks_bev[i]] += depth[ranks_depth[i]] ·
- * feature[ranks_feature[i]], grouped in intervals of equal ranks_bev.
- *  - features (bev_pool of BEVFusion, voxel_pooling of BEVDepth): the frustum of features exists already,
- *    out[ranks_bev[i]] += feature[ranks_feature[i]]; depth and ranks_depth are NULL, that is, a weight of 1.
+ * Two forms. With ranks (bev_pool_v2, Huang and Huang, arXiv 2211.17111), in intervals of equal ranks_bev:
  *
- * Ranks: ranks_bev need not be sorted over the intervals, but within an interval all are equal, no two
- * intervals share a cell, and the intervals must not overlap. Every rank is checked against its tensor's size
- * on the CPU; on CUDA points with a rank out of bounds are skipped (checking would need a synchronisation).
- */
+ *   out[ranks_bev[i]] += depth[ranks_depth[i]] · feature[ranks_feature[i]]
+ *
+ * With features (bev_pool of BEVFusion, voxel_pooling of BEVDepth) the frustum of features exists already;
+ * depth and ranks_depth are NULL, that is, a weight of 1:
+ *
+ *   out[ranks_bev[i]] += feature[ranks_feature[i]]
+ *
+ * Intervals may come in any order, but within an interval all ranks_bev are equal, no two intervals share a
+ * cell, and intervals do not overlap. On the CPU every rank and interval is checked against its tensor's
+ * size, and that an interval holds one cell; on CUDA points with a rank out of bounds are skipped (checking
+ * would need a synchronisation). Intervals that break the other rules give sums that mean nothing, but never
+ * an access out of bounds. */
 #ifndef BEVEL_BEV_POOL_H_
 #define BEVEL_BEV_POOL_H_
 
@@ -19,41 +23,67 @@
 extern "C" {
 #endif
 
-/** Arguments of forward. P points, I intervals. dtypes: depth float32; feature and out float32, bfloat16 or
- * float16; accumulation float32; on the CPU all may be float64. Everything compact. */
+/** Arguments of forward: P points, I intervals.
+ *
+ * dtypes: depth float32; feature and out float32, bfloat16 or float16, independently; accumulation float32.
+ * On the CPU all may be float64. Everything is compact. */
 typedef struct bevel_bev_pool_forward_params {
   uint64_t struct_size;
-  const DLTensor* depth;            /**< any shape, indexed flat by ranks_depth; NULL: weight 1 */
-  const DLTensor* feature;          /**< [.., C], rows indexed flat by ranks_feature */
-  const DLTensor* ranks_depth;      /**< int32 [P]; NULL iff depth is */
-  const DLTensor* ranks_feature;    /**< int32 [P] */
-  const DLTensor* ranks_bev;        /**< int32 [P], cell of each point: flat over out's dimensions but C */
-  const DLTensor* interval_starts;  /**< int32 [I], first point of each interval */
-  const DLTensor* interval_lengths; /**< int32 [I] */
-  DLTensor* out;                    /**< [.., C]; cells of no interval become zero */
+  /** Any shape, indexed flat by ranks_depth; NULL: weight 1. */
+  const DLTensor* depth;
+  /** [.., C] rows indexed flat by ranks_feature. */
+  const DLTensor* feature;
+  /** int32 [P]; NULL iff depth is. */
+  const DLTensor* ranks_depth;
+  /** int32 [P] */
+  const DLTensor* ranks_feature;
+  /** int32 [P] cell of each point: flat over out's dimensions but C. */
+  const DLTensor* ranks_bev;
+  /** int32 [I] first point of each interval. */
+  const DLTensor* interval_starts;
+  /** int32 [I] */
+  const DLTensor* interval_lengths;
+  /** [.., C] wholly written: cells of no interval become 0. */
+  DLTensor* out;
 } bevel_bev_pool_forward_params;
 
+/** The operator. Points are added in the order of the interval; deterministic. */
 BEVEL_API bevel_status bevel_bev_pool_forward(const bevel_bev_pool_forward_params* params, void* stream);
 
-/** Arguments of backward. grad_depth[ranks_depth[i]] = <grad_out[cell], feature row>,
- * grad_feature[ranks_feature[i]] = Σ depth · grad_out[cell]; elements that no point names become zero. Each
- * ranks_depth value must occur at most once. The sum into grad_feature is deterministic: points of one
- * feature row are added in ascending order of the point index. */
+/** Arguments of backward:
+ *
+ *   grad_depth[ranks_depth[i]] = <grad_out[ranks_bev[i]], feature[ranks_feature[i]]>
+ *   grad_feature[ranks_feature[i]] = Σ depth[ranks_depth[i]] · grad_out[ranks_bev[i]]
+ *
+ * over the points of the intervals; elements that no such point names become zero. Each ranks_depth value
+ * must occur at most once. Points of one feature row are added in ascending order of i; deterministic. */
 typedef struct bevel_bev_pool_backward_params {
   uint64_t struct_size;
-  const DLTensor* grad_out; /**< [.., C] */
+  /** [.., C] */
+  const DLTensor* grad_out;
+  /** As in forward. */
   const DLTensor* depth;
-  const DLTensor* feature; /**< may be NULL when grad_depth is */
+  /** As in forward; may be NULL when grad_depth is. */
+  const DLTensor* feature;
+  /** As in forward. */
   const DLTensor* ranks_depth;
+  /** As in forward. */
   const DLTensor* ranks_feature;
+  /** As in forward. */
   const DLTensor* ranks_bev;
+  /** As in forward. */
   const DLTensor* interval_starts;
+  /** As in forward. */
   const DLTensor* interval_lengths;
-  DLTensor* grad_depth;   /**< as depth; NULL if not wanted */
-  DLTensor* grad_feature; /**< as feature; NULL if not wanted */
-  DLTensor* workspace;    /**< uint8, 64-byte aligned */
+  /** As depth; NULL if not wanted. */
+  DLTensor* grad_depth;
+  /** As feature; NULL if not wanted. */
+  DLTensor* grad_feature;
+  /** uint8, 64-byte aligned. */
+  DLTensor* workspace;
 } bevel_bev_pool_backward_params;
 
+/** Bytes of workspace that backward with these params needs (workspace itself may be NULL). */
 BEVEL_API bevel_status bevel_bev_pool_backward_workspace(const bevel_bev_pool_backward_params* params,
                                                          int64_t* bytes);
 

@@ -169,8 +169,10 @@ namespace {
 
 struct CallArguments {
   const char* op;
-  TensorArgument plan, depth, context,
-      out;  ///< depth is whichever tensor is [B, N, D, H, W]; out is out or grad_out
+  TensorArgument plan;
+  TensorArgument depth;  ///< whichever tensor is [B, N, D, H, W]
+  TensorArgument context;
+  TensorArgument out;  ///< out or grad_out
   int32_t depth_kind, context_layout, out_layout, reserved;
   int64_t max_points;
   const bevel_lift_splat_plan_info* info;
@@ -256,6 +258,18 @@ void check_header(const CallArguments& a, const LiftSplatPlanHeader& header, Lif
   s.shared_rows = header.shared_rows;
 }
 
+/// Counts that the caller read from a plan on CUDA; they decide how large the workspace must be.
+void check_info(const CallArguments& a, int64_t capacity) {
+  check_struct(a.op, "plan_info", a.info, sizeof *a.info);
+  check_range(a.op, "plan_info.method", a.info->method, BEVEL_LIFT_SPLAT_COLUMNS, BEVEL_LIFT_SPLAT_INTERVALS);
+  check_range(a.op, "plan_info.rows", a.info->rows, 0, capacity);
+  check_range(a.op, "plan_info.shared_rows", a.info->shared_rows, 0, a.info->rows);
+  if (a.info->overflow) {
+    a.plan.reject("did not fit: " + std::to_string(a.info->points) + " points, capacity " +
+                  std::to_string(capacity));
+  }
+}
+
 LiftSplatCall check_call(const CallArguments& a) {
   LiftSplatCall call = {};
   LiftSplatShape& s = call.shape;
@@ -285,7 +299,7 @@ LiftSplatCall check_call(const CallArguments& a) {
     if (s.depth_type == ElementType::kFloat64) {
       fail(BEVEL_UNSUPPORTED, "%s: float64 is for gradient checks on the CPU, depth is on CUDA", a.op);
     }
-    if (a.info) check_struct(a.op, "plan_info", a.info, sizeof *a.info);
+    if (a.info) check_info(a, capacity);
     s.method_known = a.info != nullptr;
     s.intervals = a.info && a.info->method == BEVEL_LIFT_SPLAT_INTERVALS;
     s.rows = a.info ? a.info->rows : capacity;

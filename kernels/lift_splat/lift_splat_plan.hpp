@@ -2,11 +2,13 @@
 //
 // In one image column w of one camera, all rows h of a depth bin d land in 1.0 to 1.6 BEV cells on average,
 // because an image column is nearly a vertical plane. The plan stores that:
+//
 //   run   a maximal range [h0, h1) of rows of one (column, depth bin) in one cell;
-//   row   the runs of one column that share a cell and whose ranges touch: depths of the same pixel can be
-//   summed before the
-//         feature is multiplied, exactly, since within a column the feature depends on h only. A row's range
-//         is contiguous.
+//   row   the runs of one column that share a cell and whose ranges touch.
+//
+// The depths of a row's pixel can be summed before the feature is multiplied, exactly, since within a column
+// the feature depends on h only. A row's range of h has no gap.
+//
 // Runs of a column are ordered by (cell, h0, d); rows follow that order, columns follow (batch element,
 // camera, w). A cell with a single row is written straight to the output. Rows of a shared cell get slots in
 // a scratch buffer, cell after cell and, within a cell, in row order, so that their sum has one fixed order.

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.bevel.testing.TestData;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -169,6 +170,48 @@ class DetectionSampleTest {
             () ->
                 ImagePipeline.load(
                     sample, augmentations, PixelNormalization.CAFFE_BGR, new float[9]))
-        .isInstanceOf(NuScenesException.class);
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageContaining("must hold 6×3×16×32 floats, got room for 9");
+  }
+
+  /** One damaged file of six leaves the tensor as it was. */
+  @Test
+  void nothingIsWrittenWhenAnImageIsDamaged() throws Exception {
+    NuScenes set =
+        NuScenes.load(new TinyNuScenes(root).write().writeSensorFiles(0, 1, 2, 3, 4, 5).root);
+    DetectionSample sample = DetectionSample.of(set, set.sample("sample-0"));
+    Files.write(sample.cameras().getLast().image(), new byte[] {(byte) 0xff, (byte) 0xd8, 0, 0});
+    float[] out = new float[6 * 3 * 32 * 16];
+    List<ImageAugmentation> augmentations = ImagePipeline.inference(sample, 32, 16);
+    assertThatThrownBy(
+            () -> ImagePipeline.load(sample, augmentations, PixelNormalization.CAFFE_BGR, out))
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageContaining("damaged");
+    assertThat(out).containsOnly(0);
+  }
+
+  @Test
+  void camerasWithoutASizeAndManyPointsAreHandled() {
+    TinyNuScenes tiny = new TinyNuScenes(root);
+    tiny.record("sample_data", 3).put("width", 0);
+    tiny.record("sample_annotation", 0).put("num_lidar_pts", Integer.MAX_VALUE);
+    tiny.record("sample_annotation", 0).put("num_radar_pts", Integer.MAX_VALUE);
+    NuScenes set = NuScenes.load(tiny.write().root);
+    assertThatThrownBy(() -> DetectionSample.of(set, set.sample("sample-0")))
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageContaining("table sample_data")
+        .hasMessageContaining("width and height must be an image's, got 0×90");
+    var annotation = set.tables().annotations().values().iterator().next();
+    GroundTruthBox box =
+        new GroundTruthBox(
+            annotation.box(),
+            "vehicle.car",
+            set.detectionClass(annotation),
+            List.of(),
+            annotation.lidarPoints(),
+            annotation.radarPoints(),
+            annotation.token(),
+            annotation.instanceToken());
+    assertThat(box.isObserved()).isTrue();
   }
 }

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class NuScenesTest {
   @TempDir Path root;
@@ -155,6 +156,9 @@ class NuScenesTest {
         Arguments.of(
             "sample_annotation", "translation", List.of(1.0, "x", 2.0), "3 finite numbers"),
         Arguments.of("sample_annotation", "rotation", List.of(0, 0, 0, 0), "quaternion"),
+        Arguments.of(
+            "sample_annotation", "translation", List.of(1.0, -1e300, 2.0), "within ±1e+09 metres"),
+        Arguments.of("ego_pose", "translation", List.of(2e9, 0, 0), "within ±1e+09 metres"),
         Arguments.of("sample_annotation", "num_lidar_pts", -1, "0..2147483647"),
         Arguments.of("sample_annotation", "num_lidar_pts", 1.5, "an integer"),
         Arguments.of("sample_annotation", "attribute_tokens", List.of(7), "tokens"),
@@ -208,6 +212,19 @@ class NuScenesTest {
       assertThatThrownBy(() -> set.path(set.keyFrame(set.sample("sample-0"), "LIDAR_TOP")))
           .isInstanceOf(NuScenesException.class)
           .hasMessageContaining("field filename");
+    }
+  }
+
+  /** "." and ".." vanish or climb when paths are normalised. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", ".", "..", "../..", "data", "./data/../data", "/data"})
+  void relativeDataFoldersKeepFileNamesInside(String folder) {
+    Path root = Path.of(folder);
+    for (String name : List.of("samples/a.jpg", "samples/../b.jpg", "./c.jpg")) {
+      assertThat(SensorFiles.isInside(root, name)).as(name).isTrue();
+    }
+    for (String name : List.of("../a.jpg", "samples/../../b.jpg", "/etc/passwd", "", ".", "..")) {
+      assertThat(SensorFiles.isInside(root, name)).as(name).isFalse();
     }
   }
 

@@ -38,6 +38,10 @@ class SensorFileTest {
         image.setRGB(x, y, (3 * x) << 16 | (5 * y) << 8 | (x * y) % 200);
       }
     }
+    return encode(image, progressive);
+  }
+
+  private static byte[] encode(BufferedImage image, boolean progressive) throws IOException {
     ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (var out = new MemoryCacheImageOutputStream(bytes)) {
@@ -139,6 +143,35 @@ class SensorFileTest {
       huge[frame + i] = (byte) 0xff;
     }
     assertRefused(huge, "65535×65535");
+  }
+
+  /** A small file may not make the decoder allocate a large image, whatever the tables say. */
+  @Test
+  void headersThatClaimMorePixelsThanTheirBytesCanHoldAreRefused() throws IOException {
+    byte[] liar = jpeg();
+    int frame = indexOf(liar, 0xc0);
+    liar[frame + 5] = 0x1f; // 7,999 rows and columns, within the limit on pixels
+    liar[frame + 6] = 0x3f;
+    liar[frame + 7] = 0x1f;
+    liar[frame + 8] = 0x3f;
+    Path file = folder.resolve("liar.jpg");
+    Files.write(file, liar);
+    assertThatThrownBy(() -> RgbImage.readJpeg(file, 7999, 7999))
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageContaining("liar.jpg")
+        .hasMessageContaining("too few for the 7999×7999 pixels");
+  }
+
+  /** The densest honest file, one colour, is far from the limit. */
+  @Test
+  void flatImagesAreNotTakenForLiars() throws IOException {
+    for (boolean progressive : new boolean[] {false, true}) {
+      BufferedImage flat = new BufferedImage(2048, 2048, BufferedImage.TYPE_3BYTE_BGR);
+      byte[] bytes = encode(flat, progressive);
+      Path file = folder.resolve("flat.jpg");
+      Files.write(file, bytes);
+      assertThat(RgbImage.readJpeg(file, 2048, 2048).rgb()).containsOnly(0);
+    }
   }
 
   @Test

@@ -86,6 +86,11 @@ public record DetectionSample(
                     new NuScenesException(
                         "table calibrated_sensor, record %s of channel %s: field camera_intrinsic is empty, expected a 3×3 matrix"
                             .formatted(calibrated.token(), channel)));
+    if (data.width() == 0 || data.height() == 0) {
+      throw new NuScenesException(
+          "table sample_data, record %s of channel %s: fields width and height must be an image's, got %d×%d"
+              .formatted(data.token(), channel, data.width(), data.height()));
+    }
     return new CameraSample(
         channel,
         set.path(data),

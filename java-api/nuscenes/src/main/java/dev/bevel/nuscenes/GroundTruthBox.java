@@ -28,6 +28,6 @@ public record GroundTruthBox(
    * the evaluation.
    */
   public boolean isObserved() {
-    return lidarPoints + radarPoints > 0;
+    return lidarPoints > 0 || radarPoints > 0;
   }
 }

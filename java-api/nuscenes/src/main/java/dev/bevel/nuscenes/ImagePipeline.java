@@ -1,6 +1,7 @@
 package dev.bevel.nuscenes;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 
 /** From the camera files of a key frame to the image tensor of a detector. */
@@ -14,7 +15,7 @@ public final class ImagePipeline {
    * @param augmentations one a camera, all with the same result size
    * @param out memory of at least 4 bytes for each float of the result, written from its start
    * @throws NuScenesException if the arguments do not fit each other, or a file is missing or
-   *     damaged
+   *     damaged; nothing is written then
    */
   public static void load(
       DetectionSample sample,
@@ -22,10 +23,20 @@ public final class ImagePipeline {
       PixelNormalization normalization,
       MemorySegment out) {
     checkAugmentations(sample.cameras(), augmentations);
-    long stride = 3L * augmentations.getFirst().width() * augmentations.getFirst().height();
+    int width = augmentations.getFirst().width();
+    int height = augmentations.getFirst().height();
+    long stride = 3L * width * height;
+    if (out.byteSize() / Float.BYTES / stride < augmentations.size()) {
+      throw new NuScenesException(
+          "image tensor must hold %d×3×%d×%d floats, got room for %d"
+              .formatted(augmentations.size(), height, width, out.byteSize() / Float.BYTES));
+    }
+    List<RgbImage> images = new ArrayList<>(augmentations.size());
     for (int i = 0; i < augmentations.size(); i++) {
-      RgbImage image = augmentations.get(i).apply(sample.cameras().get(i).readImage());
-      normalization.write(image, out, i * stride);
+      images.add(augmentations.get(i).apply(sample.cameras().get(i).readImage()));
+    }
+    for (int i = 0; i < images.size(); i++) {
+      normalization.write(images.get(i), out, i * stride);
     }
   }
 

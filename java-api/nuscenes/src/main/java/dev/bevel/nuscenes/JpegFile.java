@@ -27,6 +27,12 @@ final class JpegFile {
    */
   private static final int MAX_SCANS = 64;
 
+  /**
+   * No JPEG process read here spends less than a bit on a block of 64 pixels and its share of the
+   * chroma: about 400 pixels a byte. A header that claims more lies.
+   */
+  private static final int MAX_PIXELS_PER_BYTE = 1024;
+
   private static final int SOI = 0xd8;
   private static final int EOI = 0xd9;
   private static final int SOS = 0xda;
@@ -143,6 +149,11 @@ final class JpegFile {
     height = u16(at + 3);
     width = u16(at + 5);
     RgbImage.checkSize(width, height, "image " + file);
+    if ((long) width * height > (long) MAX_PIXELS_PER_BYTE * bytes.length) {
+      throw fault(
+          "is damaged: %d bytes are too few for the %d×%d pixels of its header"
+              .formatted(bytes.length, width, height));
+    }
   }
 
   private RgbImage decode() {

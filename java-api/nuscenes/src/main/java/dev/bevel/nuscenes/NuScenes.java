@@ -9,6 +9,7 @@ import dev.bevel.nuscenes.TableRecord.SampleData;
 import dev.bevel.nuscenes.TableRecord.Scene;
 import dev.bevel.nuscenes.TableRecord.Sensor;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -118,10 +119,17 @@ public final class NuScenes {
                 + ": name the one to use");
       }
       return versions.getFirst();
+    } catch (UncheckedIOException e) {
+      throw cannotList(dataRoot, e.getCause());
     } catch (IOException e) {
-      throw new NuScenesException(
-          "nuScenes data folder %s cannot be listed: %s".formatted(dataRoot, e.getMessage()), e);
+      throw cannotList(dataRoot, e);
     }
+  }
+
+  private static NuScenesException cannotList(Path dataRoot, IOException e) {
+    return new NuScenesException(
+        "nuScenes data folder %s cannot be listed: %s".formatted(dataRoot, SensorFiles.reason(e)),
+        e);
   }
 
   private static Map<String, Map<String, SampleData>> indexKeyFrames(NuScenesTables t) {
@@ -320,11 +328,8 @@ public final class NuScenes {
    */
   public Path path(SampleData data) {
     try {
-      Path file = dataRoot.resolve(data.filename()).normalize();
-      if (!data.filename().isEmpty()
-          && file.startsWith(dataRoot.normalize())
-          && !Path.of(data.filename()).isAbsolute()) {
-        return file;
+      if (SensorFiles.isInside(dataRoot, data.filename())) {
+        return dataRoot.resolve(data.filename()).normalize();
       }
     } catch (InvalidPathException e) {
       throw new NuScenesException(

@@ -48,6 +48,7 @@ final class PillowResize {
    */
   private static byte[] resizeColumns(RgbImage image, Kernel k, int firstRow, int lastRow) {
     int outputs = k.start.length;
+    RgbImage.checkSize(outputs, lastRow - firstRow, "image resized in width");
     byte[] out = new byte[(lastRow - firstRow) * outputs * 3];
     byte[] in = image.rgb();
     int at = 0;

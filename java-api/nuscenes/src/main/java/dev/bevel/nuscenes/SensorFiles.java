@@ -2,6 +2,8 @@ package dev.bevel.nuscenes;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -32,8 +34,28 @@ final class SensorFiles {
     } catch (NoSuchFileException e) {
       throw new NuScenesException(what + " " + file + " does not exist", e);
     } catch (IOException e) {
-      throw new NuScenesException(
-          "%s %s cannot be read: %s".formatted(what, file, e.getMessage()), e);
+      throw new NuScenesException("%s %s cannot be read: %s".formatted(what, file, reason(e)), e);
     }
+  }
+
+  /**
+   * Whether a name from a table leads to a file below a folder. Decided on absolute paths: "." and
+   * ".." as the folder vanish or climb when a path is normalised.
+   */
+  static boolean isInside(Path folder, String name) {
+    Path root = folder.toAbsolutePath().normalize();
+    Path file = root.resolve(name).normalize();
+    return !Path.of(name).isAbsolute() && file.startsWith(root) && !file.equals(root);
+  }
+
+  /** Why an access failed; Java's own message of a refused one is the file's name alone. */
+  static String reason(IOException e) {
+    if (e instanceof AccessDeniedException) {
+      return "permission denied";
+    }
+    if (e instanceof FileSystemException f && f.getReason() != null) {
+      return f.getReason();
+    }
+    return String.valueOf(e.getMessage());
   }
 }

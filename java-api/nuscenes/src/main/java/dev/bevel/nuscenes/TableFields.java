@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * table.
  */
 final class TableFields {
+  /** Farther than any place on Earth; keeps all that is computed from positions finite. */
+  private static final double MAX_METRES = 1e9;
+
   private static final Object OBJECT =
       new Object() {
         @Override
@@ -177,6 +180,12 @@ final class TableFields {
 
   Pose pose() {
     double[] translation = numbers("translation", 3);
+    for (double metres : translation) {
+      if (Math.abs(metres) > MAX_METRES) {
+        throw fault(
+            "translation", "must be within ±%.0e metres, got %s".formatted(MAX_METRES, metres));
+      }
+    }
     double[] rotation = numbers("rotation", 4);
     return orFault("rotation", () -> Pose.of(translation, rotation));
   }

@@ -78,7 +78,7 @@ final class TableReader {
           e);
     } catch (IOException e) {
       throw new NuScenesException(
-          "table file %s cannot be read: %s".formatted(file, e.getMessage()), e);
+          "table file %s cannot be read: %s".formatted(file, SensorFiles.reason(e)), e);
     }
   }
 
