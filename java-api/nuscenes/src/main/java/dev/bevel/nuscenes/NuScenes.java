@@ -119,17 +119,11 @@ public final class NuScenes {
                 + ": name the one to use");
       }
       return versions.getFirst();
-    } catch (UncheckedIOException e) {
-      throw cannotList(dataRoot, e.getCause());
-    } catch (IOException e) {
-      throw cannotList(dataRoot, e);
+    } catch (IOException | UncheckedIOException e) {
+      throw new NuScenesException(
+          "nuScenes data folder %s cannot be listed: %s".formatted(dataRoot, SensorFiles.reason(e)),
+          e);
     }
-  }
-
-  private static NuScenesException cannotList(Path dataRoot, IOException e) {
-    return new NuScenesException(
-        "nuScenes data folder %s cannot be listed: %s".formatted(dataRoot, SensorFiles.reason(e)),
-        e);
   }
 
   private static Map<String, Map<String, SampleData>> indexKeyFrames(NuScenesTables t) {

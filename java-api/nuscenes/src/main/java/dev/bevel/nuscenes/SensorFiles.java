@@ -49,7 +49,7 @@ final class SensorFiles {
   }
 
   /** Why an access failed; Java's own message of a refused one is the file's name alone. */
-  static String reason(IOException e) {
+  static String reason(Exception e) {
     if (e instanceof AccessDeniedException) {
       return "permission denied";
     }
