@@ -1,8 +1,6 @@
 // lift_splat on inputs that hurt: strided and expanded tensors, values that are not finite, cameras that look
-// away, sixteen-bit maps beside a plain composition, and sizes beyond 2^31 (with BEVEL_TEST_LONG=1).
+// away, and sixteen-bit maps beside a plain composition.
 #include <cstdio>
-#include <cstdlib>
-#include <map>
 
 #include "lift_splat_case.hpp"
 
@@ -324,94 +322,6 @@ void expect_no_worse_than_a_plain_composition() {
 TEST(LiftSplatSixteenBit, IsNoWorseThanAPlainComposition) {
   expect_no_worse_than_a_plain_composition<Bfloat16>();
   expect_no_worse_than_a_plain_composition<Float16>();
-}
-
-bool long_tests() {
-  const char* wanted = std::getenv("BEVEL_TEST_LONG");
-  return wanted && std::strcmp(wanted, "1") == 0;
-}
-
-/// More than 2^31 elements in the map: 4.3 GB in sixteen bits.
-TEST(LiftSplatLarge, MapsBeyondTwoToThe31Elements) {
-  if (!long_tests()) GTEST_SKIP() << "needs 5 GB: set BEVEL_TEST_LONG=1";
-  const Sizes s = {1, 6, 20, 4, 11, 129, 4096, 4096, 1};
-  ASSERT_GT(s.cells() * s.channels, int64_t{1} << 31);
-  PlanCase plan(s, {});
-  plan.build();
-  // The expected map, at the cells that have points.
-  std::mt19937_64 random(kSeed);
-  Tensor<float> depth({1, 6, 20, 4, 11}), context({1, 6, 129, 4, 11});
-  fill_random(depth, random, 0, 1);
-  fill_random(context, random);
-  const std::vector<int32_t> cells = plan.cells();
-  const int64_t plane = s.height * s.width;
-  std::map<int64_t, std::vector<double>> expected;
-  for (size_t point = 0; point < cells.size(); ++point) {
-    if (cells[point] < 0) continue;
-    std::vector<double>& sums = expected[cells[point]];
-    sums.resize(static_cast<size_t>(s.channels));
-    const int64_t i = static_cast<int64_t>(point), image = i / (s.depth_bins * plane);
-    for (int64_t c = 0; c < s.channels; ++c) {
-      sums[static_cast<size_t>(c)] +=
-          to_double(depth[i]) * to_double(context[(image * s.channels + c) * plane + i % plane]);
-    }
-  }
-  EXPECT_GT(expected.rbegin()->first * s.channels, int64_t{1} << 30);
-  Tensor<Bfloat16> out({1, 1, 4096, 4096, 129});
-  for (bool channels_last : {true, false}) {
-    DLTensor view = *out.view();
-    int64_t channels_first_shape[] = {1, 1, 129, 4096, 4096};
-    if (!channels_last) view.shape = channels_first_shape;
-    bevel_lift_splat_forward_params p = {};
-    p.struct_size = sizeof p;
-    p.plan = plan.plan().view();
-    p.depth = depth.view();
-    p.context = context.view();
-    p.out = &view;
-    p.depth_kind = BEVEL_DEPTH_PROBABILITIES;
-    p.out_layout = channels_last ? BEVEL_CHANNELS_LAST : BEVEL_CHANNELS_FIRST;
-    int64_t bytes = 0;
-    ASSERT_BEVEL_OK(bevel_lift_splat_forward_workspace(&p, &bytes));
-    Tensor<uint8_t> workspace({bytes});
-    p.workspace = workspace.view();
-    ASSERT_BEVEL_OK(bevel_lift_splat_forward(&p, nullptr));
-    auto element = [&](int64_t cell, int64_t c) {
-      return out[channels_last ? cell * s.channels + c : c * s.cells() + cell];
-    };
-    int64_t filled = 0;
-    for (int64_t i = 0; i < out.size(); ++i) filled += (out[i].bits & 0x7fff) != 0;
-    EXPECT_LE(filled, static_cast<int64_t>(expected.size()) * s.channels);
-    for (const auto& [cell, sums] : expected) {
-      for (int64_t c = 0; c < s.channels; ++c) {
-        const double sum = sums[static_cast<size_t>(c)];
-        ASSERT_NEAR(sum, to_double(element(cell, c)), 1e-5 + std::fabs(sum) / 128) << cell;
-      }
-    }
-  }
-}
-
-/// More than 2^31 products of points and channels, and a plan of many million points.
-TEST(LiftSplatLarge, PointsTimesChannelsBeyondTwoToThe31) {
-  if (!long_tests()) GTEST_SKIP() << "takes a minute: set BEVEL_TEST_LONG=1";
-  const Sizes s = {1, 6, 118, 64, 200, 256, 128, 128, 1};
-  ASSERT_GT(s.points() * s.channels, int64_t{1} << 31);
-  PlanCase plan(s, {});
-  plan.build();
-  Call<float> call(plan, {.logits = false, .out_channels_last = true}, kSeed);
-  call.forward();
-  std::vector<double> sums(static_cast<size_t>(s.cells()), 0);
-  const std::vector<int32_t> cells = plan.cells();
-  const int64_t plane = s.height * s.width, channel = s.channels - 1;
-  for (size_t point = 0; point < cells.size(); ++point) {
-    if (cells[point] < 0) continue;
-    const int64_t i = static_cast<int64_t>(point), image = i / (s.depth_bins * plane);
-    sums[static_cast<size_t>(cells[point])] +=
-        to_double(call.depth[i]) *
-        to_double(call.context[(image * s.channels + channel) * plane + i % plane]);
-  }
-  for (int64_t cell = 0; cell < s.cells(); ++cell) {
-    ASSERT_NEAR(sums[static_cast<size_t>(cell)], call.out[cell * s.channels + channel], 1e-2) << cell;
-  }
 }
 
 }  // namespace
