@@ -217,7 +217,7 @@ class NuScenesTest {
 
   /** "." and ".." vanish or climb when paths are normalised. */
   @ParameterizedTest
-  @ValueSource(strings = {"", ".", "..", "../..", "data", "./data/../data", "/data"})
+  @ValueSource(strings = {"", ".", "..", "data", "./data/../data", "/data"})
   void relativeDataFoldersKeepFileNamesInside(String folder) {
     Path root = Path.of(folder);
     for (String name : List.of("samples/a.jpg", "samples/../b.jpg", "./c.jpg")) {
