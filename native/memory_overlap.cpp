@@ -14,14 +14,29 @@ struct Memory {
     int64_t extent, stride;  ///< in elements
   };
 
-  const TensorArgument* argument;
+  const TensorArgument* argument = nullptr;
   uintptr_t begin = 0, end = 0;  ///< what all blocks lie in; empty for an empty tensor
   int64_t block_elements = 1;
   int outer_dimensions = 0;
   Dimension outer[TensorArgument::kMaxDimensions];  ///< over which the blocks are spread
 
+  Memory() = default;
   explicit Memory(const TensorArgument& of) : argument(&of) {
-    if (!of.given() || of.elements() == 0) return;
+    const int64_t count = of.given() ? of.elements() : 0;
+    if (count == 0) return;
+    const int64_t last = of.has_strides() ? spread(of) : 0;
+    if (!of.has_strides()) block_elements = count;
+    begin = reinterpret_cast<uintptr_t>(of.data());
+    int64_t elements, bytes;
+    if (__builtin_add_overflow(last, block_elements, &elements) ||
+        __builtin_mul_overflow(elements, of.element_bytes(), &bytes) ||
+        __builtin_add_overflow(begin, static_cast<uintptr_t>(bytes), &end)) {
+      of.reject("must lie within memory, got shape " + of.shape_text());
+    }
+  }
+
+  /// Splits the dimensions into block and outer ones; returns where the last block begins, in elements.
+  int64_t spread(const TensorArgument& of) {
     int dimension = of.dimensions() - 1;
     for (; dimension >= 0; --dimension) {
       const int64_t extent = of.extent(dimension);
@@ -39,13 +54,7 @@ struct Memory {
       }
       outer[outer_dimensions++] = d;
     }
-    begin = reinterpret_cast<uintptr_t>(of.data());
-    int64_t elements, bytes;
-    if (__builtin_add_overflow(last, block_elements, &elements) ||
-        __builtin_mul_overflow(elements, of.element_bytes(), &bytes) ||
-        __builtin_add_overflow(begin, static_cast<uintptr_t>(bytes), &end)) {
-      of.reject("must lie within memory, got shape " + of.shape_text());
-    }
+    return last;
   }
 
   bool meets(const Memory& other) const { return begin < other.end && other.begin < end; }
@@ -110,13 +119,15 @@ void check_apart(const Memory& output, const Memory& other) {
 
 void check_outputs_apart(std::initializer_list<const TensorArgument*> outputs,
                          std::initializer_list<const TensorArgument*> inputs) {
-  std::vector<Memory> written, read;
-  for (const TensorArgument* output : outputs) written.emplace_back(*output);
-  for (const TensorArgument* input : inputs) read.emplace_back(*input);
-  for (size_t i = 0; i < written.size(); ++i) {
+  constexpr size_t kMost = 8;
+  Memory written[kMost], read[kMost];
+  size_t writes = 0, reads = 0;
+  for (const TensorArgument* output : outputs) written[writes++] = Memory(*output);
+  for (const TensorArgument* input : inputs) read[reads++] = Memory(*input);
+  for (size_t i = 0; i < writes; ++i) {
     check_own_elements_apart(written[i]);
-    for (size_t k = i + 1; k < written.size(); ++k) check_apart(written[i], written[k]);
-    for (const Memory& other : read) check_apart(written[i], other);
+    for (size_t k = i + 1; k < writes; ++k) check_apart(written[i], written[k]);
+    for (size_t k = 0; k < reads; ++k) check_apart(written[i], read[k]);
   }
 }
 

@@ -169,8 +169,8 @@ int64_t TensorArgument::elements() const {
 }
 
 int64_t TensorArgument::stride(int dimension) const {
-  if (elements() == 0) return 0;
   if (tensor_->strides) return tensor_->strides[dimension];
+  if (elements() == 0) return 0;
   int64_t stride = 1;
   for (int i = tensor_->ndim - 1; i > dimension; --i) stride *= tensor_->shape[i];
   return stride;

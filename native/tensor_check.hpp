@@ -51,7 +51,8 @@ class TensorArgument {
   int64_t elements() const;
   /// Bytes of one element; the dtype has been checked.
   int64_t element_bytes() const { return tensor_->dtype.bits / 8; }
-  /// In elements; 0 in an empty tensor, where no stride means anything.
+  bool has_strides() const { return tensor_->strides != nullptr; }
+  /// In elements. In an empty tensor it means nothing.
   int64_t stride(int dimension) const;
   ElementType element_type() const;
   DLDevice device() const { return tensor_->device; }
