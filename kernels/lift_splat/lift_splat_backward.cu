@@ -58,11 +58,12 @@ __device__ bool gather_rows(const GradientLaunch& launch, const ChunkRows& chunk
   return all_finite;
 }
 
-/// Adds a chunk's rows to the context gradient: for each column, Aᵀ·G.
+/// Adds a chunk's rows to the context gradient: for each column, Aᵀ·G. Weights are zero outside a row's
+/// range; `exact`: there is a NaN or Inf in G, which must not reach beyond its row's range even so.
+template <bool exact>
 __device__ void add_feature_gradients(const GradientLaunch& launch, const GradientShared& shared,
                                       const TileRows& rows, const ChunkRows& chunk,
-                                      SharedSpan<int32_t> ranges, int columns, int first, int count,
-                                      bool all_finite) {
+                                      SharedSpan<int32_t> ranges, int columns, int first, int count) {
   const TileShape& t = launch.tile;
   const int quads = t.channels / 4, heights = t.padded_height / 4;
   for (int item = threadIdx.x; item < columns * heights * quads; item += kBlockThreads) {
@@ -80,15 +81,15 @@ __device__ void add_feature_gradients(const GradientLaunch& launch, const Gradie
     for (int group = begin; group < end; ++group) {
       const int range = ranges[group];
       if (range >> 8 >= h + 4 || (range & 255) <= h) continue;
-#pragma unroll
+#pragma unroll exact ? 1 : kGroupRows
       for (int r = 0; r < kGroupRows; ++r) {
         const int row = group * kGroupRows + r;
         const Float4 a = load_vector<4>(shared.weights + (group * t.group_stride + r * t.padded_height + h));
         const Float4 g = load_vector<4>(shared.row_gradients + (row * t.feature_stride + channel));
-        const uint32_t span = all_finite ? 255u : static_cast<uint32_t>(int32_t(chunk.span[row]));
+        const uint32_t span = exact ? static_cast<uint32_t>(int32_t(chunk.span[row])) : 0u;
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          if (!all_finite && (h + i < span_begin(span) || h + i >= span_end(span))) continue;
+          if (exact && (h + i < span_begin(span) || h + i >= span_end(span))) continue;
 #pragma unroll
           for (int c = 0; c < 4; ++c) sums[i][c] = fmaf(a[i], g[c], sums[i][c]);
         }
@@ -146,6 +147,7 @@ __device__ void scatter_to_points(const GradientLaunch& launch, const GradientSh
   const TileSources& s = launch.sources;
   const int lanes = lanes_a_row(t);
   const int lane = threadIdx.x % lanes;
+  const int height = static_cast<int>(s.height);
   for (int local = threadIdx.x / lanes; local < count * kGroupRows; local += kBlockThreads / lanes) {
     const int w = chunk.span[local] >> 16;
     const SharedSpan<float> products =
@@ -153,11 +155,11 @@ __device__ void scatter_to_points(const GradientLaunch& launch, const GradientSh
     const int32_t end = chunk.run_end[local];
     for (int32_t i = chunk.run_begin[local]; i < end; ++i) {
       const uint32_t run = chunk.run(launch.plan, first_run, i);
-      const int64_t d = run_depth(run);
+      const int d = run_depth(run);
       for (int h = span_begin(run) + lane; h < span_end(run); h += lanes) {
         const float product = products[h];
         if (t.depth_in_shared) {
-          shared.depth_gradients[w * t.depth_stride + d * s.height + h] += product;
+          shared.depth_gradients[w * t.depth_stride + d * height + h] += product;
         } else {
           launch.grad_depth[launch.grad_depth_at(at, d * s.height + h) + at.first_w + w] += product;
         }
@@ -182,7 +184,7 @@ __device__ void finish_depth_gradients(const GradientLaunch& launch, const TileC
     const int pixel = first + local;
     const bool active = part < parts && pixel < pixels;
     const int h = pixel % height, w = pixel / height;
-    const int64_t column = w * launch.tile.depth_stride + h;
+    const int column = w * launch.tile.depth_stride + h;
     const int64_t there = h * s.width + at.first_w + w;  // in an image
     // The tile holds what the context was weighted with; before the prior was mixed in, the probabilities lie
     // where they lay.
@@ -253,7 +255,8 @@ __device__ void store_feature_gradients(const GradientLaunch& launch, const Tile
 }
 
 __device__ void clear(SharedSpan<float> floats, int64_t count) {
-  for (int64_t i = threadIdx.x; i < count; i += kBlockThreads) floats[i] = 0.0f;
+  const int end = static_cast<int>(count);
+  for (int i = threadIdx.x; i < end; i += kBlockThreads) floats[i] = 0.0f;
 }
 
 /// Zeros for the block's own depth gradients where they are summed up in device memory.
@@ -324,7 +327,11 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(Grad
       const bool all_finite =
           !__syncthreads_or(!gather_rows(launch, chunk, count, first_channel, shared.row_gradients, ranges));
       if (launch.wants_context) {
-        add_feature_gradients(launch, shared, rows, chunk, ranges, at.columns, first, count, all_finite);
+        if (all_finite) {
+          add_feature_gradients<false>(launch, shared, rows, chunk, ranges, at.columns, first, count);
+        } else {
+          add_feature_gradients<true>(launch, shared, rows, chunk, ranges, at.columns, first, count);
+        }
         __syncthreads();
       }
       if (launch.wants_depth) {
