@@ -80,6 +80,14 @@ class CenterHeadEdgeCasesTest {
         .hasMessageContaining("9 numbers");
     assertThatThrownBy(() -> new GroundTruth(List.of(), new int[] {0}))
         .hasMessageContaining("0 boxes and 1 labels");
+    double[] fast = box(0, 0);
+    fast[8] = Double.POSITIVE_INFINITY;
+    assertThatThrownBy(() -> new GroundTruth(List.of(fast), new int[] {0}))
+        .hasMessageContaining("the value Infinity at position 8");
+    for (int label : new int[] {-1, 10}) {
+      assertThatThrownBy(() -> new GroundTruth(List.of(box(0, 0)), new int[] {label}))
+          .hasMessage("GroundTruth: label 0 must be in 0..9, got " + label);
+    }
     assertThatThrownBy(() -> new HeadTasks(List.of(List.of(DetectionClass.TRUCK))))
         .hasMessageContaining("label order");
     assertThatThrownBy(() -> new HeadGrid(0, 0, 0, 1, 1, 1)).hasMessageContaining("voxelSize");

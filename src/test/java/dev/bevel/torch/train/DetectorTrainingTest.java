@@ -8,6 +8,8 @@ import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.testing.SmallConfig;
 import dev.bevel.testing.TestData;
+import dev.bevel.torch.model.ConfigException;
+import dev.bevel.torch.model.Detector;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -145,6 +147,18 @@ class DetectorTrainingTest {
   }
 
   @Test
+  void aTrainingThatCannotBeginFreesItsDetector() throws IOException {
+    String text = SmallConfig.yaml(1, "none").replace("[car]", "[tram]");
+    ConfigDocument config = ConfigDocument.parse("x.yaml", text);
+    Detector detector = Detector.create(config.detector(), 1);
+    assertThatThrownBy(() -> new DetectorTraining(config, samples, 1, detector))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("small: head.tasks: ")
+        .hasMessageContaining("tram");
+    assertThat(detector.stateDict()).as("closed").isEmpty();
+  }
+
+  @Test
   void clippingMayBeLeftOut() throws IOException {
     String text = SmallConfig.yaml(1, "none");
     ConfigDocument without = ConfigDocument.parse("x.yaml", text.replaceAll(" *clip: 35\\n", ""));
@@ -168,7 +182,7 @@ class DetectorTrainingTest {
               String text = SmallConfig.yaml(1, "none");
               assertThat(text).contains(good);
               assertThatThrownBy(() -> ConfigDocument.parse("bad.yaml", text.replace(good, bad)))
-                  .isInstanceOf(dev.bevel.torch.model.ConfigException.class)
+                  .isInstanceOf(ConfigException.class)
                   .hasMessageStartingWith("bad.yaml: ");
             });
   }

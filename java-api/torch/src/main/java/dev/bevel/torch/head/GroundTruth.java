@@ -1,5 +1,6 @@
 package dev.bevel.torch.head;
 
+import dev.bevel.nuscenes.DetectionClass;
 import java.util.List;
 
 /**
@@ -12,8 +13,8 @@ import java.util.List;
 @SuppressWarnings("ArrayRecordComponent") // never compared
 public record GroundTruth(List<double[]> boxes, int[] labels) {
   /**
-   * @throws IllegalArgumentException if the counts differ, a box is not nine numbers, or a
-   *     position, size or yaw is not finite
+   * @throws IllegalArgumentException if the counts differ, a label is none, a box is not nine
+   *     numbers, a position, size or yaw is not finite, or a velocity is infinite
    */
   public GroundTruth {
     boxes = List.copyOf(boxes);
@@ -24,6 +25,11 @@ public record GroundTruth(List<double[]> boxes, int[] labels) {
     }
     for (int i = 0; i < boxes.size(); i++) {
       check(boxes.get(i), i);
+      if (labels[i] < 0 || labels[i] >= DetectionClass.values().length) {
+        throw new IllegalArgumentException(
+            "GroundTruth: label %d must be in 0..%d, got %d"
+                .formatted(i, DetectionClass.values().length - 1, labels[i]));
+      }
     }
   }
 
@@ -32,8 +38,9 @@ public record GroundTruth(List<double[]> boxes, int[] labels) {
       throw new IllegalArgumentException(
           "GroundTruth: box %d must be 9 numbers, got %d".formatted(index, box.length));
     }
-    for (int k = 0; k < 7; k++) {
-      if (!Double.isFinite(box[k])) {
+    for (int k = 0; k < 9; k++) {
+      boolean unknownVelocity = k >= 7 && Double.isNaN(box[k]);
+      if (!Double.isFinite(box[k]) && !unknownVelocity) {
         throw new IllegalArgumentException(
             "GroundTruth: box %d has the value %s at position %d, expected a finite number"
                 .formatted(index, box[k], k));

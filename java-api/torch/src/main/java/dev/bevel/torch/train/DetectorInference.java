@@ -46,12 +46,12 @@ public final class DetectorInference implements AutoCloseable {
     Detector detector = factory.create(config);
     try {
       Checkpoint.loadWeights(checkpoint, detector);
+      detector.eval();
+      return new DetectorInference(config, detector);
     } catch (IOException | RuntimeException e) {
       detector.close();
       throw e;
     }
-    detector.eval();
-    return new DetectorInference(config, detector);
   }
 
   /** Makes the detector of a configuration. */

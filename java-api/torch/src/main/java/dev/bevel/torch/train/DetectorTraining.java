@@ -75,15 +75,20 @@ public final class DetectorTraining implements AutoCloseable {
   /** The same with a detector made by the caller, which the training then owns. */
   public DetectorTraining(
       ConfigDocument config, List<DetectionSample> samples, long seed, Detector detector) {
-    if (samples.isEmpty()) {
-      throw new IllegalArgumentException("DetectorTraining: there must be at least one sample");
-    }
     this.config = config;
     this.samples = List.copyOf(samples);
-    inputs = new DetectorInputs(config.detector());
-    head = new DetectorHead(config.detector(), inputs.convention());
     this.detector = detector;
-    trainer = new Trainer(detector, config.training().optimization(), seed);
+    try {
+      if (samples.isEmpty()) {
+        throw new IllegalArgumentException("DetectorTraining: there must be at least one sample");
+      }
+      inputs = new DetectorInputs(config.detector());
+      head = new DetectorHead(config.detector(), inputs.convention());
+      trainer = new Trainer(detector, config.training().optimization(), seed);
+    } catch (RuntimeException e) {
+      detector.close();
+      throw e;
+    }
   }
 
   /**
