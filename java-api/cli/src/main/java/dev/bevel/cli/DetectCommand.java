@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -73,6 +74,7 @@ final class DetectCommand implements Callable<Integer> {
   private double drawThreshold;
 
   @Override
+  @SuppressWarnings("try") // the resources are there to be closed
   public Integer call() throws IOException {
     if (!(scoreThreshold >= 0 && scoreThreshold < 1 && drawThreshold >= 0 && drawThreshold <= 1)) {
       throw new ParameterException(
@@ -83,10 +85,17 @@ final class DetectCommand implements Callable<Integer> {
     List<DetectionSample> samples = DetectorTraining.usableSamples(NuScenes.load(data));
     PrintWriter print = spec.commandLine().getOut();
     Path results = out.resolve("results_nusc.json");
-    try (DetectorInference detector = DetectorInference.load(checkpoint)) {
+    AtomicBoolean toldToEnd = new AtomicBoolean();
+    DetectorInference detector = DetectorInference.load(checkpoint);
+    try (OrderlyShutdown shutdown = new OrderlyShutdown(() -> toldToEnd.set(true));
+        detector) {
       Files.createDirectories(out);
       try (SubmissionWriter writer = new SubmissionWriter(results, SubmissionWriter.Meta.CAMERA)) {
         for (DetectionSample sample : samples) {
+          if (toldToEnd.get()) {
+            throw new IllegalStateException(
+                results + " is not written: told to end before all samples were seen");
+          }
           long start = System.nanoTime();
           List<Detection> detections = detector.detect(sample, scoreThreshold);
           double milliseconds = (System.nanoTime() - start) * 1e-6;
