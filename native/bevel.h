@@ -13,8 +13,9 @@
  *    compact and row-major.
  *  - What a call writes (outputs, workspace) shares no memory with anything else that it takes.
  *  - `stream` is a cudaStream_t for CUDA tensors and must be NULL for CPU tensors. CUDA calls only enqueue
- *    work; they neither allocate device memory nor synchronise, so they can be captured in a CUDA graph. CPU
- *    calls have finished when they return.
+ *    work; they neither allocate device memory nor synchronise, so they can be captured in a CUDA graph,
+ *    after one call of the same kind: CUDA itself loads a kernel when it is first used. CPU calls have
+ *    finished when they return.
  *  - Functions may be called from any thread. A workspace or an output belongs to one call at a time. */
 #ifndef BEVEL_H_
 #define BEVEL_H_

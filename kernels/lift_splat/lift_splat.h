@@ -120,7 +120,8 @@ BEVEL_API bevel_status bevel_lift_splat_plan_size(const bevel_lift_splat_plan_pa
  * tells, and forward and backward refuse it; on CUDA without plan_info they write zeros. */
 BEVEL_API bevel_status bevel_lift_splat_plan_build(const bevel_lift_splat_plan_params* params, void* stream);
 
-/** Reads a plan's counts. For a plan on CUDA this waits for the stream (the one call here that does). */
+/** Reads a plan's counts. For a plan on CUDA this waits for the stream (the one call here that does), and so
+ * is refused while the stream is captured. */
 BEVEL_API bevel_status bevel_lift_splat_plan_read_info(const DLTensor* plan, bevel_lift_splat_plan_info* info,
                                                        void* stream);
 

@@ -138,6 +138,13 @@ __device__ void multiply_features(const GradientLaunch& launch, const GradientSh
   }
 }
 
+/// Lanes that work on one row together, along h: no more than the height can use.
+__device__ int lanes_a_row(const TileShape& shape) {
+  int lanes = kWarpLanes;
+  while (lanes > 4 && lanes / 2 >= shape.padded_height) lanes /= 2;
+  return lanes;
+}
+
 /// Hands the products of a chunk to the points of its runs. Every point belongs to one run, so each place has
 /// one writer.
 __device__ void scatter_to_points(const GradientLaunch& launch, const GradientShared& shared,

@@ -10,26 +10,6 @@
 
 namespace bevel {
 
-/// Walks through the pairs (major, minor), minor < length, in steps of `step`, and divides only once.
-struct Stepper {
-  int major, minor, length, major_step, minor_step;
-
-  __device__ Stepper(int first, int step, int length)
-      : major(first / length),
-        minor(first % length),
-        length(length),
-        major_step(step / length),
-        minor_step(step % length) {}
-  __device__ void next() {
-    major += major_step;
-    minor += minor_step;
-    if (minor >= length) {
-      minor -= length;
-      ++major;
-    }
-  }
-};
-
 __device__ inline void start_depth(const TileShape& shape, const TileSources& s, const TileColumns& at,
                                    SharedSpan<float> depths) {
   const auto image = subarray(s.depth + (at.batch * s.depth_strides[0] + at.camera * s.depth_strides[1]),

@@ -65,6 +65,26 @@ struct TileSources {
   int32_t context_vector, prior_vector;  ///< the longest vectors that alignment allows
 };
 
+/// Walks through the pairs (major, minor), minor < length, in steps of `step`, and divides only once.
+struct Stepper {
+  int major, minor, length, major_step, minor_step;
+
+  __device__ Stepper(int first, int step, int length)
+      : major(first / length),
+        minor(first % length),
+        length(length),
+        major_step(step / length),
+        minor_step(step % length) {}
+  __device__ void next() {
+    major += major_step;
+    minor += minor_step;
+    if (minor >= length) {
+      minor -= length;
+      ++major;
+    }
+  }
+};
+
 /// Which columns a block works on.
 struct TileColumns {
   int64_t image, batch, camera;
@@ -174,34 +194,44 @@ struct TileWeights {
     if (in_shared) return tile[w * stride + d * height + h];
     return map[((image * bins + d) * height + h) * width + first_w + w];
   }
+  /// Those of h to h + 3 (h a multiple of 4), zero outside [begin, end).
+  __device__ Float4 four(int w, int d, int h, int begin, int end) const {
+    Float4 weights = {};
+    if (in_shared && height % 4 == 0) {
+      const Float4 all = load_vector<4>(tile + (w * stride + d * height + h));
+#pragma unroll
+      for (int i = 0; i < 4; ++i) weights[i] = h + i >= begin && h + i < end ? all[i] : 0.0f;
+    } else {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        if (h + i >= begin && h + i < end) weights[i] = at(w, d, h + i);
+      }
+    }
+    return weights;
+  }
 };
 
-/// Lanes that work on one row together, along h: no more than the height can use.
-__device__ inline int lanes_a_row(const TileShape& shape) {
-  int lanes = kWarpLanes;
-  while (lanes > 4 && lanes / 2 >= shape.padded_height) lanes /= 2;
-  return lanes;
-}
-
-/// Builds the weights of a chunk of `count` groups from its staged rows. The caller synchronises.
+/// Builds the weights of a chunk of `count` groups from its staged rows, a thread four h of a row. The caller
+/// synchronises.
 __device__ inline void build_weights(const TileShape& shape, const PlanView& plan, const TileWeights& from,
                                      int32_t first_run, int count, SharedSpan<float> weights,
                                      const ChunkRows& chunk) {
-  const int lanes = lanes_a_row(shape);
-  const int lane = threadIdx.x % lanes;
-  for (int local = threadIdx.x / lanes; local < count * kGroupRows; local += kBlockThreads / lanes) {
-    const int w = chunk.span[local] >> 16;
-    const int32_t begin = chunk.run_begin[local], end = chunk.run_end[local];
-    const SharedSpan<float> out =
-        weights + (local / kGroupRows * shape.group_stride + local % kGroupRows * shape.padded_height);
-    for (int h = lane; h < shape.padded_height; h += lanes) {
-      float weight = 0.0f;
-      for (int32_t i = begin; i < end; ++i) {
-        const uint32_t run = chunk.run(plan, first_run, i);
-        if (h >= span_begin(run) && h < span_end(run)) weight += from.at(w, run_depth(run), h);
-      }
-      out[h] = weight;
+  const int quads = shape.padded_height / 4;
+  for (Stepper item(threadIdx.x, kBlockThreads, quads); item.major < count * kGroupRows; item.next()) {
+    const int row = item.major, h = item.minor * 4;
+    const int w = chunk.span[row] >> 16;
+    const int32_t end = chunk.run_end[row];
+    Float4 sum = {};
+#pragma unroll 1
+    for (int32_t i = chunk.run_begin[row]; i < end; ++i) {
+      const uint32_t run = chunk.run(plan, first_run, i);
+      if (h + 4 <= span_begin(run) || h >= span_end(run)) continue;
+      const Float4 more = from.four(w, run_depth(run), h, span_begin(run), span_end(run));
+#pragma unroll
+      for (int k = 0; k < 4; ++k) sum[k] += more[k];
     }
+    store_vector(
+        weights + (row / kGroupRows * shape.group_stride + row % kGroupRows * shape.padded_height + h), sum);
   }
 }
 
