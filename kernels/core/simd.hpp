@@ -112,6 +112,25 @@ inline __attribute__((always_inline)) void store_partial(T* to, Vector<T> value,
 #endif
 }
 
+/// The value's lanes from `begin` to below `end`, the others zero; the bounds may lie outside the vector.
+template <class T>
+inline __attribute__((always_inline)) Vector<T> lanes_between(Vector<T> value, int begin, int end) {
+#if BEVEL_ISA == 2
+  const uint32_t mask = lane_mask<T>(end) & ~static_cast<uint32_t>(lane_mask<T>(begin));
+  if constexpr (sizeof(T) == 4) {
+    return (Vector<T>)_mm512_maskz_mov_ps(static_cast<__mmask16>(mask), (__m512)value);
+  } else {
+    return (Vector<T>)_mm512_maskz_mov_pd(static_cast<__mmask8>(mask), (__m512d)value);
+  }
+#else
+  using Index = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
+  typedef Index Indices __attribute__((vector_size(BEVEL_VECTOR_BYTES)));
+  Indices lane;
+  for (int i = 0; i < kLanes<T>; ++i) lane[i] = i;
+  return (lane >= static_cast<Index>(begin)) & (lane < static_cast<Index>(end)) ? value : Vector<T>{};
+#endif
+}
+
 /// Stores past the caches: for output larger than they are, which nobody reads soon. `to` must be aligned to
 /// the vector.
 template <class T>

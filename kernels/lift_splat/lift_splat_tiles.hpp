@@ -179,15 +179,19 @@ void load_context_block(const TileShape& tile, const Storage* image, bool channe
 }
 
 /// The depth of a row: sums the depths of its runs into `summed` (indexed by h) where there are several, else
-/// points at the run's own. `column` is the column's [D][padded_height].
+/// points at the run's own. `column` is the column's [D][padded_height]; of `summed` whole vectors around the
+/// span are written.
 template <class T>
 inline const T* row_depth(const uint32_t* runs, int64_t begin, int64_t end, int32_t span, const T* column,
                           int64_t padded_height, T* summed) {
   if (end - begin == 1) return column + run_depth(runs[begin]) * padded_height;
-  for (int32_t h = span_begin(span); h < span_end(span); ++h) summed[h] = T(0);
-  for (int64_t i = begin; i < end; ++i) {
-    const T* depth = column + run_depth(runs[i]) * padded_height;
-    for (int32_t h = span_begin(runs[i]); h < span_end(runs[i]); ++h) summed[h] += depth[h];
+  for (int32_t h = span_begin(span) & -kLanes<T>; h < span_end(span); h += kLanes<T>) {
+    Vector<T> sum = {};
+    for (int64_t i = begin; i < end; ++i) {
+      const T* depth = column + run_depth(runs[i]) * padded_height;
+      sum += lanes_between<T>(load(depth + h), span_begin(runs[i]) - h, span_end(runs[i]) - h);
+    }
+    store(summed + h, sum);
   }
   return summed;
 }
