@@ -178,13 +178,11 @@ void load_context_block(const TileShape& tile, const Storage* image, bool channe
   }
 }
 
-/// The depth of a row: sums the depths of its runs into `summed` (indexed by h) where there are several, else
-/// points at the run's own. `column` is the column's [D][padded_height]; of `summed` whole vectors around the
-/// span are written.
+/// Sums the depths of several runs into `summed` (indexed by h; whole vectors around the span are written).
+/// Not inlined: the case of one run stays short.
 template <class T>
-inline const T* row_depth(const uint32_t* runs, int64_t begin, int64_t end, int32_t span, const T* column,
-                          int64_t padded_height, T* summed) {
-  if (end - begin == 1) return column + run_depth(runs[begin]) * padded_height;
+__attribute__((noinline)) void sum_runs(const uint32_t* runs, int64_t begin, int64_t end, int32_t span,
+                                        const T* column, int64_t padded_height, T* summed) {
   for (int32_t h = span_begin(span) & -kLanes<T>; h < span_end(span); h += kLanes<T>) {
     Vector<T> sum = {};
     for (int64_t i = begin; i < end; ++i) {
@@ -193,6 +191,15 @@ inline const T* row_depth(const uint32_t* runs, int64_t begin, int64_t end, int3
     }
     store(summed + h, sum);
   }
+}
+
+/// The depth of a row, indexed by h: the run's own where it is one, else the sum of its runs in `summed`.
+/// `column` is the column's [D][padded_height].
+template <class T>
+inline const T* row_depth(const uint32_t* runs, int64_t begin, int64_t end, int32_t span, const T* column,
+                          int64_t padded_height, T* summed) {
+  if (end - begin == 1) return column + run_depth(runs[begin]) * padded_height;
+  sum_runs(runs, begin, end, span, column, padded_height, summed);
   return summed;
 }
 
