@@ -146,27 +146,92 @@ inline __attribute__((always_inline)) void stream(T* to, Vector<T> value) {
 /// Orders streamed stores before what follows; each thread calls it after its last.
 inline void end_streaming() { _mm_sfence(); }
 
-/// Elements of any storage type, widened to T (float from 16 bits); the other lanes zero.
+#if BEVEL_ISA == 2
+using SixteenBits = __m256i;
+inline __attribute__((always_inline)) SixteenBits load_bits(const void* from, int count) {
+  return _mm256_maskz_loadu_epi16(lane_mask<float>(count), from);
+}
+inline __attribute__((always_inline)) void store_bits(void* to, SixteenBits bits, int count) {
+  _mm256_mask_storeu_epi16(to, lane_mask<float>(count), bits);
+}
+inline __attribute__((always_inline)) Vector<float> widen_bits(SixteenBits bits, Bfloat16) {
+  return (Vector<float>)_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16);
+}
+inline __attribute__((always_inline)) Vector<float> widen_bits(SixteenBits bits, Float16) {
+  return (Vector<float>)_mm512_cvtph_ps(bits);
+}
+inline __attribute__((always_inline)) SixteenBits narrow_bits(Vector<float> value, Float16) {
+  return _mm512_cvtps_ph((__m512)value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+inline __attribute__((always_inline)) SixteenBits low_halves(Vector<float> words) {
+  return _mm512_cvtepi32_epi16((__m512i)words);
+}
+#elif BEVEL_ISA == 1
+using SixteenBits = __m128i;
+inline __attribute__((always_inline)) SixteenBits load_bits(const void* from, int count) {
+  if (count >= kLanes<float>) return _mm_loadu_si128(static_cast<const __m128i*>(from));
+  uint16_t lanes[kLanes<float>] = {};
+  if (count > 0) std::memcpy(lanes, from, static_cast<size_t>(count) * sizeof *lanes);
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(lanes));
+}
+inline __attribute__((always_inline)) void store_bits(void* to, SixteenBits bits, int count) {
+  if (count >= kLanes<float>) {
+    _mm_storeu_si128(static_cast<__m128i*>(to), bits);
+  } else if (count > 0) {
+    std::memcpy(to, &bits, static_cast<size_t>(count) * sizeof(uint16_t));
+  }
+}
+inline __attribute__((always_inline)) Vector<float> widen_bits(SixteenBits bits, Bfloat16) {
+  return (Vector<float>)_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16);
+}
+inline __attribute__((always_inline)) Vector<float> widen_bits(SixteenBits bits, Float16) {
+  return (Vector<float>)_mm256_cvtph_ps(bits);
+}
+inline __attribute__((always_inline)) SixteenBits narrow_bits(Vector<float> value, Float16) {
+  return _mm256_cvtps_ph((__m256)value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+inline __attribute__((always_inline)) SixteenBits low_halves(Vector<float> words) {
+  const __m256i packed = _mm256_packus_epi32((__m256i)words, (__m256i)words);
+  return _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
+}
+#endif
+#if BEVEL_ISA != 0
+/// As narrow<Bfloat16>: to nearest even, a NaN quiet.
+inline __attribute__((always_inline)) SixteenBits narrow_bits(Vector<float> value, Bfloat16) {
+  typedef uint32_t Bits __attribute__((vector_size(BEVEL_VECTOR_BYTES)));
+  const Bits bits = (Bits)value;
+  const Bits rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+  return low_halves((Vector<float>)((Bits)(value == value) ? rounded : (bits >> 16 | 0x40u)));
+}
+#endif
+
+/// Up to a vector of elements of any storage type, widened to T (float from 16 bits); the other lanes zero.
 template <class T, class Storage>
-inline Vector<T> load_as(const Storage* from, int count) {
+inline __attribute__((always_inline)) Vector<T> load_as(const Storage* from, int count) {
   if constexpr (std::is_same_v<T, Storage>) {
     return load_partial(from, count);
   } else {
+#if BEVEL_ISA != 0
+    return widen_bits(load_bits(from, count), Storage());
+#else
     T lanes[kLanes<T>] = {};
     const int n = count < kLanes<T> ? count : kLanes<T>;
     for (int i = 0; i < n; ++i) lanes[i] = widen(from[i]);
     return load(lanes);
+#endif
   }
 }
 template <class T, class Storage>
-inline void store_as(Storage* to, Vector<T> value, int count) {
+inline __attribute__((always_inline)) void store_as(Storage* to, Vector<T> value, int count) {
   if constexpr (std::is_same_v<T, Storage>) {
     store_partial(to, value, count);
   } else {
-    T lanes[kLanes<T>];
-    store(lanes, value);
+#if BEVEL_ISA != 0
+    store_bits(to, narrow_bits(value, Storage()), count);
+#else
     const int n = count < kLanes<T> ? count : kLanes<T>;
-    for (int i = 0; i < n; ++i) to[i] = narrow<Storage>(lanes[i]);
+    for (int i = 0; i < n; ++i) to[i] = narrow<Storage>(value[i]);
+#endif
   }
 }
 

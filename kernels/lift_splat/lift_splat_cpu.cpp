@@ -19,18 +19,36 @@ namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
 
 /// One plan row: depths by h, their range, and where the C sums go.
-template <class T>
+template <class T, class Out>
 struct Row {
   const T* depth;
   int32_t begin, end;
-  T* out;
-  bool streamed;  ///< store past the caches
+  T* sums;         ///< in T: scratch, or the map where that is of T
+  Out* narrowed;   ///< in place of sums, if not null: the map, in another type than T
+  bool streamed;   ///< store past the caches
 };
 
-/// V vectors of channels, from `offset` on, of one row: Σ_h depth[h] · feature[h][c].
-template <class T, int V>
-inline __attribute__((always_inline)) void one_row(const Row<T>& row, const T* feature, int64_t stride,
-                                                   int64_t offset) {
+/// Rows looked up together.
+constexpr int kRowsAhead = 128;
+/// Rows between the one being multiplied and the one whose output is brought into cache meanwhile.
+constexpr int kRowsPrefetched = 6;
+
+/// The lines of V vectors of a row's output; of a streamed row a line that is wanted anyway.
+template <class T, class Out, int V>
+inline __attribute__((always_inline)) void prefetch_output(const Row<T, Out>& row, int64_t offset) {
+  const char* to = row.narrowed ? reinterpret_cast<const char*>(row.narrowed + offset)
+                                : reinterpret_cast<const char*>(row.streamed ? row.depth : row.sums + offset);
+  constexpr int bytes = V * BEVEL_VECTOR_BYTES;
+#pragma GCC unroll 8
+  for (int line = 0; line < bytes; line += 64) __builtin_prefetch(to + line, 1);
+}
+
+/// V vectors of channels, from `offset` on, of one row: Σ_h depth[h] · feature[h][c]. (Two rows at a time,
+/// sharing the features' loads, was measured and is no faster: the multiply-adds of one row already fill the
+/// unit.)
+template <class T, class Out, int V>
+inline __attribute__((always_inline)) void multiply_row(const Row<T, Out> row, const T* feature,
+                                                        int64_t stride, int64_t offset) {
   Vector<T> sum[V] = {};
   for (int32_t h = row.begin; h < row.end; ++h) {
     const Vector<T> p = broadcast(row.depth[h]);
@@ -38,56 +56,60 @@ inline __attribute__((always_inline)) void one_row(const Row<T>& row, const T* f
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) sum[v] += p * load(f + v * kLanes<T>);
   }
+  if (row.narrowed) {
 #pragma GCC unroll 8
-  for (int v = 0; v < V; ++v) {
-    T* to = row.out + offset + v * kLanes<T>;
-    row.streamed ? stream(to, sum[v]) : store(to, sum[v]);
+    for (int v = 0; v < V; ++v) store_as<T>(row.narrowed + offset + v * kLanes<T>, sum[v], kLanes<T>);
+  } else if (row.streamed) {
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) stream(row.sums + offset + v * kLanes<T>, sum[v]);
+  } else {
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) store(row.sums + offset + v * kLanes<T>, sum[v]);
   }
 }
 
-/// V vectors of channels of all rows. (Two rows at a time, sharing the features' loads, was measured and is
-/// no faster: the multiply-adds of one row already fill the unit.)
-template <class T, int V>
-void multiply_rows(const Row<T>* rows, int count, const T* feature, int64_t stride, int64_t offset) {
-  for (int i = 0; i < count; ++i) one_row<T, V>(rows[i], feature, stride, offset);
+/// V vectors of channels of all rows.
+template <class T, class Out, int V>
+void multiply_rows(const Row<T, Out>* rows, int count, const T* feature, int64_t stride, int64_t offset) {
+  for (int i = 0; i < count; ++i) {
+    if (i + kRowsPrefetched < count) prefetch_output<T, Out, V>(rows[i + kRowsPrefetched], offset);
+    multiply_row<T, Out, V>(rows[i], feature, stride, offset);
+  }
 }
 
 /// All channels, as many vectors at a time as fit in registers beside a feature's.
-template <class T>
-void multiply_rows(const Row<T>* rows, int count, const T* feature, int64_t stride, int64_t vectors) {
+template <class T, class Out>
+void multiply_rows(const Row<T, Out>* rows, int count, const T* feature, int64_t stride, int64_t vectors) {
   constexpr int most = 8;
   for (int64_t done = 0; done < vectors; done += most) {
     const int64_t offset = done * kLanes<T>;
     switch (std::min<int64_t>(most, vectors - done)) {
       case 1:
-        multiply_rows<T, 1>(rows, count, feature, stride, offset);
+        multiply_rows<T, Out, 1>(rows, count, feature, stride, offset);
         break;
       case 2:
-        multiply_rows<T, 2>(rows, count, feature, stride, offset);
+        multiply_rows<T, Out, 2>(rows, count, feature, stride, offset);
         break;
       case 3:
-        multiply_rows<T, 3>(rows, count, feature, stride, offset);
+        multiply_rows<T, Out, 3>(rows, count, feature, stride, offset);
         break;
       case 4:
-        multiply_rows<T, 4>(rows, count, feature, stride, offset);
+        multiply_rows<T, Out, 4>(rows, count, feature, stride, offset);
         break;
       case 5:
-        multiply_rows<T, 5>(rows, count, feature, stride, offset);
+        multiply_rows<T, Out, 5>(rows, count, feature, stride, offset);
         break;
       case 6:
-        multiply_rows<T, 6>(rows, count, feature, stride, offset);
+        multiply_rows<T, Out, 6>(rows, count, feature, stride, offset);
         break;
       case 7:
-        multiply_rows<T, 7>(rows, count, feature, stride, offset);
+        multiply_rows<T, Out, 7>(rows, count, feature, stride, offset);
         break;
       default:
-        multiply_rows<T, 8>(rows, count, feature, stride, offset);
+        multiply_rows<T, Out, 8>(rows, count, feature, stride, offset);
     }
   }
 }
-
-/// Rows prepared together: enough to hide the misses of their outputs behind each other.
-constexpr int kRowsAhead = 32;
 
 /// Everything forward needs, with the element types resolved.
 template <class T, class Context, class Out>
@@ -98,15 +120,17 @@ class Forward {
         shape_(job.shape),
         tile_(job.shape),
         at_(job.shape.layout),
-        // Channels-last maps of T with whole vectors can be read and written in place.
+        // Channels-last maps with whole vectors can be read (in T) and written (in any type) in place.
         direct_context_(std::is_same_v<T, Context> && shape_.context_channels_last &&
                         shape_.channels % 16 == 0),
-        direct_out_(std::is_same_v<T, Out> && shape_.out_channels_last && shape_.channels % 16 == 0),
+        direct_out_(shape_.out_channels_last && shape_.channels % 16 == 0),
         // A map that the caches cannot hold is written past them, which saves reading it first.
-        streamed_(direct_out_ &&
+        streamed_(std::is_same_v<T, Out> && direct_out_ &&
                   at_.cells * tile_.padded_channels * static_cast<int64_t>(sizeof(T)) > kStreamedBytes &&
                   reinterpret_cast<uintptr_t>(job.out) % 64 == 0) {}
 
+  /// The map of T is the output itself.
+  bool writes_in_place() const { return direct_out_ && std::is_same_v<T, Out>; }
   int64_t scratch_elements() const { return shape_.shared_rows * tile_.padded_channels; }
   int64_t map_elements() const { return direct_out_ ? 0 : at_.cells * tile_.padded_channels; }
   int64_t thread_elements() const {
@@ -121,7 +145,7 @@ class Forward {
 
   void run() const {
     T* scratch = reinterpret_cast<T*>(job_.workspace);
-    T* map = direct_out_ ? static_cast<T*>(job_.out) : scratch + scratch_elements();
+    T* map = writes_in_place() ? static_cast<T*>(job_.out) : scratch + scratch_elements();
     T* blocks = scratch + scratch_elements() + map_elements();
     const int64_t left = job_.workspace_bytes / static_cast<int64_t>(sizeof(T)) - (blocks - scratch);
     const int64_t fitting = left / round_up(thread_elements(), 16);
@@ -138,6 +162,7 @@ class Forward {
 #pragma omp for schedule(static)
       for (int64_t strip = 0; strip < (at_.cells + kStrip - 1) / kStrip; ++strip)
         finish_cells(strip, scratch, map);
+      if (streamed_) end_streaming();
     }
   }
 
@@ -187,35 +212,34 @@ class Forward {
     const int32_t last = section(at_.column_rows)[column + 1];
     for (int32_t row = section(at_.column_rows)[column]; row < last; row += kRowsAhead) {
       const int count = std::min(kRowsAhead, last - row);
-      Row<T> rows[kRowsAhead];
+      Row<T, Out> rows[kRowsAhead];
       for (int i = 0; i < count; ++i) {
         rows[i] = plan_row(row + i, depth, summed + i * tile_.padded_height, scratch, map);
       }
-      multiply_rows<T>(rows, count, feature, stride, tile_.padded_channels / kLanes<T>);
+      multiply_rows<T, Out>(rows, count, feature, stride, tile_.padded_channels / kLanes<T>);
     }
   }
 
-  Row<T> plan_row(int32_t row, const T* depth, T* summed, T* scratch, T* map) const {
+  Row<T, Out> plan_row(int32_t row, const T* depth, T* summed, T* scratch, T* map) const {
     const int32_t* row_runs = section(at_.row_runs);
     const uint32_t* runs = reinterpret_cast<const uint32_t*>(section(at_.runs));
     const int32_t span = section(at_.row_span)[row];
     const int64_t slot = section(at_.row_slot)[row];
     const int64_t cell = section(at_.row_cell)[row];
     // No branch: whether a cell is shared is as good as random.
-    T* base = slot < 0 ? map : scratch;
-    T* out = base + (slot < 0 ? cell : slot) * tile_.padded_channels;
-    if (!streamed_) {
-      for (int64_t c = 0; c < tile_.padded_channels; c += 64 / static_cast<int64_t>(sizeof(T))) {
-        __builtin_prefetch(out + c, 1);
-      }
+    const bool owner = slot < 0;
+    T* sums = (owner ? map : scratch) + (owner ? cell : slot) * tile_.padded_channels;
+    Out* narrowed = nullptr;
+    if constexpr (!std::is_same_v<T, Out>) {
+      if (direct_out_ && owner) narrowed = static_cast<Out*>(job_.out) + cell * tile_.channels;
     }
     const T* p =
         row_depth<T>(runs, row_runs[row], row_runs[row + 1], span, depth, tile_.padded_height, summed);
-    return {p, span_begin(span), span_end(span), out, streamed_ && slot < 0};
+    return {p, span_begin(span), span_end(span), sums, narrowed, streamed_ && owner};
   }
 
-  /// Sums the shared cells, zeroes the empty ones, and, where the output has another layout or type, brings
-  /// the map there.
+  /// Sums the shared cells, zeroes the empty ones, and, where the output has another layout, brings the map
+  /// there.
   void finish_cells(int64_t strip, const T* scratch, T* map) const {
     const int32_t* slots = section(at_.cell_slots);
     const int64_t begin = strip * kStrip, end = std::min(begin + kStrip, at_.cells);
@@ -223,15 +247,25 @@ class Forward {
       const int64_t first = slots[cell] >> 1, last = slots[cell + 1] >> 1;
       const bool filled = slots[cell] & 1;
       if (filled && first == last) continue;  // its only row stored it
-      T* out = map + cell * tile_.padded_channels;
       for (int64_t c = 0; c < tile_.padded_channels; c += kLanes<T>) {
         Vector<T> sum = filled ? load(scratch + first * tile_.padded_channels + c) : Vector<T>{};
         for (int64_t slot = first + 1; slot < last; ++slot)
           sum += load(scratch + slot * tile_.padded_channels + c);
-        streamed_ ? stream(out + c, sum) : store(out + c, sum);
+        store_cell(cell, c, sum, map);
       }
     }
     if (!direct_out_) write_out(begin, end, map);
+  }
+
+  void store_cell(int64_t cell, int64_t c, Vector<T> sum, T* map) const {
+    if constexpr (!std::is_same_v<T, Out>) {
+      if (direct_out_) {
+        store_as<T>(static_cast<Out*>(job_.out) + cell * tile_.channels + c, sum, kLanes<T>);
+        return;
+      }
+    }
+    T* out = map + cell * tile_.padded_channels + c;
+    streamed_ ? stream(out, sum) : store(out, sum);
   }
 
   void write_out(int64_t begin, int64_t end, const T* map) const {

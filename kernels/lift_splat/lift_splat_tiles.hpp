@@ -45,12 +45,18 @@ inline void gather_columns(const Storage* plane, int64_t row_stride, int64_t row
     const int row_count = static_cast<int>(std::min<int64_t>(lanes, rows - row));
     for (int w = 0; w < count; w += lanes) {
       Vector<T> square[lanes];
+      const Storage* from = plane + row * row_stride + w;
+      const int columns_now = std::min(lanes, count - w);
+      if (row_count == lanes && columns_now == lanes) {
 #pragma GCC unroll 16
-      for (int i = 0; i < lanes; ++i) {
-        square[i] = load_as<T>(plane + (row + i) * row_stride + w, i < row_count ? count - w : 0);
+        for (int i = 0; i < lanes; ++i) square[i] = load_as<T>(from + i * row_stride, lanes);
+      } else {
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i) {
+          square[i] = load_as<T>(from + i * row_stride, i < row_count ? columns_now : 0);
+        }
       }
       transpose<T>(square);
-      const int columns_now = std::min(lanes, count - w);
 #pragma GCC unroll 16
       for (int i = 0; i < lanes; ++i) {
         if (i < columns_now) store(columns + (w + i) * column_stride + row, square[i]);
@@ -121,6 +127,12 @@ void load_depth_block(const TileShape& tile, const T* depth, bool logits, const 
   const int64_t column_stride = tile.depth_bins * tile.padded_height;
   if (!logits && !prior) {
     for (int64_t d = 0; d < tile.depth_bins; ++d) {
+      // The block's part of a bin is strips a row apart, which the hardware's prefetchers do not follow.
+      if (d + 2 < tile.depth_bins) {
+        for (int64_t h = 0; h < tile.height; ++h) {
+          __builtin_prefetch(depth + (d + 2) * tile.pixels() + h * tile.width);
+        }
+      }
       gather_columns<T>(depth + d * tile.pixels(), tile.width, tile.height, count,
                         out + d * tile.padded_height, column_stride);
     }
