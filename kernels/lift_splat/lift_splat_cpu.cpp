@@ -23,9 +23,9 @@ template <class T, class Out>
 struct Row {
   const T* depth;
   int32_t begin, end;
-  T* sums;         ///< in T: scratch, or the map where that is of T
-  Out* narrowed;   ///< in place of sums, if not null: the map, in another type than T
-  bool streamed;   ///< store past the caches
+  T* sums;        ///< in T: scratch, or the map where that is of T
+  Out* narrowed;  ///< in place of sums, if not null: the map, in another type than T
+  bool streamed;  ///< store past the caches
 };
 
 /// Rows looked up together.
@@ -125,9 +125,11 @@ class Forward {
                         shape_.channels % 16 == 0),
         direct_out_(shape_.out_channels_last && shape_.channels % 16 == 0),
         // A map that the caches cannot hold is written past them, which saves reading it first.
-        streamed_(std::is_same_v<T, Out> && direct_out_ &&
-                  at_.cells * tile_.padded_channels * static_cast<int64_t>(sizeof(T)) > kStreamedBytes &&
-                  reinterpret_cast<uintptr_t>(job.out) % 64 == 0) {}
+        large_(at_.cells * tile_.padded_channels * static_cast<int64_t>(sizeof(T)) > kStreamedBytes &&
+               reinterpret_cast<uintptr_t>(job.out) % 64 == 0),
+        streamed_(large_ && (std::is_same_v<T, Out> || !direct_out_)),
+        streamed_planes_(large_ && std::is_same_v<T, Out> && !shape_.out_channels_last &&
+                         shape_.grid_rows * shape_.grid_columns % 16 == 0) {}
 
   /// The map of T is the output itself.
   bool writes_in_place() const { return direct_out_ && std::is_same_v<T, Out>; }
@@ -155,19 +157,21 @@ class Forward {
 #pragma omp parallel num_threads(threads)
     {
       T* mine = blocks + omp_get_thread_num() * round_up(thread_elements(), 16);
-#pragma omp for schedule(dynamic, 1)
+#pragma omp for schedule(dynamic, 1) nowait
       for (int64_t task = 0; task < tasks; ++task) {
         splat_block(task / blocks_an_image, task % blocks_an_image * kBlock, mine, scratch, map);
       }
+      if (large_) end_streaming();
+#pragma omp barrier
 #pragma omp for schedule(static)
       for (int64_t strip = 0; strip < (at_.cells + kStrip - 1) / kStrip; ++strip)
         finish_cells(strip, scratch, map);
-      if (streamed_) end_streaming();
+      if (large_) end_streaming();
     }
   }
 
  private:
-  static constexpr int64_t kStrip = 64;  ///< cells finished together
+  static constexpr int64_t kStrip = 256;  ///< cells finished together
   static constexpr int64_t kStreamedBytes = 16 << 20;
 
   const int32_t* section(int64_t offset) const { return job_.plan + offset; }
@@ -265,7 +269,7 @@ class Forward {
       }
     }
     T* out = map + cell * tile_.padded_channels + c;
-    streamed_ ? stream(out, sum) : store(out, sum);
+    streamed_&& direct_out_ ? stream(out, sum) : store(out, sum);  // else it is read at once
   }
 
   void write_out(int64_t begin, int64_t end, const T* map) const {
@@ -283,10 +287,15 @@ class Forward {
     const int64_t plane = shape_.grid_rows * shape_.grid_columns;
     while (begin < end) {
       const int64_t index = begin / plane, stop = std::min(end, (index + 1) * plane);
-      for (int64_t cell = begin; cell < stop; cell += kBlock) {
-        scatter_columns<T>(map + cell * tile_.padded_channels, tile_.padded_channels, tile_.channels,
-                           static_cast<int>(std::min<int64_t>(kBlock, stop - cell)),
-                           out + index * tile_.channels * plane + cell % plane, plane);
+      Out* to = out + index * tile_.channels * plane + begin % plane;
+      // Channels outside, so that each plane's page is visited once.
+      for (int64_t c = 0; c < tile_.channels; c += kLanes<T>) {
+        for (int64_t cell = begin; cell < stop; cell += kBlock) {
+          scatter_columns<T>(map + cell * tile_.padded_channels + c, tile_.padded_channels,
+                             std::min<int64_t>(kLanes<T>, tile_.channels - c),
+                             static_cast<int>(std::min<int64_t>(kBlock, stop - cell)),
+                             to + c * plane + cell - begin, plane, streamed_planes_);
+        }
       }
       begin = stop;
     }
@@ -296,7 +305,7 @@ class Forward {
   const LiftSplatShape& shape_;
   const TileShape tile_;
   const LiftSplatPlanLayout& at_;
-  const bool direct_context_, direct_out_, streamed_;
+  const bool direct_context_, direct_out_, large_, streamed_, streamed_planes_;
 };
 
 }  // namespace

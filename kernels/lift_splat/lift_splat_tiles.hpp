@@ -65,10 +65,11 @@ inline void gather_columns(const Storage* plane, int64_t row_stride, int64_t row
   }
 }
 
-/// The reverse: columns[w][row] to a plane.
+/// The reverse: columns[w][row] to a plane; past the caches with `streamed`, which wants whole vectors at
+/// aligned places.
 template <class T, class Storage>
 inline void scatter_columns(const T* columns, int64_t column_stride, int64_t rows, int count, Storage* plane,
-                            int64_t row_stride) {
+                            int64_t row_stride, bool streamed = false) {
   constexpr int lanes = kLanes<T>;
   for (int64_t row = 0; row < rows; row += lanes) {
     const int row_count = static_cast<int>(std::min<int64_t>(lanes, rows - row));
@@ -79,9 +80,19 @@ inline void scatter_columns(const T* columns, int64_t column_stride, int64_t row
         square[i] = w + i < count ? load(columns + (w + i) * column_stride + row) : Vector<T>{};
       }
       transpose<T>(square);
+      Storage* to = plane + row * row_stride + w;
+      if constexpr (std::is_same_v<T, Storage>) {
+        if (streamed && count - w >= lanes) {
+#pragma GCC unroll 16
+          for (int i = 0; i < lanes; ++i) {
+            if (i < row_count) stream(to + i * row_stride, square[i]);
+          }
+          continue;
+        }
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < lanes; ++i) {
-        if (i < row_count) store_as<T>(plane + (row + i) * row_stride + w, square[i], count - w);
+        if (i < row_count) store_as<T>(to + i * row_stride, square[i], count - w);
       }
     }
   }
