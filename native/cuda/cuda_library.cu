@@ -24,7 +24,8 @@ class DeviceGuard {
     if (callers_ != device_) check_cuda_call(cudaSetDevice(device_), "cudaSetDevice");
   }
   ~DeviceGuard() {
-    if (callers_ != device_) static_cast<void>(cudaSetDevice(callers_));
+    // An error here is taken, or the next launch would report it as its own.
+    if (callers_ != device_ && cudaSetDevice(callers_) != cudaSuccess) static_cast<void>(cudaGetLastError());
   }
   DeviceGuard(const DeviceGuard&) = delete;
   DeviceGuard& operator=(const DeviceGuard&) = delete;
