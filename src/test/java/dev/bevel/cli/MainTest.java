@@ -109,7 +109,7 @@ class MainTest {
   void doctorTellsWhatThereIs() {
     assertThat(run("doctor")).as(printed).isZero();
     assertThat(printed)
-        .contains("JDK", "LibTorch      2.", "kernels", "CUDA", "lift_splat pools")
+        .contains("JDK", "LibTorch      2.", "kernels", "CUDA ", "lift_splat pools")
         .contains(System.getProperty("java.version"))
         .contains("the CPU path works");
   }
@@ -290,6 +290,15 @@ class MainTest {
         .isEqualTo("a.txt: no such file");
     assertThat(Main.sentence(new java.nio.file.AccessDeniedException("a.txt")))
         .isEqualTo("a.txt: access denied");
+    assertThat(Main.sentence(new OutOfMemoryError("Java heap space")))
+        .isEqualTo("out of memory: Java heap space");
+    IllegalStateException reason = new IllegalStateException("LibTorch needs native access");
+    assertThat(Main.sentence(new ExceptionInInitializerError(reason)))
+        .isEqualTo("LibTorch needs native access");
+    assertThat(Main.sentence(new NoClassDefFoundError("org/bytedeco/pytorch/Tensor")))
+        .isEqualTo("the class org.bytedeco.pytorch.Tensor is not on the class path");
+    assertThat(Main.sentence(new UnsatisfiedLinkError("no jnitorch in java.library.path: /lib")))
+        .contains("jars with the native files", "no jnitorch");
     assertThat(Main.sentence(new NullPointerException()))
         .isEqualTo("java.lang.NullPointerException");
   }

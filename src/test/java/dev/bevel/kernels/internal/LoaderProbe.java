@@ -14,7 +14,8 @@ final class LoaderProbe {
     for (int attempt = 1; attempt <= 2; attempt++) {
       try {
         Bevel.load();
-        System.out.println("loaded " + Bevel.version() + " " + Bevel.libraryPath());
+        System.out.printf(
+            "loaded %s %s %d threads%n", Bevel.version(), Bevel.libraryPath(), Bevel.threads());
       } catch (BevelException e) {
         System.out.println(e.status() + " " + e.getMessage());
       }

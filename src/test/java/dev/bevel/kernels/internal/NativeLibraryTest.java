@@ -1,18 +1,25 @@
 package dev.bevel.kernels.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.bevel.kernels.Bevel;
+import dev.bevel.kernels.BevelException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Loading in fresh JVMs: where the library comes from, and what is said when it cannot be had. */
 class NativeLibraryTest {
@@ -87,6 +94,84 @@ class NativeLibraryTest {
   }
 
   @Test
+  void theCacheIsTheUsersOwn() throws Exception {
+    Path cache = folder.resolve("parent/cache");
+    assertThat(probe(ACCESS, "-Dbevel.cache=" + cache)).contains("loaded");
+    Path unpacked = onlyFile(cache, "libbevel.so").resolveSibling("").toAbsolutePath();
+    assertThat(permissions(cache)).isEqualTo("rwx------");
+    assertThat(permissions(unpacked)).isEqualTo("rwx------");
+
+    Files.setPosixFilePermissions(unpacked, PosixFilePermissions.fromString("rwxrwxrwx"));
+    assertThat(probe(ACCESS, "-Dbevel.cache=" + cache))
+        .contains("NOT_LOADED Bevel: cannot unpack its native library into " + cache)
+        .contains(unpacked + " can be changed by other users")
+        .contains("rwxrwxrwx");
+  }
+
+  @Test
+  void whatKilledProcessesLeftIsDeleted() throws Exception {
+    assertThat(probe(ACCESS, "-Dbevel.cache=" + folder)).contains("loaded");
+    Path library = onlyFile(folder, "libbevel.so");
+    Path abandoned = Files.createFile(library.resolveSibling("libbevel.so123.tmp"));
+    Files.setLastModifiedTime(abandoned, FileTime.from(Instant.now().minusSeconds(3600)));
+    Path beingWritten = Files.createFile(library.resolveSibling("libbevel.so456.tmp"));
+    Files.delete(library);
+    assertThat(probe(ACCESS, "-Dbevel.cache=" + folder)).contains("loaded");
+    assertThat(abandoned).doesNotExist();
+    assertThat(beingWritten).exists();
+  }
+
+  @Test
+  void aFullDiskLeavesNothingHalfWritten() throws Exception {
+    Path cache = folder.resolve("cache");
+    List<String> command = new ArrayList<>(List.of("sh", "-c", "ulimit -f 64; exec \"$@\"", "sh"));
+    command.addAll(command(ACCESS, "-XX:-UsePerfData", "-Dbevel.cache=" + cache));
+    assertThat(output(start(command)))
+        .contains("NOT_LOADED Bevel: cannot unpack its native library into " + cache)
+        .contains("File too large");
+    try (Stream<Path> files = Files.walk(cache)) {
+      assertThat(files.filter(Files::isRegularFile)).isEmpty();
+    }
+    assertThat(probe(ACCESS, "-Dbevel.cache=" + cache)).contains("loaded");
+  }
+
+  @Test
+  void withoutAHomeTheCacheMustBeNamed() throws Exception {
+    assertThat(probe(ACCESS, "-Duser.home=?"))
+        .contains("NOT_LOADED Bevel: this user has no home folder")
+        .contains("-Dbevel.cache=FOLDER");
+    assertThat(probe(ACCESS, "-Dbevel.cache="))
+        .contains("NOT_LOADED bevel.cache must name a folder");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"abc", "0", "-3", "2x", "4097", "99999999999999999999"})
+  void aNumberOfThreadsThatIsNoneIsNamed(String threads) {
+    assertThatThrownBy(() -> NativeLibrary.checkThreads(threads))
+        .isInstanceOf(BevelException.class)
+        .hasMessage("BEVEL_NUM_THREADS must be a number from 1 to 4096, got '" + threads + "'");
+  }
+
+  @Test
+  void theNumberOfThreadsOfTheEnvironment() throws Exception {
+    NativeLibrary.checkThreads(null);
+    NativeLibrary.checkThreads("");
+    NativeLibrary.checkThreads("4096");
+    assertThat(probeWithThreads("3")).contains("3 threads");
+    assertThat(probeWithThreads("many")).contains("NOT_LOADED BEVEL_NUM_THREADS");
+  }
+
+  private static String probeWithThreads(String threads) throws Exception {
+    List<String> command = new ArrayList<>(List.of("env", "BEVEL_NUM_THREADS=" + threads));
+    command.addAll(command(ACCESS));
+    return output(start(command));
+  }
+
+  private static String permissions(Path path) throws IOException {
+    return PosixFilePermissions.toString(Files.getPosixFilePermissions(path));
+  }
+
+  @Test
   void anotherPlatformIsNamed() throws Exception {
     assertThat(probe(ACCESS, "-Dos.arch=riscv64"))
         .contains("linux-x86_64 only; this is linux-riscv64");
@@ -125,6 +210,14 @@ class NativeLibraryTest {
   }
 
   private static Process start(String... flags) throws IOException {
+    return start(command(flags));
+  }
+
+  private static Process start(List<String> command) throws IOException {
+    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+  }
+
+  private static List<String> command(String... flags) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(flags));
@@ -135,7 +228,7 @@ class NativeLibraryTest {
             "-cp",
             System.getProperty("java.class.path")));
     command.add(LoaderProbe.class.getName());
-    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+    return command;
   }
 
   private static String output(Process process) throws IOException, InterruptedException {

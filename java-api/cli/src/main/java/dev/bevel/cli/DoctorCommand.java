@@ -4,6 +4,8 @@ import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.Capabilities;
 import dev.bevel.torch.TorchInfo;
 import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import picocli.CommandLine.Command;
@@ -19,18 +21,23 @@ import picocli.CommandLine.Spec;
 final class DoctorCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  private boolean healthy = true;
+  private final List<String> failed = new ArrayList<>();
 
   @Override
   public Integer call() {
     line("JDK", Runtime.version() + " (" + System.getProperty("java.vendor") + ")");
     line("machine", machine());
-    check("kernels", this::kernels);
-    check("kernel check", KernelCheck::run);
+    if (check("kernels", DoctorCommand::kernels)) {
+      check("kernel check", KernelCheck::run);
+      check("CUDA", DoctorCommand::cuda);
+    }
     check("LibTorch", DoctorCommand::libTorch);
-    check("CUDA", DoctorCommand::cuda);
-    line("result", healthy ? "the CPU path works" : "the CPU path does not work");
-    return healthy ? 0 : Main.FAILED;
+    line(
+        "result",
+        failed.isEmpty()
+            ? "the CPU path works"
+            : "the CPU path does not work as it is configured: " + String.join(", ", failed));
+    return failed.isEmpty() ? 0 : Main.FAILED;
   }
 
   private static String machine() {
@@ -43,43 +50,46 @@ final class DoctorCommand implements Callable<Integer> {
             Runtime.getRuntime().maxMemory() >> 20);
   }
 
-  private String kernels() {
+  private static String kernels() {
     Bevel.load();
     return "Bevel %s, %s, %s, %d threads"
         .formatted(Bevel.version(), Bevel.libraryPath(), Bevel.instructionSet(), Bevel.threads());
   }
 
-  private static String libTorch() {
-    TorchInfo found = TorchInfo.current();
-    return "%s, %s, %d threads".formatted(found.version(), found.instructionSet(), found.threads());
-  }
-
   private static String cuda() {
     Capabilities found = Bevel.capabilities();
-    String kernels =
-        found.cudaUsable()
-            ? "kernels: %d device(s), %s, runtime %s, driver %s"
-                .formatted(
-                    found.cudaDevices(),
-                    found.cudaArchitectures(),
-                    version(found.cudaRuntime()),
-                    version(found.cudaDriver()))
-            : "kernels: no, " + found.cudaReason();
-    String libTorch =
-        TorchInfo.current().cuda() ? "LibTorch: yes" : "LibTorch: no (CPU build or no device)";
-    return kernels + "; " + libTorch;
+    return found.cudaUsable()
+        ? "%d device(s), code for %s, runtime %s, driver %s"
+            .formatted(
+                found.cudaDevices(),
+                found.cudaArchitectures(),
+                version(found.cudaRuntime()),
+                version(found.cudaDriver()))
+        : "no: " + found.cudaReason();
+  }
+
+  private static String libTorch() {
+    TorchInfo found = TorchInfo.current();
+    return "%s, %s, %d threads, %s"
+        .formatted(
+            found.version(),
+            found.instructionSet(),
+            found.threads(),
+            found.cuda() ? "CUDA" : "no CUDA (CPU build or no device)");
   }
 
   private static String version(int number) {
     return number / 1000 + "." + number % 1000 / 10;
   }
 
-  private void check(String name, Supplier<String> check) {
+  private boolean check(String name, Supplier<String> check) {
     try {
       line(name, check.get());
+      return true;
     } catch (LinkageError | RuntimeException e) {
-      healthy = false;
+      failed.add(name);
       line(name, "FAILED: " + Main.sentence(e));
+      return false;
     }
   }
 

@@ -51,19 +51,25 @@ public final class Main implements Runnable {
    * @return its exit status
    */
   public static int run(String... arguments) {
-    try {
-      return commandLine().execute(arguments);
-    } catch (LinkageError | OutOfMemoryError e) {
-      System.err.println("bevel: " + sentence(e));
-      return FAILED;
-    }
+    return commandLine().execute(arguments);
   }
 
   static CommandLine commandLine() {
     return new CommandLine(new Main())
         .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExecutionStrategy(Main::execute)
         .setParameterExceptionHandler(Main::badCommandLine)
         .setExecutionExceptionHandler(Main::failed);
+  }
+
+  /** Picocli hands exceptions to {@link #failed}, but not a missing class or no memory. */
+  private static int execute(CommandLine.ParseResult parsed) {
+    try {
+      return new CommandLine.RunLast().execute(parsed);
+    } catch (Error e) {
+      print(parsed.commandSpec().commandLine(), e);
+      return FAILED;
+    }
   }
 
   /** Without a subcommand: the help. */
@@ -84,7 +90,7 @@ public final class Main implements Runnable {
     return FAILED;
   }
 
-  private static void print(CommandLine command, Exception e) {
+  private static void print(CommandLine command, Throwable e) {
     PrintWriter err = command.getErr();
     err.println("bevel: " + sentence(e));
     Main main = command.getCommandSpec().root().userObject() instanceof Main m ? m : null;
@@ -100,6 +106,12 @@ public final class Main implements Runnable {
   }
 
   private static String reason(Throwable e) {
+    if (e instanceof LinkageError error) {
+      return linkage(error);
+    }
+    if (e instanceof OutOfMemoryError memory) {
+      return "out of memory: " + memory.getMessage();
+    }
     if (e instanceof NoSuchFileException missing) {
       return missing.getFile() + ": no such file";
     }
@@ -114,5 +126,24 @@ public final class Main implements Runnable {
     }
     String message = e.getMessage();
     return message == null || message.isBlank() ? e.toString() : TorchException.trim(message);
+  }
+
+  /** The JVM's own words for a class or a native library that is not there are for its authors. */
+  private static String linkage(LinkageError e) {
+    Throwable cause = e.getCause();
+    String message = String.valueOf(e.getMessage());
+    if (e instanceof ExceptionInInitializerError && cause != null) {
+      return reason(cause);
+    }
+    if (e instanceof NoClassDefFoundError && cause instanceof ExceptionInInitializerError first) {
+      return String.valueOf(first.getMessage());
+    }
+    if (e instanceof NoClassDefFoundError) {
+      return "the class " + message.replace('/', '.') + " is not on the class path";
+    }
+    return message.startsWith("no jni")
+        ? "the jars with the native files of Bytedeco's presets are not on the class path: "
+            + message
+        : message;
   }
 }

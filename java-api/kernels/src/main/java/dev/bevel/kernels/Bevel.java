@@ -75,7 +75,8 @@ public final class Bevel {
 
   /**
    * Threads that CPU bodies use; at first the environment's BEVEL_NUM_THREADS, else
-   * OMP_NUM_THREADS, else the processors that this process may use.
+   * OMP_NUM_THREADS, else the processors that this process may use. A BEVEL_NUM_THREADS that is no
+   * number from 1 to 4096 fails the loading.
    */
   public static int threads() {
     return NativeLibrary.threads();
@@ -85,7 +86,7 @@ public final class Bevel {
    * Sets the number of threads for the whole process. Results do not depend on it, not even in the
    * last bit.
    *
-   * @param count 1 or more
+   * @param count 1 to 4096
    */
   public static void setThreads(int count) {
     NativeLibrary.threads(count);

@@ -5,15 +5,25 @@ import dev.bevel.kernels.Status;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,8 +33,22 @@ import org.slf4j.LoggerFactory;
  * ~/.cache/bevel}), one folder a version and content: {@code VERSION-SHA256/libbevel.so}. A file
  * that is there with the same content is used as it is; a new one is written beside and renamed, so
  * processes that start together never see half a file.
+ *
+ * <p>What is loaded runs with the rights of this process, so folders that it makes are its user's
+ * alone, and one that other users could change is refused.
  */
 final class NativeCache {
+  private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+
+  /** Longer than any process takes to write a file. */
+  private static final Duration ABANDONED_AFTER = Duration.ofMinutes(10);
+
+  private static final String TEMPORARY = ".tmp";
+
+  /** Its owner is the user that this process runs as, who may have no name and no home. */
+  private static final Path THIS_PROCESS = Path.of("/proc/self");
+
   private static final Logger LOG = LoggerFactory.getLogger("dev.bevel.kernels");
 
   private NativeCache() {}
@@ -57,29 +81,59 @@ final class NativeCache {
               NativeLibrary.text(NativeLibrary.HEADER_VERSION)
                   + "-"
                   + digest(content, cudaContent));
-      Files.createDirectories(target);
-      Path cudaPath =
-          cudaContent == null ? null : store(target.resolve(cudaLibraryName), cudaContent);
-      return new Unpacked(
-          store(target.resolve(libraryName), content), cudaPath, library.toString());
+      Files.createDirectories(target, OWNER_ONLY);
+      requirePrivate(target);
+      Path cudaPath = cudaContent == null ? null : store(target, cudaLibraryName, cudaContent);
+      return new Unpacked(store(target, libraryName, content), cudaPath, library.toString());
     } catch (IOException e) {
       throw new BevelException(
           Status.NOT_LOADED,
           "Bevel: cannot unpack its native library into "
               + cache
               + " (-Dbevel.cache=FOLDER names another): "
-              + e,
+              + reason(e),
           e);
     }
   }
 
+  /** Files' exceptions often hold a path and no word. */
+  private static String reason(IOException e) {
+    return e.getClass() == IOException.class ? String.valueOf(e.getMessage()) : e.toString();
+  }
+
   private static Path cacheFolder() {
     String named = System.getProperty("bevel.cache");
-    Path folder =
-        named != null
-            ? Path.of(named)
-            : Path.of(System.getProperty("user.home", "."), ".cache", "bevel");
-    return folder.toAbsolutePath();
+    if (named != null && named.isBlank()) {
+      throw new BevelException(Status.NOT_LOADED, "bevel.cache must name a folder, got nothing");
+    }
+    if (named != null) {
+      return Path.of(named).toAbsolutePath();
+    }
+    Path home = Path.of(System.getProperty("user.home", ""));
+    if (!home.isAbsolute()) {
+      // Java says "?" of a user without an entry in the password file, as containers have them.
+      throw new BevelException(
+          Status.NOT_LOADED,
+          "Bevel: this user has no home folder to unpack the native library into; name one with -Dbevel.cache=FOLDER");
+    }
+    return home.resolve(".cache").resolve("bevel");
+  }
+
+  /** Fails if somebody else could exchange a file between its check and its loading. */
+  private static void requirePrivate(Path folder) throws IOException {
+    PosixFileAttributes attributes = Files.readAttributes(folder, PosixFileAttributes.class);
+    boolean own =
+        !Files.exists(THIS_PROCESS)
+            || attributes.owner().equals(Files.getOwner(THIS_PROCESS))
+            || attributes.owner().getName().equals("root");
+    if (!own || attributes.permissions().contains(PosixFilePermission.OTHERS_WRITE)) {
+      throw new IOException(
+          folder
+              + " can be changed by other users: it belongs to "
+              + attributes.owner().getName()
+              + " and has the permissions "
+              + PosixFilePermissions.toString(attributes.permissions()));
+    }
   }
 
   /**
@@ -127,14 +181,15 @@ final class NativeCache {
   }
 
   /** Writes the file unless it is there with this very content; a damaged one is replaced. */
-  private static Path store(Path file, byte[] content) throws IOException {
+  private static Path store(Path folder, String name, byte[] content) throws IOException {
+    Path file = folder.resolve(name);
     if (Files.isRegularFile(file)
         && Files.size(file) == content.length
         && Arrays.equals(Files.readAllBytes(file), content)) {
       return file;
     }
-    Path folder = file.toAbsolutePath().getParent();
-    Path temporary = Files.createTempFile(folder, file.getFileName().toString(), ".tmp");
+    deleteAbandoned(folder);
+    Path temporary = Files.createTempFile(folder, name, TEMPORARY);
     try {
       Files.write(temporary, content);
       Files.move(
@@ -143,5 +198,19 @@ final class NativeCache {
       Files.deleteIfExists(temporary);
     }
     return file;
+  }
+
+  /** Deletes what processes that were killed while they wrote have left behind. */
+  private static void deleteAbandoned(Path folder) throws IOException {
+    Instant limit = Instant.now().minus(ABANDONED_AFTER);
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + TEMPORARY)) {
+      for (Path file : files) {
+        if (Files.getLastModifiedTime(file).toInstant().isBefore(limit)) {
+          Files.deleteIfExists(file);
+        }
+      }
+    } catch (NoSuchFileException | DirectoryIteratorException gone) {
+      LOG.debug("another process is cleaning up {}", folder, gone);
+    }
   }
 }

@@ -12,6 +12,7 @@ import java.lang.foreign.SymbolLookup;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,6 +39,8 @@ public final class NativeLibrary {
           + (NativeLibrary.class.getModule().isNamed()
               ? NativeLibrary.class.getModule().getName()
               : "ALL-UNNAMED");
+
+  private static final Pattern THREADS = Pattern.compile("\\s*0*[1-9][0-9]{0,3}\\s*");
 
   private static volatile boolean ready;
   private static @Nullable Loaded loaded;
@@ -243,6 +246,7 @@ public final class NativeLibrary {
     if (!device.equals("auto") && !device.equals("cuda")) {
       throw notLoaded("bevel.device: expected auto or cuda, got " + device);
     }
+    checkThreads(System.getenv("BEVEL_NUM_THREADS"));
     if (LOG.isInfoEnabled()) {
       NativeCapabilities can = NativeCapabilities.read();
       LOG.info(
@@ -258,6 +262,17 @@ public final class NativeLibrary {
     }
     if (device.equals("cuda")) {
       NativeCapabilities.read().requireCuda("bevel.device=cuda");
+    }
+  }
+
+  /** The library passes over what it cannot read; whoever set it should know. */
+  static void checkThreads(@Nullable String environment) {
+    if (environment == null || environment.isBlank()) {
+      return;
+    }
+    if (!THREADS.matcher(environment).matches() || Integer.parseInt(environment.strip()) > 4096) {
+      throw notLoaded(
+          "BEVEL_NUM_THREADS must be a number from 1 to 4096, got '" + environment + "'");
     }
   }
 
