@@ -54,9 +54,18 @@ class BenchCommandTest {
   }
 
   @Test
-  void refusesZeroThreads() {
+  void refusesNumbersOfThreadsThatNoMachineHas() {
     assertThat(run("native-call", "--threads", "0")).isEqualTo(CommandLine.ExitCode.USAGE);
-    assertThat(error.toString()).contains("threads must be 1 or more, got [0]");
+    assertThat(error.toString()).contains("threads must be 1 to 4096, got [0]");
+    assertThat(run("native-call", "--threads", "1,4097")).isEqualTo(CommandLine.ExitCode.USAGE);
+    assertThat(error.toString()).contains("threads must be 1 to 4096, got [1, 4097]");
+  }
+
+  @Test
+  void refusesAFolderForTheResultsBeforeMeasuring() {
+    assertThat(run("native-call", "--json", folder.toString()))
+        .isEqualTo(CommandLine.ExitCode.USAGE);
+    assertThat(error.toString()).contains("--json must name a file, " + folder + " is a folder");
   }
 
   @Test

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * How to run benchmarks.
  *
  * @param cases names of the cases to run; empty for all
- * @param threads numbers of CPU threads to run with, each 1 or more
+ * @param threads numbers of CPU threads to run with, each 1 to 4096
  * @param seed of the random inputs
  * @param seconds time for each measurement of a fast variant; slow ones are called 5 times
  * @param data folder of a nuScenes data set, for cases with real calibrations; null for none
@@ -38,8 +38,8 @@ public record BenchmarkOptions(
   public BenchmarkOptions {
     cases = List.copyOf(cases);
     threads = List.copyOf(threads);
-    if (threads.isEmpty() || threads.stream().anyMatch(count -> count < 1)) {
-      throw new InvalidChoiceException("threads must be 1 or more, got " + threads);
+    if (threads.isEmpty() || threads.stream().anyMatch(count -> count < 1 || count > 4096)) {
+      throw new InvalidChoiceException("threads must be 1 to 4096, got " + threads);
     }
     if (data != null && !Files.isDirectory(data)) {
       throw new InvalidChoiceException("data folder " + data + " does not exist");

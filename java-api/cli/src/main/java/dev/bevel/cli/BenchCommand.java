@@ -4,6 +4,7 @@ import dev.bevel.bench.BenchmarkOptions;
 import dev.bevel.bench.BenchmarkReport;
 import dev.bevel.bench.BenchmarkSuite;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.List;
@@ -80,6 +81,10 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (json != null && Files.isDirectory(json)) {
+      throw new ParameterException(
+          spec.commandLine(), "--json must name a file, " + json + " is a folder");
+    }
     PrintWriter out = spec.commandLine().getOut();
     BenchmarkReport report;
     try {

@@ -65,7 +65,7 @@ final class DoctorCommand implements Callable<Integer> {
                 found.cudaArchitectures(),
                 version(found.cudaRuntime()),
                 version(found.cudaDriver()))
-        : "no: " + found.cudaReason();
+        : "not usable: " + found.cudaReason();
   }
 
   private static String libTorch() {
