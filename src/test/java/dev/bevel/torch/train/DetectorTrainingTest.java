@@ -2,9 +2,11 @@ package dev.bevel.torch.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.ImageAugmentation;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.testing.SmallConfig;
 import dev.bevel.testing.TestData;
@@ -156,6 +158,31 @@ class DetectorTrainingTest {
         .hasMessageContaining("small: head.tasks: ")
         .hasMessageContaining("tram");
     assertThat(detector.stateDict()).as("closed").isEmpty();
+  }
+
+  @Test
+  void imagesArePreparedAsUpstreamDoes() throws IOException {
+    ConfigDocument first = ConfigDocument.load("bevdet-r50");
+    assertThat(first.training().imageAugmentation()).isEqualTo(TrainingConfig.ImageRanges.BEVDET);
+    ImageAugmentation.Ranges ranges = first.training().imageAugmentation().ranges(704);
+    assertThat(ranges.minResize()).isCloseTo(0.38, within(1e-12));
+    assertThat(ranges.maxResize()).isCloseTo(0.55, within(1e-12));
+    assertThat(TrainingConfig.ImageRanges.BEVDEPTH.ranges(704).minResize())
+        .isCloseTo(0.386, within(1e-12));
+    ImageAugmentation enlarged = inference("bevdet-r50");
+    assertThat(enlarged.resize()).isCloseTo(0.48, within(1e-12));
+    assertThat(enlarged)
+        .isEqualTo(new ImageAugmentation(enlarged.resize(), 32, 176, 704, 256, false, 0));
+    for (String name : List.of("bevdet-dev2-r50-cbgs", "bevdepth-r50-256x704")) {
+      assertThat(inference(name))
+          .isEqualTo(new ImageAugmentation(0.44, 0, 140, 704, 256, false, 0));
+    }
+  }
+
+  private ImageAugmentation inference(String config) throws IOException {
+    return new DetectorInputs(ConfigDocument.load(config).detector())
+        .inferenceAugmentations(samples.getFirst())
+        .getFirst();
   }
 
   @Test

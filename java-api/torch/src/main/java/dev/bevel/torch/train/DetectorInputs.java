@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * detectors work in the key ego frame, LiDAR-frame ones in LIDAR_TOP.
  */
 public final class DetectorInputs {
+  private static final double BEVDET_EXTRA_RESIZE = 0.04;
+
   private final DetectorConfig config;
   private final PixelNormalization normalization;
   private final BoxConvention convention;
@@ -109,9 +111,24 @@ public final class DetectorInputs {
         : sample.lidarToEgo().inverse();
   }
 
-  /** The augmentations of inference, one a camera. */
+  /**
+   * The augmentations of inference, one a camera: {@link ImageAugmentation#inference}; but BEVDet's
+   * first version enlarges the images by {@value #BEVDET_EXTRA_RESIZE} of the raw size more (for
+   * 704 pixels of width, in proportion for others), and crops at the top and evenly at the sides.
+   */
   public List<ImageAugmentation> inferenceAugmentations(DetectionSample sample) {
-    return ImagePipeline.inference(sample, config.image().width(), config.image().height());
+    return config.family() == DetectorConfig.Family.BEVDET
+        ? sample.cameras().stream().map(c -> bevDet(c.width(), c.height())).toList()
+        : ImagePipeline.inference(sample, config.image().width(), config.image().height());
+  }
+
+  private ImageAugmentation bevDet(int rawWidth, int rawHeight) {
+    int width = config.image().width();
+    int height = config.image().height();
+    double resize = (double) width / rawWidth + BEVDET_EXTRA_RESIZE * width / 704;
+    int cropX = Math.max(0, (int) (rawWidth * resize) - width) / 2;
+    int cropY = (int) (rawHeight * resize) - height;
+    return new ImageAugmentation(resize, cropX, cropY, width, height, false, 0);
   }
 
   /**

@@ -239,7 +239,7 @@ public final class DetectorTraining implements AutoCloseable {
 
   private DetectorInputs.Example prepared(long draw, DetectionSample sample) {
     boolean withDepth = config.training().losses().depth() > 0;
-    if (config.training().imageAugmentation()) {
+    if (config.training().imageAugmentation() != TrainingConfig.ImageRanges.NONE) {
       return inputs.example(sample, augmentations(draw, sample), withDepth);
     }
     return cache.computeIfAbsent(
@@ -251,7 +251,7 @@ public final class DetectorTraining implements AutoCloseable {
     int width = config.detector().image().width();
     int height = config.detector().image().height();
     SplittableRandom random = random(draw, 1);
-    ImageAugmentation.Ranges ranges = ImageAugmentation.Ranges.bevDepth(width);
+    ImageAugmentation.Ranges ranges = config.training().imageAugmentation().ranges(width);
     return sample.cameras().stream()
         .map(c -> ranges.draw(random, c.width(), c.height(), width, height))
         .toList();

@@ -1,5 +1,6 @@
 package dev.bevel.torch.train;
 
+import dev.bevel.nuscenes.ImageAugmentation;
 import dev.bevel.torch.head.TaskTarget;
 import dev.bevel.torch.model.ConfigException;
 import dev.bevel.torch.model.ConfigNode;
@@ -11,8 +12,7 @@ import org.jspecify.annotations.Nullable;
  * How a detector is trained: the {@code training} mapping of a configuration.
  *
  * @param batch samples per step
- * @param imageAugmentation whether images are resized, cropped, flipped and rotated at random
- *     (BEVDepth's ranges); else all are prepared as for inference
+ * @param imageAugmentation how images are resized, cropped, flipped and rotated at random
  * @param mismatchedImages probability with which a sample's images are dealt to the wrong cameras
  *     and nothing is to be found: without it a detector that sees few samples learns their boxes by
  *     heart and hardly looks at the images
@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record TrainingConfig(
     int batch,
-    boolean imageAugmentation,
+    ImageRanges imageAugmentation,
     double mismatchedImages,
     Trainer.Settings optimization,
     Losses losses) {
@@ -47,9 +47,30 @@ public record TrainingConfig(
     ONE_CYCLE
   }
 
-  private enum Switch {
+  /** Ranges of the random image augmentation, by the project that trains with them. */
+  public enum ImageRanges {
+    /** No augmentation: images are prepared as for inference. */
     NONE,
-    BEVDEPTH
+    /** BEVDepth: resize U(0.386, 0.55) of 1600 to 704 pixels of width, flip, ±5.4°. */
+    BEVDEPTH,
+    /** BEVDet, all versions: resize 704/1600 + U(−0.06, 0.11), flip, ±5.4°. */
+    BEVDET;
+
+    /**
+     * The ranges for images of another width, in proportion.
+     *
+     * @param width of the network's input, pixels
+     * @throws IllegalStateException for {@link #NONE}
+     */
+    ImageAugmentation.Ranges ranges(int width) {
+      return switch (this) {
+        case NONE -> throw new IllegalStateException("there is no augmentation");
+        case BEVDEPTH -> ImageAugmentation.Ranges.bevDepth(width);
+        case BEVDET ->
+            new ImageAugmentation.Ranges(
+                (0.44 - 0.06) * width / 704, (0.44 + 0.11) * width / 704, true, 5.4);
+      };
+    }
   }
 
   private static final int MANY = Integer.MAX_VALUE;
@@ -72,7 +93,7 @@ public record TrainingConfig(
     TrainingConfig config =
         new TrainingConfig(
             node.integer("batch", 1, 1024),
-            node.choice("image_augmentation", Switch.class) == Switch.BEVDEPTH,
+            node.choice("image_augmentation", ImageRanges.class),
             node.number("mismatched_images", 0, 0.99),
             new Trainer.Settings(
                 node.number("learning_rate", 1e-12, 1e3),
