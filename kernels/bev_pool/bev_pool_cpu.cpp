@@ -8,32 +8,32 @@
 
 #include <algorithm>
 
-#include "core/simd.hpp"
+#include "core/cpu_dispatch.hpp"
 #include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
 
-/// A channel chunk held in registers: at most this many vectors.
-constexpr int kVectors = 8;
-
 /// Calls term(i, row, weight) style sums over channels: out[c] = Σ_i weight(i) · row(i)[c] for i in [0,
-/// count).
+/// count). A chunk of channels is V vectors, in registers, the last of which may be partial.
 template <class T, class Row, class Out, class WeightOf, class RowOf>
 inline void weighted_sum(int64_t count, int64_t channels, WeightOf weight_of, RowOf row_of, Out* out) {
-  constexpr int lanes = kLanes<T>;
-  for (int64_t c0 = 0; c0 < channels; c0 += kVectors * lanes) {
-    const int width = static_cast<int>(std::min<int64_t>(channels - c0, kVectors * lanes));
-    const int whole = width / lanes, rest = width % lanes;
-    Vector<T> sum[kVectors] = {};
-    for (int64_t i = 0; i < count; ++i) {
-      const Vector<T> weight = broadcast(weight_of(i));
-      const Row* row = row_of(i) + c0;
-      for (int v = 0; v < whole; ++v) sum[v] += weight * load_as<T>(row + v * lanes, lanes);
-      if (rest) sum[whole] += weight * load_as<T>(row + whole * lanes, rest);
-    }
-    for (int v = 0; v < whole; ++v) store_as<T>(out + c0 + v * lanes, sum[v], lanes);
-    if (rest) store_as<T>(out + c0 + whole * lanes, sum[whole], rest);
+  constexpr int lanes = kLanes<T>, most = 8;
+  for (int64_t c0 = 0; c0 < channels; c0 += most * lanes) {
+    const int width = static_cast<int>(std::min<int64_t>(channels - c0, most * lanes));
+    with_constant<most>((width + lanes - 1) / lanes, [&](auto vectors) {
+      constexpr int V = vectors;
+      const int rest = width - (V - 1) * lanes;
+      Vector<T> sum[V] = {};
+      for (int64_t i = 0; i < count; ++i) {
+        const Vector<T> weight = broadcast(weight_of(i));
+        const Row* row = row_of(i) + c0;
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) sum[v] += weight * load_as<T>(row + v * lanes, v + 1 < V ? lanes : rest);
+      }
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) store_as<T>(out + c0 + v * lanes, sum[v], v + 1 < V ? lanes : rest);
+    });
   }
 }
 
@@ -141,40 +141,16 @@ void backward(const BevPoolBackwardJob& backward_job) {
   }
 }
 
-/// Calls action(T{}, Feature{}, Out{}) for the element types of a call.
-template <class Action>
-void with_element_types(const BevPoolForwardJob& job, Action&& action) {
-  if (job.feature_type == ElementType::kFloat64) return action(double{}, double{}, double{});
-  auto with_out = [&](auto feature) {
-    switch (job.out_type) {
-      case ElementType::kFloat16:
-        return action(float{}, feature, Float16{});
-      case ElementType::kBfloat16:
-        return action(float{}, feature, Bfloat16{});
-      default:
-        return action(float{}, feature, float{});
-    }
-  };
-  switch (job.feature_type) {
-    case ElementType::kFloat16:
-      return with_out(Float16{});
-    case ElementType::kBfloat16:
-      return with_out(Bfloat16{});
-    default:
-      return with_out(float{});
-  }
-}
-
 }  // namespace
 
 void bev_pool_forward(const BevPoolForwardJob& job) {
-  with_element_types(job, [&](auto t, auto feature, auto out) {
+  with_element_types(job.feature_type, job.out_type, [&](auto t, auto feature, auto out) {
     forward<decltype(t), decltype(feature), decltype(out)>(job);
   });
 }
 
 void bev_pool_backward(const BevPoolBackwardJob& job) {
-  with_element_types(job.forward, [&](auto t, auto feature, auto out) {
+  with_element_types(job.forward.feature_type, job.forward.out_type, [&](auto t, auto feature, auto out) {
     backward<decltype(t), decltype(feature), decltype(out)>(job);
   });
 }

@@ -56,10 +56,14 @@ inline __attribute__((always_inline)) void multiply_row(const Row<T, Out> row, c
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) sum[v] += p * load(f + v * kLanes<T>);
   }
-  if (row.narrowed) {
+  if constexpr (!std::is_same_v<T, Out>) {
+    if (row.narrowed) {
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) store_as<T>(row.narrowed + offset + v * kLanes<T>, sum[v], kLanes<T>);
-  } else if (row.streamed) {
+      for (int v = 0; v < V; ++v) store_as<T>(row.narrowed + offset + v * kLanes<T>, sum[v], kLanes<T>);
+      return;
+    }
+  }
+  if (row.streamed) {
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) stream(row.sums + offset + v * kLanes<T>, sum[v]);
   } else {
@@ -82,32 +86,9 @@ template <class T, class Out>
 void multiply_rows(const Row<T, Out>* rows, int count, const T* feature, int64_t stride, int64_t vectors) {
   constexpr int most = 8;
   for (int64_t done = 0; done < vectors; done += most) {
-    const int64_t offset = done * kLanes<T>;
-    switch (std::min<int64_t>(most, vectors - done)) {
-      case 1:
-        multiply_rows<T, Out, 1>(rows, count, feature, stride, offset);
-        break;
-      case 2:
-        multiply_rows<T, Out, 2>(rows, count, feature, stride, offset);
-        break;
-      case 3:
-        multiply_rows<T, Out, 3>(rows, count, feature, stride, offset);
-        break;
-      case 4:
-        multiply_rows<T, Out, 4>(rows, count, feature, stride, offset);
-        break;
-      case 5:
-        multiply_rows<T, Out, 5>(rows, count, feature, stride, offset);
-        break;
-      case 6:
-        multiply_rows<T, Out, 6>(rows, count, feature, stride, offset);
-        break;
-      case 7:
-        multiply_rows<T, Out, 7>(rows, count, feature, stride, offset);
-        break;
-      default:
-        multiply_rows<T, Out, 8>(rows, count, feature, stride, offset);
-    }
+    with_constant<most>(std::min<int64_t>(most, vectors - done), [&](auto now) {
+      multiply_rows<T, Out, now>(rows, count, feature, stride, done * kLanes<T>);
+    });
   }
 }
 

@@ -46,18 +46,24 @@ void lift_volume(const LiftSplatShape& shape, const T* depth, const int64_t* str
 template <class T, class Context>
 void collect_context(const LiftSplatShape& shape, const Context* context, T* out) {
   const TileShape tile(shape);
+  const int64_t line_elements = tile.width * tile.channels;
 #pragma omp parallel for num_threads(num_threads()) schedule(static)
   for (int64_t line = 0; line < shape.batch * shape.cameras * tile.height; ++line) {
     const int64_t image = line / tile.height, h = line % tile.height;
     const Context* from = context + image / shape.cameras * shape.context_strides[0] +
                           image % shape.cameras * shape.context_strides[1];
-    T* to = out + line * tile.width * tile.channels;
-    for (int64_t w = 0; w < tile.width; ++w) {
-      for (int64_t c = 0; c < tile.channels; ++c) {
-        to[w * tile.channels + c] = shape.context_channels_last
-                                        ? widen(from[(h * tile.width + w) * tile.channels + c])
-                                        : widen(from[c * tile.pixels() + h * tile.width + w]);
+    T* to = out + line * line_elements;
+    if (shape.context_channels_last) {
+      for (int64_t i = 0; i < line_elements; i += kLanes<T>) {
+        const int valid = static_cast<int>(std::min<int64_t>(kLanes<T>, line_elements - i));
+        store_partial(to + i, load_as<T>(from + h * line_elements + i, valid), valid);
       }
+      continue;
+    }
+    for (int64_t w = 0; w < tile.width; w += kBlock) {
+      gather_columns<T, Context, false>(from + h * tile.width + w, tile.pixels(), tile.channels,
+                                        static_cast<int>(std::min<int64_t>(kBlock, tile.width - w)),
+                                        to + w * tile.channels, tile.channels);
     }
   }
 }
@@ -70,7 +76,8 @@ class IntervalForward {
 
   int64_t volume() const { return shape_.batch * shape_.cameras * tile_.depth_bins * tile_.pixels(); }
   int64_t features() const { return shape_.batch * shape_.cameras * tile_.pixels() * tile_.channels; }
-  int64_t map() const { return direct_out_ ? 0 : shape_.layout.cells * tile_.channels; }
+  /// A vector more than the map: its transpose reads whole vectors.
+  int64_t map() const { return direct_out_ ? 0 : shape_.layout.cells * tile_.channels + kLanes<T>; }
   int64_t workspace_bytes() const {
     return (round_up(volume(), 16) + round_up(features(), 16) + map()) * static_cast<int64_t>(sizeof(T));
   }
@@ -110,23 +117,15 @@ class IntervalForward {
 
  private:
   void write_channels_first(const T* map) const {
-    const int64_t plane = shape_.grid_rows * shape_.grid_columns;
+    constexpr int64_t strip = 256;
+    const int64_t plane = shape_.grid_rows * shape_.grid_columns, strips = (plane + strip - 1) / strip;
     Out* out = static_cast<Out*>(job_.out);
 #pragma omp parallel for num_threads(num_threads()) schedule(static)
-    for (int64_t index = 0; index < shape_.batch * shape_.grid_z; ++index) {
-      for (int64_t c = 0; c < tile_.channels; ++c) {
-        for (int64_t cell = 0; cell < plane; ++cell) {
-          out[(index * tile_.channels + c) * plane + cell] =
-              narrow_from(map[(index * plane + cell) * tile_.channels + c]);
-        }
-      }
-    }
-  }
-  static Out narrow_from(T value) {
-    if constexpr (std::is_same_v<T, double>) {
-      return value;
-    } else {
-      return narrow<Out>(value);
+    for (int64_t task = 0; task < shape_.batch * shape_.grid_z * strips; ++task) {
+      const int64_t index = task / strips, begin = task % strips * strip;
+      scatter_columns<T>(map + (index * plane + begin) * tile_.channels, tile_.channels, tile_.channels,
+                         static_cast<int>(std::min(strip, plane - begin)),
+                         out + index * tile_.channels * plane + begin, plane);
     }
   }
 

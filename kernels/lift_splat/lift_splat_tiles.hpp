@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/cpu_dispatch.hpp"
 #include "core/simd.hpp"
 #include "lift_splat/lift_splat_job.hpp"
 
@@ -36,8 +37,8 @@ struct TileShape {
 
 /// Gathers a plane [rows][W] (stride `row_stride`) of `count` columns from w0 on into columns[w][row], for
 /// all rows; columns are `column_stride` apart. Rows up to the next multiple of the vector are written with
-/// zeros.
-template <class T, class Storage>
+/// zeros, or not at all if not Padded.
+template <class T, class Storage, bool Padded = true>
 inline void gather_columns(const Storage* plane, int64_t row_stride, int64_t rows, int count, T* columns,
                            int64_t column_stride) {
   constexpr int lanes = kLanes<T>;
@@ -59,7 +60,9 @@ inline void gather_columns(const Storage* plane, int64_t row_stride, int64_t row
       transpose<T>(square);
 #pragma GCC unroll 16
       for (int i = 0; i < lanes; ++i) {
-        if (i < columns_now) store(columns + (w + i) * column_stride + row, square[i]);
+        if (i >= columns_now) continue;
+        T* to = columns + (w + i) * column_stride + row;
+        Padded ? store(to, square[i]) : store_partial(to, square[i], row_count);
       }
     }
   }
@@ -229,25 +232,7 @@ inline const T* row_depth(const uint32_t* runs, int64_t begin, int64_t end, int3
 /// Calls action(T{}, Context{}, Out{}) for the element types of a call.
 template <class Action>
 auto with_element_types(const LiftSplatShape& shape, Action&& action) {
-  if (shape.depth_type == ElementType::kFloat64) return action(double{}, double{}, double{});
-  auto with_out = [&](auto context) {
-    switch (shape.out_type) {
-      case ElementType::kFloat16:
-        return action(float{}, context, Float16{});
-      case ElementType::kBfloat16:
-        return action(float{}, context, Bfloat16{});
-      default:
-        return action(float{}, context, float{});
-    }
-  };
-  switch (shape.context_type) {
-    case ElementType::kFloat16:
-      return with_out(Float16{});
-    case ElementType::kBfloat16:
-      return with_out(Bfloat16{});
-    default:
-      return with_out(float{});
-  }
+  return with_element_types(shape.context_type, shape.out_type, action);
 }
 
 }  // namespace bevel::BEVEL_ISA_NAMESPACE
