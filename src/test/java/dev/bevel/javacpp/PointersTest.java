@@ -10,6 +10,8 @@ import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.junit.jupiter.api.Test;
@@ -85,6 +87,23 @@ class PointersTest {
       try (DLTensor compact = Pointers.descriptor(TensorView.allocate(arena, DType.INT32, 4))) {
         assertThat(compact.strides()).isNull();
       }
+    }
+  }
+
+  @Test
+  void closedMemoryIsNotHandedOut() {
+    TensorView view;
+    try (Arena arena = Arena.ofConfined()) {
+      view = TensorView.allocate(arena, DType.FLOAT32, 4);
+    }
+    for (ThrowingCallable use :
+        List.<ThrowingCallable>of(
+            () -> Pointers.pointer(view),
+            () -> Pointers.pointer(view.segment()),
+            () -> Pointers.descriptor(view))) {
+      assertThatThrownBy(use)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("its arena was closed");
     }
   }
 }

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /**
  * Tensors whose elements or bytes do not count in 32 bits, on the CPU: every number that comes out
  * is compared with the definition at the places where offsets would wrap, and at random ones. Needs
- * up to 13 GiB of memory and some minutes: runs with {@code -Dbevel.test.long=true}.
+ * up to 14 GiB of memory and some minutes: runs with {@code -Dbevel.test.long=true}.
  */
 class LiftSplatLargeTest {
   private static final long INT_ELEMENTS = 1L << 31;
@@ -29,7 +29,7 @@ class LiftSplatLargeTest {
   void onlyWhenAskedFor() {
     Assumptions.assumeTrue(
         Boolean.getBoolean("bevel.test.long"),
-        "skipped: needs 13 GiB of memory, give -Dbevel.test.long=true");
+        "skipped: needs 14 GiB of memory, give -Dbevel.test.long=true");
   }
 
   /**
@@ -113,7 +113,7 @@ class LiftSplatLargeTest {
   @CsvSource({
     "CHANNELS_FIRST, COLUMNS",
     "CHANNELS_LAST, COLUMNS",
-    // Channels first, intervals pool into a copy of the map in float32: more than 13 GiB.
+    // Channels first, intervals pool into a copy of the map in float32: more than 14 GiB.
     "CHANNELS_LAST, INTERVALS"
   })
   void aMapOfMoreElementsThanAnIntCounts(Layout layout, PoolingMethod method) {

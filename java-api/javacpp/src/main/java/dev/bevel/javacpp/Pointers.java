@@ -66,6 +66,7 @@ public final class Pointers {
       throw new BevelException(
           Status.INVALID_ARGUMENT, "Pointers: a pointer needs a compact tensor, got " + view);
     }
+    requireOpen(view.segment());
     return new Borrowed(view.address(), view.byteSize(), view);
   }
 
@@ -80,6 +81,7 @@ public final class Pointers {
           Status.INVALID_ARGUMENT,
           "Pointers: native memory is needed, got a segment on the Java heap");
     }
+    requireOpen(segment);
     return new Borrowed(segment.address(), segment.byteSize(), segment);
   }
 
@@ -112,7 +114,14 @@ public final class Pointers {
    * @param view any
    */
   public static DLTensor descriptor(TensorView view) {
+    requireOpen(view.segment());
     return new Descriptor(view);
+  }
+
+  private static void requireOpen(MemorySegment memory) {
+    if (!memory.scope().isAlive()) {
+      throw new IllegalStateException("Pointers: the memory is closed: its arena was closed");
+    }
   }
 
   private static long addressOf(Pointer pointer) {
