@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Configures and builds the native libraries; incremental when run again. Usage: build.sh BUILD_DIR STAGING_DIR
+# Configures and builds the native libraries; incremental when run again.
+# Usage: build.sh BUILD_DIR STAGING_DIR [SKIP_TESTS], true to leave out the native tests
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-build=$1 staging=$2
+build=$1 staging=$2 tests=ON
+[ "${3:-false}" = true ] && tests=OFF
 "$here/prerequisites.sh"
 started=$SECONDS
-cmake -S "$here/../native" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release --log-level=NOTICE
+cmake -S "$here/../native" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBEVEL_TESTS=$tests --log-level=NOTICE
 cmake --build "$build"
 mkdir -p "$staging"
 for library in libbevel.so libbevel_cuda.so; do

@@ -7,7 +7,11 @@
 #include <type_traits>
 #include <utility>
 
+// GCC 12 takes the undefined operands of its own intrinsics for uninitialised ones.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 
 #include "core/sixteen_bit.hpp"
 
