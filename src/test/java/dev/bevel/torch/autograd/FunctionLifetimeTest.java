@@ -288,25 +288,21 @@ class FunctionLifetimeTest {
     assertThatThrownBy(() -> undefined.apply(leaf(1))).hasMessageContaining("undefined tensor");
   }
 
-  /**
-   * 1 MiB a step: a leak of one tensor a step would show as 500 MiB (5,000 with
-   * -Dbevel.test.long=true).
-   */
+  /** A step makes tensors of 1 MiB (5,000 steps in all with -Dbevel.test.long=true). */
   @Test
-  void residentMemoryStaysFlat() {
-    int steps = Boolean.getBoolean("bevel.test.long") ? 5_000 : 500;
+  void memoryStaysFlat() {
+    int steps = Boolean.getBoolean("bevel.test.long") ? 1_000 : 100;
     Tensor x = leaf(128 * 1024);
-    for (int i = 0; i < 50; i++) {
-      step(x, i % 5 != 0);
-    }
-    long before = Memory.residentBytes();
+    steps(x, 50);
+    long grown = Memory.growth(() -> steps(x, steps));
+    System.out.printf("FunctionLifetimeTest: %d steps, memory %+d bytes%n", steps, grown);
+    assertThat(grown).isLessThan(8L << 20);
+  }
+
+  private static void steps(Tensor x, int steps) {
     for (int i = 0; i < steps; i++) {
       step(x, i % 5 != 0);
     }
-    long grown = Memory.residentBytes() - before;
-    System.out.printf(
-        "FunctionLifetimeTest: %d steps, resident memory %+d KiB%n", steps, grown >> 10);
-    assertThat(grown).isLessThan(32L << 20);
   }
 
   /**

@@ -66,9 +66,8 @@ class FlatMemoryTest {
     command.addAll(
         List.of(
             "--enable-native-access=ALL-UNNAMED",
-            // The Java heap whole from the start and no optimising compiler, which takes megabytes
-            // at
-            // times of its own choosing.
+            // The Java heap whole from the start, and no optimising compiler: it takes megabytes
+            // at times of its own choosing.
             "-Xms128m",
             "-Xmx128m",
             "-XX:+AlwaysPreTouch",
@@ -87,8 +86,7 @@ class FlatMemoryTest {
     System.out.printf(
         "FlatMemoryTest: %d steps, resident memory %+d KiB after the first third%n",
         steps, growth >> 10);
-    // A step makes about 1 MB of tensors; one kilobyte of a step kept would be 3 MB in the long
-    // form.
+    // A step makes about 1 MB of tensors; a kilobyte kept of each would be 3 MB in the long form.
     assertThat(growth).isLessThan(4L << 20);
   }
 

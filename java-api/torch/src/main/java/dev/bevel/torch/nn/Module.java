@@ -32,6 +32,9 @@ public abstract class Module implements AutoCloseable {
   private final List<AutoCloseable> owned = new ArrayList<>();
   private boolean training = true;
 
+  /** A module in training mode, without members yet. */
+  protected Module() {}
+
   /** Registers a trainable tensor and takes ownership of it. */
   protected final Tensor parameter(String name, Tensor tensor) {
     checkNew(name);

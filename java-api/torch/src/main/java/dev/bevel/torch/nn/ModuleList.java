@@ -7,6 +7,9 @@ import java.util.List;
 public final class ModuleList<M extends Module> extends Module {
   private final List<M> items = new ArrayList<>();
 
+  /** An empty list. */
+  public ModuleList() {}
+
   /** Appends a module and takes ownership of it. */
   public M add(M module) {
     items.add(child(Integer.toString(items.size()), module));

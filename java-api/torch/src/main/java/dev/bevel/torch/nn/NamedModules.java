@@ -8,6 +8,9 @@ import org.bytedeco.pytorch.Tensor;
  * that has no name here, the next convolution at 3).
  */
 public final class NamedModules extends Module {
+  /** An empty container. */
+  public NamedModules() {}
+
   /** Registers a member and takes ownership of it. */
   public <M extends Module> M add(String name, M module) {
     return child(name, module);
