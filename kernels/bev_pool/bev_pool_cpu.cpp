@@ -6,9 +6,12 @@
 // by a counting sort. Bound: one feature row of C read for each point.
 #include "bev_pool/bev_pool_cpu.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
 
 #include "core/cpu_dispatch.hpp"
+#include "core/work_shares.hpp"
 #include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
@@ -54,21 +57,21 @@ void forward(const BevPoolForwardJob& job) {
   const T* depth = static_cast<const T*>(job.depth);
   const Feature* feature = static_cast<const Feature*>(job.feature);
   Out* out = static_cast<Out*>(job.out);
+  ChunkedShares<64> shares(job.intervals, num_threads());
 #pragma omp parallel num_threads(num_threads())
   {
 #pragma omp for schedule(static)
     for (int64_t cell = 0; cell < job.cells; ++cell)
       std::fill_n(out + cell * job.channels, job.channels, Out{});
-#pragma omp for schedule(dynamic, 64)
-    for (int64_t interval = 0; interval < job.intervals; ++interval) {
+    shares.work(omp_get_thread_num(), [&](int64_t interval) {
       const int64_t length = job.interval_lengths[interval];
-      if (length == 0) continue;
+      if (length == 0) return;
       const int64_t start = job.interval_starts[interval];
       weighted_sum<T, Feature>(
           length, job.channels, [&](int64_t i) { return depth ? depth[job.ranks_depth[start + i]] : T(1); },
           [&](int64_t i) { return feature + job.ranks_feature[start + i] * job.channels; },
           out + job.ranks_bev[start] * job.channels);
-    }
+    });
   }
 }
 
@@ -113,31 +116,32 @@ void backward(const BevPoolBackwardJob& backward_job) {
   const Out* grad_out = static_cast<const Out*>(backward_job.grad_out);
   auto gradient_row = [&](int64_t i) { return grad_out + job.ranks_bev[i] * job.channels; };
   if (T* grad_depth = static_cast<T*>(backward_job.grad_depth)) {
+    ChunkedShares<64> shares(job.intervals, num_threads());
 #pragma omp parallel num_threads(num_threads())
     {
 #pragma omp for schedule(static)
       for (int64_t i = 0; i < job.depth_elements; ++i) grad_depth[i] = T(0);
-#pragma omp for schedule(dynamic, 64)
-      for (int64_t interval = 0; interval < job.intervals; ++interval) {
+      shares.work(omp_get_thread_num(), [&](int64_t interval) {
         const int64_t start = job.interval_starts[interval];
         for (int64_t i = start; i < start + job.interval_lengths[interval]; ++i) {
           grad_depth[job.ranks_depth[i]] =
               dot<T>(gradient_row(i), feature + job.ranks_feature[i] * job.channels, job.channels);
         }
-      }
+      });
     }
   }
   if (Feature* grad_feature = static_cast<Feature*>(backward_job.grad_feature)) {
     PointsOfRows points(backward_job);
     points.list(job);
-#pragma omp parallel for num_threads(num_threads()) schedule(dynamic, 64)
-    for (int64_t row = 0; row < job.feature_rows; ++row) {
+    ChunkedShares<64> shares(job.feature_rows, num_threads());
+#pragma omp parallel num_threads(num_threads())
+    shares.work(omp_get_thread_num(), [&](int64_t row) {
       const int32_t* point = points.point + points.first[row];
       weighted_sum<T, Out>(
           points.first[row + 1] - points.first[row], job.channels,
           [&](int64_t i) { return depth ? depth[job.ranks_depth[point[i]]] : T(1); },
           [&](int64_t i) { return gradient_row(point[i]); }, grad_feature + row * job.channels);
-    }
+    });
   }
 }
 

@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "lift_splat/lift_splat_cpu.hpp"
+#include "lift_splat/lift_splat_blocks.hpp"
 #include "lift_splat/lift_splat_gradient.hpp"
 #include "lift_splat/lift_splat_tiles.hpp"
 #include "settings.hpp"
@@ -92,28 +93,31 @@ class Backward {
            tile_.padded_channels * tile_.padded_height + rows_at_once_elements();
   }
   int64_t workspace_bytes(int threads) const {
-    return (gradient_.elements() + threads * round_up(thread_elements(), 16)) *
-           static_cast<int64_t>(sizeof(T));
+    return ColumnBlocks::order_bytes(shape_) +
+           (gradient_.elements() + threads * round_up(thread_elements(), 16)) *
+               static_cast<int64_t>(sizeof(T));
   }
 
   void run() const {
-    T* map = reinterpret_cast<T*>(job_.workspace);
-    T* blocks = map + gradient_.elements();
-    const int64_t left = job_.workspace_bytes / static_cast<int64_t>(sizeof(T)) - gradient_.elements();
+    const int64_t order_bytes = ColumnBlocks::order_bytes(shape_);
+    T* map = reinterpret_cast<T*>(job_.workspace + order_bytes);
+    T* tiles = map + gradient_.elements();
+    const int64_t left =
+        (job_.workspace_bytes - order_bytes) / static_cast<int64_t>(sizeof(T)) - gradient_.elements();
     const int threads =
         static_cast<int>(std::clamp<int64_t>(left / round_up(thread_elements(), 16), 1, num_threads()));
-    const int64_t blocks_an_image = (tile_.width + kBlock - 1) / kBlock;
-    const int64_t tasks = shape_.batch * shape_.cameras * blocks_an_image;
+    ColumnBlocks blocks(shape_, job_.plan);
+    WorkShares shares = blocks.deal(job_.workspace, threads);
 #pragma omp parallel num_threads(threads)
     {
-      T* mine = blocks + omp_get_thread_num() * round_up(thread_elements(), 16);
+      T* mine = tiles + omp_get_thread_num() * round_up(thread_elements(), 16);
 #pragma omp for schedule(static)
       for (int64_t strip = 0; strip < gradient_.strips(); ++strip) gradient_.prepare(strip, map);
-#pragma omp for schedule(dynamic, 1)
-      for (int64_t task = 0; task < tasks; ++task) {
-        differentiate_block(task / blocks_an_image, task % blocks_an_image * kBlock, mine,
-                            gradient_.rows(map));
-      }
+      shares.work(omp_get_thread_num(), [&](int64_t task) {
+        blocks.run(task, [&](int64_t image, int64_t w0) {
+          differentiate_block(image, w0, mine, gradient_.rows(map));
+        });
+      });
     }
   }
 

@@ -4,14 +4,16 @@
 // the layout demands it, its context into cache as columns, then multiplies: each plan row is a vector of H
 // depths times the column's [H, C] features, C accumulators in registers. Rows that own their cell are stored
 // straight to the output; the others go to scratch slots, which a second pass over the cells sums in slot
-// order, writing the empty cells' zeros as it goes. Every sum has one owner and one order, so the number of
-// threads cannot change a bit. Bound: the fused multiply-adds, C for each (row, h), and the output's write.
+// order, writing the empty cells' zeros as it goes. Blocks and cells are dealt so that a thread finishes mostly
+// what it splatted. Every sum has one owner and one order, so the number of threads cannot change a bit.
+// Bound: the fused multiply-adds, C for each (row, h), and the output's write.
 #include "lift_splat/lift_splat_cpu.hpp"
 
 #include <omp.h>
 
 #include <cmath>
 
+#include "lift_splat/lift_splat_blocks.hpp"
 #include "lift_splat/lift_splat_tiles.hpp"
 #include "settings.hpp"
 
@@ -122,26 +124,28 @@ class Forward {
            kRowsAhead * tile_.padded_height;
   }
   int64_t workspace_bytes(int threads) const {
-    return (scratch_elements() + map_elements() + threads * round_up(thread_elements(), 16)) *
-           static_cast<int64_t>(sizeof(T));
+    return ColumnBlocks::order_bytes(shape_) +
+           (scratch_elements() + map_elements() + threads * round_up(thread_elements(), 16)) *
+               static_cast<int64_t>(sizeof(T));
   }
 
   void run() const {
-    T* scratch = reinterpret_cast<T*>(job_.workspace);
+    const int64_t order_bytes = ColumnBlocks::order_bytes(shape_);
+    T* scratch = reinterpret_cast<T*>(job_.workspace + order_bytes);
     T* map = writes_in_place() ? static_cast<T*>(job_.out) : scratch + scratch_elements();
-    T* blocks = scratch + scratch_elements() + map_elements();
-    const int64_t left = job_.workspace_bytes / static_cast<int64_t>(sizeof(T)) - (blocks - scratch);
+    T* tiles = scratch + scratch_elements() + map_elements();
+    const int64_t left =
+        (job_.workspace_bytes - order_bytes) / static_cast<int64_t>(sizeof(T)) - (tiles - scratch);
     const int64_t fitting = left / round_up(thread_elements(), 16);
     const int threads = static_cast<int>(std::clamp<int64_t>(fitting, 1, num_threads()));
-    const int64_t blocks_an_image = (tile_.width + kBlock - 1) / kBlock;
-    const int64_t tasks = shape_.batch * shape_.cameras * blocks_an_image;
+    ColumnBlocks blocks(shape_, job_.plan);
+    WorkShares shares = blocks.deal(job_.workspace, threads);
 #pragma omp parallel num_threads(threads)
     {
-      T* mine = blocks + omp_get_thread_num() * round_up(thread_elements(), 16);
-#pragma omp for schedule(dynamic, 1) nowait
-      for (int64_t task = 0; task < tasks; ++task) {
-        splat_block(task / blocks_an_image, task % blocks_an_image * kBlock, mine, scratch, map);
-      }
+      T* mine = tiles + omp_get_thread_num() * round_up(thread_elements(), 16);
+      shares.work(omp_get_thread_num(), [&](int64_t task) {
+        blocks.run(task, [&](int64_t image, int64_t w0) { splat_block(image, w0, mine, scratch, map); });
+      });
       if (large_) end_streaming();
 #pragma omp barrier
 #pragma omp for schedule(static)

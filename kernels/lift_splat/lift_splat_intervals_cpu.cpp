@@ -10,6 +10,7 @@
 
 #include "bev_pool/bev_pool_cpu.hpp"
 #include "lift_splat/lift_splat_cpu.hpp"
+#include "core/work_shares.hpp"
 #include "lift_splat/lift_splat_gradient.hpp"
 #include "lift_splat/lift_splat_tiles.hpp"
 #include "settings.hpp"
@@ -162,16 +163,16 @@ class IntervalBackward {
                    static_cast<const T*>(job_.prior), static_cast<const T*>(job_.prior_weight), nullptr,
                    depth);
     const int64_t blocks_an_image = (tile_.width + kBlock - 1) / kBlock;
+    WorkShares shares(shape_.batch * shape_.cameras * blocks_an_image, threads);
 #pragma omp parallel num_threads(threads)
     {
       T* mine = blocks + omp_get_thread_num() * 2 * thread_elements();
 #pragma omp for schedule(static)
       for (int64_t strip = 0; strip < gradient_.strips(); ++strip) gradient_.prepare(strip, map);
-#pragma omp for schedule(dynamic, 1)
-      for (int64_t task = 0; task < shape_.batch * shape_.cameras * blocks_an_image; ++task) {
+      shares.work(omp_get_thread_num(), [&](int64_t task) {
         differentiate_block(task / blocks_an_image, task % blocks_an_image * kBlock, depth,
                             gradient_.rows(map), mine);
-      }
+      });
     }
   }
 

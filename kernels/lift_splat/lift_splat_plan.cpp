@@ -5,12 +5,15 @@
 // cells is one sequential pass over the rows.
 #include "lift_splat/lift_splat_plan.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "bevel.h"
 #include "core/projection.hpp"
+#include "core/work_shares.hpp"
 #include "lift_splat.h"
 #include "lift_splat/lift_splat_job.hpp"
 #include "settings.hpp"
@@ -300,15 +303,15 @@ void build_plan_cpu(const LiftSplatPlanJob& job) {
   const BuildWorkspace workspace(job);
   const std::vector<CameraLift> lifts = camera_lifts(g);
   const int64_t keys_a_column = g.depth_bins * g.height;
+  ChunkedShares<8> shares(job.layout.columns, num_threads());
 #pragma omp parallel num_threads(num_threads())
   {
     ColumnCells source(g, lifts);
     std::vector<int32_t> cells(static_cast<size_t>(g.height));
-#pragma omp for schedule(dynamic, 8)
-    for (int64_t column = 0; column < job.layout.columns; ++column) {
+    shares.work(omp_get_thread_num(), [&](int64_t column) {
       workspace.counts[column] =
           collect_runs(source, g, column, cells.data(), workspace.keys + column * keys_a_column);
-    }
+    });
   }
 
   LiftSplatPlanHeader header = {};

@@ -1,0 +1,77 @@
+// Work of the CPU bodies, dealt to the threads of a parallel region.
+//
+// Every thread gets one contiguous share, the same in each call, and helps the others when its own is done.
+// So the lines that a thread wrote in one call are still in its caches, or its neighbours', when it writes
+// them in the next. Cores that have no last-level cache in common pass a line on in a hundred nanoseconds or
+// more: dealing tasks to whoever came first made two such cores slower than one (lift-splat forward at
+// BEVDet's shape: 0.61 ms, against 0.29 ms with shares in the order of the cells).
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+namespace bevel {
+
+class WorkShares {
+ public:
+  /// Shares of tasks [0, tasks) for `threads` threads, of about the same sum of weight(task) each.
+  template <class Weight>
+  WorkShares(int64_t tasks, int threads, Weight weight) : count_(std::clamp(threads, 1, kMost)) {
+    int64_t total = 0;
+    for (int64_t task = 0; task < tasks; ++task) total += weight(task);
+    int64_t task = 0, sum = 0;
+    for (int share = 0; share < count_; ++share) {
+      // Up to the task whose middle lies beyond the share's end.
+      const double end = static_cast<double>(total) * (share + 1) / count_;
+      shares_[share].next.store(task, std::memory_order_relaxed);
+      while (task < tasks && (share + 1 == count_ || static_cast<double>(sum) + weight(task) * 0.5 < end)) {
+        sum += weight(task++);
+      }
+      shares_[share].end = task;
+    }
+  }
+  WorkShares(int64_t tasks, int threads) : WorkShares(tasks, threads, [](int64_t) { return int64_t{1}; }) {}
+
+  /// To be called once by each thread of the region: run(task) for the tasks of its share, then of the
+  /// others'.
+  template <class Run>
+  void work(int thread, Run run) {
+    for (int i = 0; i < count_; ++i) {
+      Share& share = shares_[(thread + i) % count_];
+      for (int64_t task; (task = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) run(task);
+    }
+  }
+
+ private:
+  static constexpr int kMost = 256;
+
+  struct alignas(64) Share {
+    std::atomic<int64_t> next;
+    int64_t end;
+  };
+
+  Share shares_[kMost];
+  int count_;
+};
+
+/// The same for many small items, dealt `Chunk` at a time.
+template <int64_t Chunk>
+class ChunkedShares {
+ public:
+  ChunkedShares(int64_t items, int threads) : items_(items), shares_((items + Chunk - 1) / Chunk, threads) {}
+
+  /// To be called once by each thread of the region: run(item) for each.
+  template <class Run>
+  void work(int thread, Run run) {
+    shares_.work(thread, [&](int64_t chunk) {
+      for (int64_t i = chunk * Chunk; i < std::min(items_, (chunk + 1) * Chunk); ++i) run(i);
+    });
+  }
+
+ private:
+  int64_t items_;
+  WorkShares shares_;
+};
+
+}  // namespace bevel
