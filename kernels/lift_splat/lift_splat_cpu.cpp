@@ -4,9 +4,9 @@
 // the layout demands it, its context into cache as columns, then multiplies: each plan row is a vector of H
 // depths times the column's [H, C] features, C accumulators in registers. Rows that own their cell are stored
 // straight to the output; the others go to scratch slots, which a second pass over the cells sums in slot
-// order, writing the empty cells' zeros as it goes. Blocks and cells are dealt so that a thread finishes mostly
-// what it splatted. Every sum has one owner and one order, so the number of threads cannot change a bit.
-// Bound: the fused multiply-adds, C for each (row, h), and the output's write.
+// order, writing the empty cells' zeros as it goes. Blocks and cells are dealt so that a thread finishes
+// mostly what it splatted. Every sum has one owner and one order, so the number of threads cannot change a
+// bit. Bound: the fused multiply-adds, C for each (row, h), and the output's write.
 #include "lift_splat/lift_splat_cpu.hpp"
 
 #include <omp.h>
