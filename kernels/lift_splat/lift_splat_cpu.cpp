@@ -148,7 +148,7 @@ class Forward {
       });
       if (large_) end_streaming();
 #pragma omp barrier
-#pragma omp for schedule(static)
+#pragma omp for schedule(static) nowait
       for (int64_t strip = 0; strip < (at_.cells + kStrip - 1) / kStrip; ++strip)
         finish_cells(strip, scratch, map);
       if (large_) end_streaming();
