@@ -1,6 +1,6 @@
 // Work of the CPU bodies, dealt to the threads of a parallel region.
 //
-// Every thread gets one contiguous share, the same in each call, and helps the others when its own is done.
+// Every thread gets one contiguous share, the same in each call, and helps those that lag when it is done.
 // So the lines that a thread wrote in one call are still in its caches, or its neighbours', when it writes
 // them in the next. Cores that have no last-level cache in common pass a line on in a hundred nanoseconds or
 // more: dealing tasks to whoever came first made two such cores slower than one (lift-splat forward at
@@ -33,23 +33,40 @@ class WorkShares {
   }
   WorkShares(int64_t tasks, int threads) : WorkShares(tasks, threads, [](int64_t) { return int64_t{1}; }) {}
 
-  /// To be called once by each thread of the region: run(task) for the tasks of its share, then of the
-  /// others'.
+  /// To be called once by each thread of the region: run(task) for the tasks of its share, then of those that
+  /// lag behind.
   template <class Run>
   void work(int thread, Run run) {
-    for (int i = 0; i < count_; ++i) {
+    Share& own = shares_[thread % count_];
+    own.begun.store(true, std::memory_order_relaxed);
+    for (int64_t task; (task = take(own, 1)) >= 0;) run(task);
+    for (int i = 1; i < count_; ++i) {
       Share& share = shares_[(thread + i) % count_];
-      for (int64_t task; (task = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) run(task);
+      for (int64_t task; (task = take(share, kWorthHelping)) >= 0;) run(task);
     }
   }
 
  private:
   static constexpr int kMost = 256;
+  /// Tasks that must be left of a share whose owner is at work. Its last one is its own: to take it saves
+  /// little now, and moves its lines to other caches and back, which makes the owner late the next time too.
+  static constexpr int64_t kWorthHelping = 2;
 
   struct alignas(64) Share {
     std::atomic<int64_t> next;
     int64_t end;
+    std::atomic<bool> begun{false};  ///< a region may get fewer threads than it asked for
   };
+
+  /// The next task of a share that has at least `least` left, or any if nobody began it; else −1.
+  static int64_t take(Share& share, int64_t least) {
+    int64_t task = share.next.load(std::memory_order_relaxed);
+    do {
+      const int64_t left = share.end - task;
+      if (left < (share.begun.load(std::memory_order_relaxed) ? least : 1)) return -1;
+    } while (!share.next.compare_exchange_weak(task, task + 1, std::memory_order_relaxed));
+    return task;
+  }
 
   Share shares_[kMost];
   int count_;

@@ -39,6 +39,17 @@ TEST(WorkShares, SharesHoldTheSameWeight) {
   EXPECT_EQ(order[10], 0) << "then the other's";
 }
 
+TEST(WorkShares, TheLastTaskIsLeftToAnOwnerAtWork) {
+  WorkShares shares(6, 2);
+  std::vector<int64_t> helper, owner;
+  shares.work(0, [&](int64_t task) {
+    owner.push_back(task);
+    if (task == 0) shares.work(1, [&](int64_t other) { helper.push_back(other); });
+  });
+  EXPECT_EQ(helper, (std::vector<int64_t>{3, 4, 5, 1}));
+  EXPECT_EQ(owner, (std::vector<int64_t>{0, 2}));
+}
+
 TEST(WorkShares, ChunksCoverEveryItemOnce) {
   for (int64_t items : {0, 1, 63, 64, 65, 1000}) {
     ChunkedShares<64> shares(items, 3);
