@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -79,21 +80,30 @@ class BenchmarkReportTest {
   }
 
   @Test
-  void timingCountsOnlyTheCallAndKeepsItsBudget() {
+  void timingCountsOnlyTheCallAndTakesTurns() {
     List<String> events = new ArrayList<>();
-    Timing timing =
-        Timing.measure(
-            new Timing.Budget(4, 4, 0),
-            () -> {
-              events.add("before");
-              pause(20);
-            },
-            () -> {
-              events.add("call");
-              pause(2);
-            });
-    assertThat(timing.calls()).isEqualTo(4);
-    assertThat(events).hasSize(10).startsWith("before", "call", "before", "call");
+    List<Timing> timings =
+        Timing.measureInTurn(
+            new Timing.Budget(10, 10, 0),
+            List.of(
+                new Timing.Call(
+                    () -> {
+                      events.add("before");
+                      pause(20);
+                    },
+                    () -> {
+                      events.add("call");
+                      pause(2);
+                    }),
+                new Timing.Call(() -> {}, () -> events.add("other"))));
+    Timing timing = timings.get(0);
+    assertThat(timing.calls()).isEqualTo(10);
+    assertThat(timings.get(1).calls()).isEqualTo(10);
+    // A round: one call to warm up and two timed, of the one and then of the other.
+    List<String> round = new ArrayList<>();
+    IntStream.range(0, 3).forEach(i -> round.addAll(List.of("before", "call")));
+    IntStream.range(0, 3).forEach(i -> round.add("other"));
+    assertThat(events).hasSize(5 * round.size()).startsWith(round.toArray(new String[0]));
     assertThat(timing.minMs()).isGreaterThanOrEqualTo(1.9);
     assertThat(timing.medianMs()).isGreaterThanOrEqualTo(timing.minMs());
     // Well below the 20 ms of what runs before, unless the machine stood still for most calls.

@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.bevel.testing.JavaProcess;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -74,5 +77,35 @@ class BenchCommandTest {
     assertThat(run("lift-splat", "--case", "bevdet", "--data", missing.toString()))
         .isEqualTo(CommandLine.ExitCode.USAGE);
     assertThat(error.toString()).contains("data folder " + missing + " does not exist");
+  }
+
+  /** A process of its own, for only a process can be told to end. */
+  @Test
+  void aBenchmarkToldToEndEndsAtOnceWithoutACrash() throws IOException, InterruptedException {
+    Path crash = folder.resolve("crash.log");
+    Path file = folder.resolve("lift-splat.json");
+    List<String> command =
+        JavaProcess.command(
+            Main.class,
+            List.of("-XX:ErrorFile=" + crash),
+            List.of("bench", "lift-splat", "--seconds", "1000", "--json", file.toString()));
+    Path log = folder.resolve("bench.log");
+    Process process =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    try {
+      while (process.isAlive() && !Files.readString(log).contains("bevdet:")) {
+        Thread.sleep(50);
+      }
+      Thread.sleep(2_000); // into the measuring
+      process.destroy(); // SIGTERM
+      assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+    String told = Files.readString(log);
+    assertThat(process.exitValue()).as(told).isEqualTo(130);
+    assertThat(crash).as(told).doesNotExist();
+    assertThat(told).contains("bevdet:").doesNotContain("SIGSEGV");
+    assertThat(file).doesNotExist();
   }
 }

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.TinyNuScenes;
+import dev.bevel.testing.JavaProcess;
 import dev.bevel.testing.SmallConfig;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.io.SafeTensors;
@@ -16,7 +17,6 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -148,22 +148,22 @@ class MainTest {
   @Test
   void aTrainingToldToEndFinishesItsStepAndWritesItsCheckpoint()
       throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>();
-    command.add(ProcessHandle.current().info().command().orElse("java"));
-    for (String property : List.of("bevel.library.path", "bevel.cache")) {
-      if (System.getProperty(property) != null) {
-        command.add("-D" + property + "=" + System.getProperty(property));
-      }
-    }
-    command.addAll(
-        List.of(
-            "--enable-native-access=ALL-UNNAMED",
-            "-XX:ErrorFile=" + folder.resolve("crash.log"),
-            "-cp",
-            System.getProperty("java.class.path"),
-            Main.class.getName()));
-    command.addAll(List.of("train", "--config", config.toString(), "--data", data.toString()));
-    command.addAll(List.of("--steps", "1000000", "--save-every", "1", "--out", out.toString()));
+    List<String> command =
+        JavaProcess.command(
+            Main.class,
+            List.of("-XX:ErrorFile=" + folder.resolve("crash.log")),
+            List.of(
+                "train",
+                "--config",
+                config.toString(),
+                "--data",
+                data.toString(),
+                "--steps",
+                "1000000",
+                "--save-every",
+                "1",
+                "--out",
+                out.toString()));
     Path log = folder.resolve("train.log");
     Process process =
         new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();

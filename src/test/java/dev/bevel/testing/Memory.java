@@ -24,6 +24,7 @@ public final class Memory {
   /** Index in {@code struct mallinfo2} of the bytes in use in all arenas. */
   private static final int IN_USE = 7;
 
+  @SuppressWarnings("restricted") // the tests enable native access
   private static final MethodHandle MALLINFO2 =
       Linker.nativeLinker()
           .downcallHandle(

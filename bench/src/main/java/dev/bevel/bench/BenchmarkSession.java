@@ -3,6 +3,7 @@ package dev.bevel.bench;
 import dev.bevel.kernels.Bevel;
 import dev.bevel.torch.Torch;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.global.torch;
@@ -75,14 +76,19 @@ public final class BenchmarkSession {
   }
 
   /**
-   * Times a variant, verified before, and adds it to the report.
+   * Times variants, verified before, in turn, and adds them to the report.
    *
-   * @param key what is timed
-   * @param variant who
+   * @param keys what is timed
+   * @param variants who, in the order of the keys
    */
-  public void time(BenchmarkKey key, Variant variant) {
-    double floor = floorMs(variant.floorBytes(), key.threads());
-    report.add(
-        key, variant.name(), Timing.measure(budget(), variant.before(), variant.call()), floor);
+  public void time(List<BenchmarkKey> keys, List<Variant> variants) {
+    List<Timing.Call> calls =
+        variants.stream().map(each -> new Timing.Call(each.before(), each.call())).toList();
+    List<Timing> timings = Timing.measureInTurn(budget(), calls);
+    for (int i = 0; i < timings.size(); i++) {
+      Variant variant = variants.get(i);
+      double floor = floorMs(variant.floorBytes(), keys.get(i).threads());
+      report.add(keys.get(i), variant.name(), timings.get(i), floor);
+    }
   }
 }

@@ -1,6 +1,8 @@
 package dev.bevel.bench;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Times of single calls.
@@ -26,7 +28,23 @@ public record Timing(double medianMs, double minMs, int calls) {
                 .formatted(minCalls, maxCalls, seconds));
       }
     }
+
+    /** One of {@code parts} equal parts, rounded up. */
+    Budget part(int parts) {
+      return new Budget(
+          Math.ceilDiv(minCalls, parts), Math.ceilDiv(maxCalls, parts), seconds / parts);
+    }
   }
+
+  /**
+   * Something to time.
+   *
+   * @param before run before every call, untimed
+   * @param run timed
+   */
+  public record Call(Runnable before, Runnable run) {}
+
+  private static final int ROUNDS = 5;
 
   /** Share of the seconds that is spent warming up. */
   private static final double WARM_UP = 0.25;
@@ -38,24 +56,38 @@ public record Timing(double medianMs, double minMs, int calls) {
    * least). The clock costs about 25 ns.
    *
    * @param budget how long
-   * @param call what is timed
+   * @param run what is timed
    */
-  public static Timing measure(Budget budget, Runnable call) {
-    return measure(budget, () -> {}, call);
+  public static Timing measure(Budget budget, Runnable run) {
+    return of(sample(budget, new Call(() -> {}, run)));
   }
 
   /**
-   * As {@link #measure(Budget, Runnable)}, with something untimed before every call.
+   * Times several calls that are to be compared, taking turns: five rounds of a fifth of the budget
+   * each. So a slow spell of the machine meets all of them, and a short one none of the medians.
    *
-   * @param budget how long; what runs before counts
-   * @param before not timed
-   * @param call timed
+   * @param budget how long each; what runs before counts
+   * @param calls what is timed
    */
-  public static Timing measure(Budget budget, Runnable before, Runnable call) {
+  public static List<Timing> measureInTurn(Budget budget, List<Call> calls) {
+    List<List<double[]>> samples = new ArrayList<>();
+    calls.forEach(call -> samples.add(new ArrayList<>()));
+    for (int round = 0; round < ROUNDS; round++) {
+      for (int i = 0; i < calls.size(); i++) {
+        samples.get(i).add(sample(budget.part(ROUNDS), calls.get(i)));
+      }
+    }
+    return samples.stream()
+        .map(rounds -> of(rounds.stream().flatMapToDouble(Arrays::stream).toArray()))
+        .toList();
+  }
+
+  /** Milliseconds of single calls. */
+  private static double[] sample(Budget budget, Call call) {
     long begin = System.nanoTime();
     do {
-      before.run();
-      call.run();
+      call.before.run();
+      call.run.run();
     } while (secondsSince(begin) < WARM_UP * budget.seconds);
 
     double[] milliseconds = new double[budget.maxCalls];
@@ -63,12 +95,17 @@ public record Timing(double medianMs, double minMs, int calls) {
     begin = System.nanoTime();
     while (calls < budget.minCalls
         || (calls < budget.maxCalls && secondsSince(begin) < budget.seconds)) {
-      before.run();
+      call.before.run();
       long start = System.nanoTime();
-      call.run();
+      call.run.run();
       milliseconds[calls++] = (System.nanoTime() - start) * 1e-6;
     }
-    Arrays.sort(milliseconds, 0, calls);
+    return Arrays.copyOf(milliseconds, calls);
+  }
+
+  private static Timing of(double[] milliseconds) {
+    int calls = milliseconds.length;
+    Arrays.sort(milliseconds);
     double median = (milliseconds[(calls - 1) / 2] + milliseconds[calls / 2]) / 2;
     return new Timing(median, milliseconds[0], calls);
   }

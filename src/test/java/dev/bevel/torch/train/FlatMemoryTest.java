@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.bevel.kernels.BevGrid;
 import dev.bevel.kernels.LiftSplatGeometry;
 import dev.bevel.kernels.LiftSplatPlan;
+import dev.bevel.testing.JavaProcess;
 import dev.bevel.testing.Memory;
 import dev.bevel.torch.autograd.LiftSplatFunction;
 import dev.bevel.torch.autograd.LiftSplatOptions;
@@ -18,7 +19,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.regex.Matcher;
@@ -56,27 +56,18 @@ class FlatMemoryTest {
         Files.isReadable(Path.of("/proc/self/statm")),
         "skipped: needs /proc to see resident memory");
     int steps = Boolean.getBoolean("bevel.test.long") ? 5000 : 600;
-    List<String> command = new ArrayList<>();
-    command.add(ProcessHandle.current().info().command().orElse("java"));
-    for (String property : List.of("bevel.library.path", "bevel.cache")) {
-      if (System.getProperty(property) != null) {
-        command.add("-D" + property + "=" + System.getProperty(property));
-      }
-    }
-    command.addAll(
-        List.of(
-            "--enable-native-access=ALL-UNNAMED",
+    List<String> command =
+        JavaProcess.command(
+            FlatMemoryTest.class,
             // The Java heap whole from the start, and no optimising compiler: it takes megabytes
             // at times of its own choosing.
-            "-Xms128m",
-            "-Xmx128m",
-            "-XX:+AlwaysPreTouch",
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC",
-            "-cp",
-            System.getProperty("java.class.path"),
-            FlatMemoryTest.class.getName(),
-            Integer.toString(steps)));
+            List.of(
+                "-Xms128m",
+                "-Xmx128m",
+                "-XX:+AlwaysPreTouch",
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC"),
+            List.of(Integer.toString(steps)));
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(output).isZero();

@@ -68,37 +68,27 @@ public final class LiftSplatBenchmark implements OperatorBenchmark {
       logPlan(caseName, variants.problem(), session);
       for (int threads : session.options().threads()) {
         BenchmarkSession.useThreads(threads);
-        for (Variant variant : variants.forward()) {
-          measure(operator(), caseName, Pass.FORWARD, threads, variants, variant, session);
-        }
-        for (Variant variant : variants.backward()) {
-          measure(operator(), caseName, Pass.BACKWARD, threads, variants, variant, session);
-        }
-        for (Variant variant : variants.forwardBackward()) {
-          measure(operator(), caseName, Pass.FORWARD_BACKWARD, threads, variants, variant, session);
-        }
-        for (Variant variant : variants.planning()) {
-          measure(
-              operator() + "-plan", caseName, Pass.FORWARD, threads, variants, variant, session);
-        }
+        Measurement measurement = new Measurement(caseName, threads, variants, session);
+        measurement.run(operator(), Pass.FORWARD, variants.forward());
+        measurement.run(operator(), Pass.BACKWARD, variants.backward());
+        measurement.run(operator(), Pass.FORWARD_BACKWARD, variants.forwardBackward());
+        measurement.run(operator() + "-plan", Pass.FORWARD, variants.planning());
       }
     }
   }
 
-  private static void measure(
-      String operator,
-      String caseName,
-      Pass pass,
-      int threads,
-      LiftSplatVariants variants,
-      Variant variant,
-      BenchmarkSession session) {
-    if (variant.singleThreaded() && threads != 1) {
-      return;
+  private record Measurement(
+      String caseName, int threads, LiftSplatVariants all, BenchmarkSession session) {
+    void run(String operator, Pass pass, List<Variant> candidates) {
+      List<Variant> variants =
+          candidates.stream().filter(each -> threads == 1 || !each.singleThreaded()).toList();
+      variants.forEach(all::verify);
+      session.time(
+          variants.stream()
+              .map(each -> new BenchmarkKey(operator, caseName, pass, each.dtype(), "cpu", threads))
+              .toList(),
+          variants);
     }
-    variants.verify(variant);
-    session.time(
-        new BenchmarkKey(operator, caseName, pass, variant.dtype(), "cpu", threads), variant);
   }
 
   private static void logPlan(String caseName, LiftSplatProblem problem, BenchmarkSession session) {

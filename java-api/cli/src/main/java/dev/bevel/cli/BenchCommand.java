@@ -87,7 +87,7 @@ final class BenchCommand implements Callable<Integer> {
     }
     PrintWriter out = spec.commandLine().getOut();
     BenchmarkReport report;
-    try {
+    try (ImmediateEnd end = new ImmediateEnd()) {
       BenchmarkOptions options = new BenchmarkOptions(cases, threads, seed, seconds, data);
       report =
           BenchmarkSuite.run(

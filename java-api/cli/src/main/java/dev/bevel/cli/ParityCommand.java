@@ -37,7 +37,10 @@ final class ParityCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    ParityReport report = Parity.run(DetectorFixture.read(fixture), doublePrecision);
+    ParityReport report;
+    try (ImmediateEnd end = new ImmediateEnd()) {
+      report = Parity.run(DetectorFixture.read(fixture), doublePrecision);
+    }
     spec.commandLine().getOut().print(report.format());
     spec.commandLine().getOut().flush();
     return report.passed() ? 0 : 1;
