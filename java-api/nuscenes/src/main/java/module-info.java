@@ -1,6 +1,6 @@
 /**
  * nuScenes for camera BEV detection, in pure Java: tables, geometry, sensor files, image pipeline,
- * depth targets, submissions and pictures. Depends on no kernel and no LibTorch.
+ * depth targets, submissions, evaluation and pictures. Depends on no kernel and no LibTorch.
  */
 module dev.bevel.nuscenes {
   requires transitive java.desktop;
@@ -11,4 +11,5 @@ module dev.bevel.nuscenes {
 
   exports dev.bevel.nuscenes;
   exports dev.bevel.nuscenes.draw;
+  exports dev.bevel.nuscenes.evaluation;
 }

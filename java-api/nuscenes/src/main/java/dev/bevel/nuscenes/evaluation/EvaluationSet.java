@@ -1,0 +1,145 @@
+package dev.bevel.nuscenes.evaluation;
+
+import dev.bevel.nuscenes.Box3d;
+import dev.bevel.nuscenes.DetectionClass;
+import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.TableRecord.Sample;
+import dev.bevel.nuscenes.TableRecord.SampleAnnotation;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** The key frames of a split: their ego poses, bicycle racks and ground truth. */
+public final class EvaluationSet {
+  private static final String BICYCLE_RACK = "static_object.bicycle_rack";
+
+  private record Frame(Pose egoToGlobal, List<Box3d> racks) {}
+
+  private final Map<String, Integer> indexOfToken = new HashMap<>();
+  private final List<Frame> frames = new ArrayList<>();
+  private final List<EvaluationBox> truth = new ArrayList<>();
+
+  private EvaluationSet() {}
+
+  /**
+   * Collects the key frames of some scenes, in table order.
+   *
+   * @param sceneNames e.g. {@code scene-0103}
+   * @throws NuScenesException if none of the scenes is there, or an annotation has several
+   *     attributes
+   */
+  public static EvaluationSet of(NuScenes set, Collection<String> sceneNames) {
+    Set<String> wanted = new HashSet<>(sceneNames);
+    EvaluationSet result = new EvaluationSet();
+    for (Sample sample : set.samples()) {
+      if (wanted.contains(set.scene(sample).name())) {
+        result.add(set, sample);
+      }
+    }
+    if (result.frames.isEmpty()) {
+      throw new NuScenesException(
+          "%s in %s has no sample of the scenes to evaluate"
+              .formatted(set.version(), set.dataRoot()));
+    }
+    return result;
+  }
+
+  private void add(NuScenes set, Sample sample) {
+    int index = frames.size();
+    indexOfToken.put(sample.token(), index);
+    Pose ego = set.egoPose(set.keyFrame(sample, DetectionSample.LIDAR_CHANNEL)).egoToGlobal();
+    List<Box3d> racks = new ArrayList<>();
+    for (SampleAnnotation annotation : set.annotations(sample)) {
+      if (set.categoryName(annotation).equals(BICYCLE_RACK)) {
+        racks.add(annotation.box());
+      }
+      Optional<DetectionClass> detectionClass = set.detectionClass(annotation);
+      if (detectionClass.isPresent()) {
+        truth.add(box(set, annotation, index, detectionClass.get()));
+      }
+    }
+    frames.add(new Frame(ego, List.copyOf(racks)));
+  }
+
+  private static EvaluationBox box(
+      NuScenes set, SampleAnnotation annotation, int index, DetectionClass detectionClass) {
+    List<String> attributes = set.attributeNames(annotation);
+    if (attributes.size() > 1) {
+      throw new NuScenesException(
+          "table sample_annotation, record %s: field attribute_tokens must name at most one attribute, got %s"
+              .formatted(annotation.token(), attributes));
+    }
+    Box3d box = set.globalBox(annotation);
+    return new EvaluationBox(
+        index,
+        detectionClass,
+        box.x(),
+        box.y(),
+        box.z(),
+        box.width(),
+        box.length(),
+        box.height(),
+        box.yaw(),
+        box.vx(),
+        box.vy(),
+        -1,
+        attributes.isEmpty() ? "" : attributes.get(0),
+        annotation.lidarPoints() + annotation.radarPoints());
+  }
+
+  /** Number of key frames. */
+  public int samples() {
+    return frames.size();
+  }
+
+  /** Index of a key frame by its token, empty if it is not of the split. */
+  public Optional<Integer> index(String sampleToken) {
+    return Optional.ofNullable(indexOfToken.get(sampleToken));
+  }
+
+  /** Tokens of the key frames, in no order. */
+  public Set<String> tokens() {
+    return Set.copyOf(indexOfToken.keySet());
+  }
+
+  /** All ground truth of the ten classes, in table order, not filtered. */
+  public List<EvaluationBox> truth() {
+    return List.copyOf(truth);
+  }
+
+  /**
+   * The boxes that count: within their class's range of the ego car, not without any LiDAR or radar
+   * point, and, of bicycles and motorcycles, not in a rack.
+   */
+  public List<EvaluationBox> filter(Collection<EvaluationBox> boxes) {
+    return boxes.stream()
+        .filter(this::isInRange)
+        .filter(box -> box.points() != 0)
+        .filter(box -> !isRacked(box))
+        .toList();
+  }
+
+  private boolean isInRange(EvaluationBox box) {
+    Pose ego = frames.get(box.sample()).egoToGlobal;
+    double dx = box.x() - ego.tx();
+    double dy = box.y() - ego.ty();
+    return Math.sqrt(dx * dx + dy * dy) < EvaluationConfig.range(box.detectionClass());
+  }
+
+  private boolean isRacked(EvaluationBox box) {
+    return switch (box.detectionClass()) {
+      case BICYCLE, MOTORCYCLE ->
+          frames.get(box.sample()).racks.stream()
+              .anyMatch(rack -> rack.contains(box.x(), box.y(), box.z()));
+      default -> false;
+    };
+  }
+}

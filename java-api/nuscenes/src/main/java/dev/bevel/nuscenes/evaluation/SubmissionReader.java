@@ -1,0 +1,303 @@
+package dev.bevel.nuscenes.evaluation;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import dev.bevel.nuscenes.DetectionClass;
+import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.Pose;
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Reads a submission in nuScenes' format, box by box: {@code {"meta": {…}, "results": {sample
+ * token: [box, …]}}}. A box has {@code sample_token}, {@code translation} (3, gravity centre,
+ * global frame), {@code size} (width, length, height), {@code rotation} (w, x, y, z), {@code
+ * velocity} (2, NaN allowed), {@code detection_name}, {@code detection_score} and {@code
+ * attribute_name} (may be empty); other fields are passed over. Every error names the file, the
+ * sample and the box.
+ */
+public final class SubmissionReader {
+  private static final JsonFactory JSON =
+      JsonFactory.builder()
+          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxStringLength(1 << 16)
+                  .maxNumberLength(64)
+                  .maxNestingDepth(16)
+                  .build())
+          .build();
+
+  /** The benchmark's score of a box that gives none. */
+  private static final double WITHOUT_SCORE = -1;
+
+  /** One copy of each name a box may have. */
+  private static final Map<String, String> ATTRIBUTES =
+      Stream.of(
+              "",
+              "vehicle.moving",
+              "vehicle.parked",
+              "vehicle.stopped",
+              "cycle.with_rider",
+              "cycle.without_rider",
+              "pedestrian.moving",
+              "pedestrian.sitting_lying_down",
+              "pedestrian.standing")
+          .collect(Collectors.toUnmodifiableMap(Function.identity(), Function.identity()));
+
+  private final Path file;
+  private final EvaluationSet set;
+  private final JsonParser json;
+  private final Map<String, Boolean> meta = new LinkedHashMap<>();
+  private final List<EvaluationBox> boxes = new ArrayList<>();
+  private final Set<String> seen = new HashSet<>();
+  private String place = "";
+
+  private SubmissionReader(Path file, EvaluationSet set, JsonParser json) {
+    this.file = file;
+    this.set = set;
+    this.json = json;
+  }
+
+  /**
+   * Reads the detections of exactly the samples of a split.
+   *
+   * @throws NuScenesException if the file cannot be read, is not such a submission, has a box that
+   *     cannot be evaluated or more than 500 in a sample, or its samples are not the split's
+   */
+  public static Submission read(Path file, EvaluationSet set) {
+    try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
+        JsonParser json = JSON.createParser(in)) {
+      return new SubmissionReader(file, set, json).read();
+    } catch (JsonProcessingException e) {
+      throw new NuScenesException(
+          "submission %s is not valid JSON%s: %s"
+              .formatted(file, at(e.getLocation()), e.getOriginalMessage()),
+          e);
+    } catch (IOException e) {
+      throw new NuScenesException("submission " + file + " cannot be read: " + e, e);
+    }
+  }
+
+  private Submission read() throws IOException {
+    expect(json.nextToken(), JsonToken.START_OBJECT, "an object with meta and results");
+    boolean results = false;
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      String name = json.currentName();
+      json.nextToken();
+      switch (name) {
+        case "meta" -> readMeta();
+        case "results" -> {
+          if (results) {
+            throw broken("has two fields named results");
+          }
+          results = true;
+          readResults();
+        }
+        default -> json.skipChildren();
+      }
+    }
+    expect(json.currentToken(), JsonToken.END_OBJECT, "the end of the object");
+    if (json.nextToken() != null) {
+      throw broken("goes on after its end");
+    }
+    if (!results) {
+      throw broken("has no field results");
+    }
+    checkComplete();
+    return new Submission(meta, boxes);
+  }
+
+  private void readMeta() throws IOException {
+    expect(json.currentToken(), JsonToken.START_OBJECT, "an object for meta");
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      String name = json.currentName();
+      JsonToken value = json.nextToken();
+      if (value == JsonToken.VALUE_TRUE || value == JsonToken.VALUE_FALSE) {
+        meta.put(name, json.getBooleanValue());
+      } else {
+        json.skipChildren();
+      }
+    }
+  }
+
+  private void readResults() throws IOException {
+    expect(json.currentToken(), JsonToken.START_OBJECT, "an object for results");
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      String token = json.currentName();
+      place = ", sample " + token;
+      Optional<Integer> sample = set.index(token);
+      if (sample.isEmpty()) {
+        throw broken("is not of the split that is evaluated");
+      }
+      if (!seen.add(token)) {
+        throw broken("is there twice");
+      }
+      readSample(token, sample.get());
+    }
+    place = "";
+  }
+
+  private void readSample(String token, int sample) throws IOException {
+    expect(json.nextToken(), JsonToken.START_ARRAY, "an array of boxes");
+    int count = 0;
+    while (json.nextToken() != JsonToken.END_ARRAY) {
+      place = ", sample " + token + ", box " + count;
+      if (++count > EvaluationConfig.MAX_BOXES) {
+        throw broken("is one too many, " + EvaluationConfig.MAX_BOXES + " are allowed");
+      }
+      expect(json.currentToken(), JsonToken.START_OBJECT, "an object");
+      boxes.add(readBox(token, sample));
+    }
+  }
+
+  private EvaluationBox readBox(String token, int sample) throws IOException {
+    double[] translation = {};
+    double[] size = {};
+    double[] rotation = {};
+    double[] velocity = {};
+    double score = WITHOUT_SCORE;
+    String name = "";
+    String attribute = "?";
+    String ownToken = "";
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      String field = json.currentName();
+      json.nextToken();
+      switch (field) {
+        case "sample_token" -> ownToken = text(field);
+        case "translation" -> translation = numbers(field, 3);
+        case "size" -> size = numbers(field, 3);
+        case "rotation" -> rotation = numbers(field, 4);
+        case "velocity" -> velocity = numbers(field, 2);
+        case "detection_name" -> name = text(field);
+        case "detection_score" -> score = number(field);
+        case "attribute_name" -> attribute = text(field);
+        default -> json.skipChildren();
+      }
+    }
+    if (!ownToken.equals(token)) {
+      throw broken("has sample_token '" + ownToken + "'");
+    }
+    require(translation.length > 0, "translation");
+    require(size.length > 0, "size");
+    require(rotation.length > 0, "rotation");
+    require(velocity.length > 0, "velocity");
+    String known = ATTRIBUTES.get(attribute);
+    if (known == null) {
+      throw broken(
+          attribute.equals("?")
+              ? "has no field attribute_name"
+              : "has an unknown attribute_name '" + attribute + "'");
+    }
+    if (Double.isInfinite(velocity[0]) || Double.isInfinite(velocity[1])) {
+      throw broken("has an infinite velocity");
+    }
+    try {
+      return new EvaluationBox(
+          sample,
+          DetectionClass.ofName(name),
+          translation[0],
+          translation[1],
+          translation[2],
+          size[0],
+          size[1],
+          size[2],
+          yaw(rotation),
+          velocity[0],
+          velocity[1],
+          score,
+          known,
+          -1);
+    } catch (NuScenesException e) {
+      throw new NuScenesException("submission " + file + place + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** The benchmark takes a rotation of zeros for none. */
+  private static double yaw(double[] rotation) {
+    for (double part : rotation) {
+      if (part != 0) {
+        return Pose.of(new double[3], rotation).yaw();
+      }
+    }
+    return 0;
+  }
+
+  private void checkComplete() {
+    if (seen.size() == set.samples()) {
+      return;
+    }
+    Set<String> missing = new TreeSet<>(set.tokens());
+    missing.removeAll(seen);
+    throw broken(
+        "lacks %d of the %d samples of the split, e.g. %s"
+            .formatted(missing.size(), set.samples(), missing.iterator().next()));
+  }
+
+  private void require(boolean given, String field) {
+    if (!given) {
+      throw broken("has no field " + field);
+    }
+  }
+
+  private String text(String field) throws IOException {
+    expect(json.currentToken(), JsonToken.VALUE_STRING, "a string for " + field);
+    return json.getText();
+  }
+
+  private double number(String field) throws IOException {
+    if (!json.currentToken().isNumeric()) {
+      throw broken("must have a number for " + field + ", got " + json.getText());
+    }
+    return json.getDoubleValue();
+  }
+
+  private double[] numbers(String field, int count) throws IOException {
+    expect(json.currentToken(), JsonToken.START_ARRAY, "an array for " + field);
+    double[] values = new double[count];
+    int at = 0;
+    while (json.nextToken() != JsonToken.END_ARRAY) {
+      if (at == count) {
+        throw broken("must have " + count + " numbers for " + field + ", got more");
+      }
+      values[at++] = number(field);
+    }
+    if (at < count) {
+      throw broken("must have %d numbers for %s, got %d".formatted(count, field, at));
+    }
+    return values;
+  }
+
+  private void expect(JsonToken got, JsonToken expected, String what) {
+    if (got != expected) {
+      throw broken("must have " + what + at(json.currentLocation()));
+    }
+  }
+
+  private NuScenesException broken(String how) {
+    return new NuScenesException("submission " + file + place + " " + how);
+  }
+
+  private static String at(JsonLocation location) {
+    return " (line %d, column %d)".formatted(location.getLineNr(), location.getColumnNr());
+  }
+}
