@@ -8,9 +8,11 @@ import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.Splits;
 import dev.bevel.testing.TestData;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -94,6 +96,76 @@ class DetectionEvaluationTest {
         .isCloseTo(expected.get("mean_ap").asDouble(), within(1e-12));
     assertThat(metrics.detectionScore())
         .isCloseTo(expected.get("nd_score").asDouble(), within(1e-12));
+  }
+
+  @Test
+  void filesAreTheDevkits() throws URISyntaxException, IOException {
+    EvaluationSet set = syntheticSet();
+    Submission submission = SubmissionReader.read(synthetic().resolve("results_nusc.json"), set);
+    DetectionMetrics metrics = DetectionEvaluation.evaluate(set, submission);
+    Path summary = folder.resolve("metrics_summary.json");
+    MetricsWriter.writeSummary(summary, metrics, submission.meta(), 0.5);
+    ObjectNode written = (ObjectNode) JSON.readTree(summary.toFile());
+    ObjectNode expected =
+        (ObjectNode) JSON.readTree(synthetic().resolve("expected/metrics_summary.json").toFile());
+    assertThat(written.remove("eval_time").asDouble()).isEqualTo(0.5);
+    expected.remove("eval_time");
+    assertSame("", written, expected);
+    assertThat(Files.readString(summary)).contains("\"vel_err\" : NaN");
+  }
+
+  @Test
+  void curvesAreTheDevkits() throws URISyntaxException, IOException {
+    Path details =
+        TestData.require("evaluation-fixtures/synthetic-set/expected/metrics_details.json");
+    EvaluationSet set = syntheticSet();
+    Submission submission = SubmissionReader.read(synthetic().resolve("results_nusc.json"), set);
+    Path file = folder.resolve("metrics_details.json");
+    MetricsWriter.writeDetails(file, DetectionEvaluation.evaluate(set, submission));
+    assertSame("", JSON.readTree(file.toFile()), JSON.readTree(details.toFile()));
+  }
+
+  private static void assertSame(String path, JsonNode written, JsonNode expected) {
+    if (expected.isNumber()) {
+      double difference = Math.abs(written.asDouble() - expected.asDouble());
+      boolean bothNaN = Double.isNaN(written.asDouble()) && Double.isNaN(expected.asDouble());
+      assertThat(bothNaN || difference < 1e-9)
+          .as("%s: %s, expected %s", path, written, expected)
+          .isTrue();
+      return;
+    }
+    if (expected.isValueNode()) {
+      assertThat(written).as(path).isEqualTo(expected);
+      return;
+    }
+    assertThat(written).as(path).hasSameSizeAs(expected);
+    if (expected.isArray()) {
+      for (int i = 0; i < expected.size(); i++) {
+        assertSame(path + "[" + i + "]", written.get(i), expected.get(i));
+      }
+      return;
+    }
+    expected
+        .properties()
+        .forEach(
+            entry -> {
+              assertThat(written.has(entry.getKey())).as(path + "." + entry.getKey()).isTrue();
+              assertSame(
+                  path + "." + entry.getKey(), written.get(entry.getKey()), entry.getValue());
+            });
+  }
+
+  @Test
+  void splitsAreThoseOfTheVersion() throws URISyntaxException, IOException {
+    NuScenes set = NuScenes.load(synthetic());
+    assertThat(Splits.scenes(set, "mini_val")).isEqualTo(SCENES);
+    assertThat(Splits.scenes(set, "mini_train")).hasSize(8);
+    assertThatThrownBy(() -> Splits.scenes(set, "val"))
+        .isInstanceOf(NuScenesException.class)
+        .hasMessage("split val needs a version that ends in trainval, got v1.0-mini");
+    assertThatThrownBy(() -> Splits.scenes(set, "dev"))
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageContaining("there is no split 'dev'");
   }
 
   @Test

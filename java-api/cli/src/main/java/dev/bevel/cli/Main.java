@@ -24,6 +24,7 @@ import picocli.CommandLine.ScopeType;
       DoctorCommand.class,
       TrainCommand.class,
       DetectCommand.class,
+      EvalCommand.class,
       ParityCommand.class,
       BenchCommand.class
     })

@@ -1,5 +1,7 @@
 package dev.bevel.nuscenes.evaluation;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -12,7 +14,7 @@ import java.util.Map;
 public record Submission(Map<String, Boolean> meta, List<EvaluationBox> boxes) {
   /** Copies. */
   public Submission {
-    meta = Map.copyOf(meta);
+    meta = Collections.unmodifiableMap(new LinkedHashMap<>(meta)); // keeps the order
     boxes = List.copyOf(boxes);
   }
 }

@@ -1,0 +1,112 @@
+package dev.bevel.cli;
+
+import dev.bevel.nuscenes.DetectionClass;
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.Splits;
+import dev.bevel.nuscenes.evaluation.DetectionEvaluation;
+import dev.bevel.nuscenes.evaluation.DetectionMetrics;
+import dev.bevel.nuscenes.evaluation.EvaluationConfig;
+import dev.bevel.nuscenes.evaluation.EvaluationSet;
+import dev.bevel.nuscenes.evaluation.MetricsWriter;
+import dev.bevel.nuscenes.evaluation.Submission;
+import dev.bevel.nuscenes.evaluation.SubmissionReader;
+import dev.bevel.nuscenes.evaluation.TruePositiveMetric;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code bevel eval}: the nuScenes detection benchmark on a submission. */
+@Command(
+    name = "eval",
+    description = {
+      "Evaluate a submission by the nuScenes detection benchmark (detection_cvpr_2019).",
+      "Writes metrics_summary.json and metrics_details.json."
+    })
+@SuppressWarnings("NullAway.Init") // picocli sets the options
+final class EvalCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  /** Not picocli's own: its --version would be in the way of the data set's. */
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this help message and exit.")
+  @SuppressWarnings("unused") // picocli acts on it
+  private boolean help;
+
+  @Option(names = "--data", required = true, paramLabel = "DIR", description = "nuScenes folder.")
+  private Path data;
+
+  @Option(
+      names = "--version",
+      paramLabel = "VERSION",
+      description = "Folder of the tables, e.g. v1.0-mini (default: the only one there is).")
+  private @Nullable String version;
+
+  @Option(
+      names = "--split",
+      required = true,
+      paramLabel = "SPLIT",
+      description = "Official split, e.g. mini_val, or one of the data set's own splits.json.")
+  private String split;
+
+  @Option(
+      names = "--results",
+      required = true,
+      paramLabel = "FILE",
+      description = "The submission, with every sample of the split.")
+  private Path results;
+
+  @Option(
+      names = "--out",
+      required = true,
+      paramLabel = "DIR",
+      description = "Folder for the figures; made if missing.")
+  private Path out;
+
+  @Override
+  public Integer call() {
+    NuScenes nuScenes = version == null ? NuScenes.load(data) : NuScenes.load(data, version);
+    EvaluationSet set = EvaluationSet.of(nuScenes, Splits.scenes(nuScenes, split));
+    Submission submission = SubmissionReader.read(results, set);
+    long start = System.nanoTime();
+    DetectionMetrics metrics = DetectionEvaluation.evaluate(set, submission);
+    double seconds = (System.nanoTime() - start) * 1e-9;
+    MetricsWriter.writeSummary(
+        out.resolve("metrics_summary.json"), metrics, submission.meta(), seconds);
+    MetricsWriter.writeDetails(out.resolve("metrics_details.json"), metrics);
+    print(spec.commandLine().getOut(), metrics, seconds);
+    return 0;
+  }
+
+  private static void print(PrintWriter out, DetectionMetrics metrics, double seconds) {
+    out.printf(Locale.ROOT, "mAP: %.4f%n", metrics.meanAveragePrecision());
+    for (TruePositiveMetric metric : TruePositiveMetric.values()) {
+      out.printf(Locale.ROOT, "%s: %.4f%n", metric.meanName(), metrics.meanError(metric));
+    }
+    out.printf(Locale.ROOT, "NDS: %.4f%n", metrics.detectionScore());
+    out.printf(Locale.ROOT, "Eval time: %.1fs%n%nPer-class results:%n", seconds);
+    out.printf("%-20s\t%-6s", "Object Class", "AP");
+    for (TruePositiveMetric metric : TruePositiveMetric.values()) {
+      out.printf("\t%-6s", metric.meanName().substring(1));
+    }
+    out.println();
+    for (DetectionClass each : EvaluationConfig.CLASSES) {
+      out.printf(
+          Locale.ROOT, "%-20s\t%-6.3f", each.detectionName(), metrics.averagePrecision(each));
+      for (TruePositiveMetric metric : TruePositiveMetric.values()) {
+        double error = metrics.error(each, metric);
+        out.print("\t");
+        out.print(Double.isNaN(error) ? "nan   " : String.format(Locale.ROOT, "%-6.3f", error));
+      }
+      out.println();
+    }
+    out.flush();
+  }
+}

@@ -1,0 +1,113 @@
+package dev.bevel.nuscenes;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * Which scenes belong to which split: the official lists ({@code train}, {@code val}, {@code test},
+ * {@code mini_train}, {@code mini_val}, {@code train_detect}, {@code train_track}), and those that
+ * a data set brings along in {@code <version>/splits.json}, an object of scene names by split.
+ */
+public final class Splits {
+  private static final JsonFactory JSON = new JsonFactory();
+  private static final String RESOURCE = "splits.json";
+  private static final Map<String, List<String>> OFFICIAL = official();
+
+  private Splits() {}
+
+  /**
+   * Scene names of a split.
+   *
+   * @param split an official name, or one of the data set's own
+   * @throws NuScenesException if there is no such split, or the official split is not of this
+   *     version ({@code val} is of a version that ends in trainval, {@code mini_val} of mini)
+   */
+  public static List<String> scenes(NuScenes set, String split) {
+    List<String> official = OFFICIAL.get(split);
+    if (official != null) {
+      String ending = versionOf(split);
+      if (!set.version().endsWith(ending)) {
+        throw new NuScenesException(
+            "split %s needs a version that ends in %s, got %s"
+                .formatted(split, ending, set.version()));
+      }
+      return official;
+    }
+    Map<String, List<String>> own = own(set);
+    List<String> scenes = own.get(split);
+    if (scenes == null) {
+      throw new NuScenesException(
+          "there is no split '%s'; there are %s and, of %s itself, %s"
+              .formatted(split, OFFICIAL.keySet(), set.version(), own.keySet()));
+    }
+    return scenes;
+  }
+
+  private static String versionOf(String split) {
+    if (split.startsWith("mini_")) {
+      return "mini";
+    }
+    return split.equals("test") ? "test" : "trainval";
+  }
+
+  private static Map<String, List<String>> own(NuScenes set) {
+    Path file = set.dataRoot().resolve(set.version()).resolve(RESOURCE);
+    if (!Files.isRegularFile(file)) {
+      return Map.of();
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      return read(file.toString(), in);
+    } catch (IOException e) {
+      throw new NuScenesException("file " + file + " cannot be read: " + e, e);
+    }
+  }
+
+  private static Map<String, List<String>> official() {
+    try (InputStream in =
+        Objects.requireNonNull(Splits.class.getResourceAsStream(RESOURCE), RESOURCE)) {
+      return read(RESOURCE, in);
+    } catch (IOException e) {
+      throw new NuScenesException(RESOURCE + " of this jar cannot be read: " + e, e);
+    }
+  }
+
+  private static Map<String, List<String>> read(String name, InputStream in) throws IOException {
+    Map<String, List<String>> splits = new LinkedHashMap<>();
+    try (JsonParser json = JSON.createParser(in)) {
+      expect(name, json.nextToken(), JsonToken.START_OBJECT);
+      while (json.nextToken() == JsonToken.FIELD_NAME) {
+        String split = json.currentName();
+        expect(name, json.nextToken(), JsonToken.START_ARRAY);
+        List<String> scenes = new ArrayList<>();
+        while (json.nextToken() != JsonToken.END_ARRAY) {
+          expect(name, json.currentToken(), JsonToken.VALUE_STRING);
+          scenes.add(json.getText());
+        }
+        splits.put(split, List.copyOf(scenes));
+      }
+      expect(name, json.currentToken(), JsonToken.END_OBJECT);
+    } catch (JsonProcessingException e) {
+      throw new NuScenesException(
+          "file %s is not valid JSON: %s".formatted(name, e.getOriginalMessage()), e);
+    }
+    return splits;
+  }
+
+  private static void expect(String name, JsonToken got, JsonToken expected) {
+    if (got != expected) {
+      throw new NuScenesException(
+          "file " + name + " must be an object of arrays of scene names, by split");
+    }
+  }
+}
