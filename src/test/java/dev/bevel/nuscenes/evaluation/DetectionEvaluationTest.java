@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -169,6 +170,26 @@ class DetectionEvaluationTest {
   }
 
   @Test
+  void aDataSetMayBringItsOwnSplits() throws URISyntaxException, IOException {
+    Path tables = Files.createDirectory(folder.resolve("v1.0-mini"));
+    try (Stream<Path> files = Files.list(synthetic().resolve("v1.0-mini"))) {
+      for (Path file : files.toList()) {
+        Files.copy(file, tables.resolve(file.getFileName().toString()));
+      }
+    }
+    NuScenes set = NuScenes.load(folder);
+    Path splits = Files.writeString(tables.resolve("splits.json"), "{\"own\": [\"scene-0103\"]}");
+    assertThat(Splits.scenes(set, "own")).containsExactly("scene-0103");
+    assertThatThrownBy(() -> Splits.scenes(set, "dev")).hasMessageContaining("[own]");
+    for (String broken : List.of("{\"own\": [1]}", "[]", "{\"own\": [\"scene-0103\"")) {
+      Files.writeString(splits, broken);
+      assertThatThrownBy(() -> Splits.scenes(set, "own"))
+          .isInstanceOf(NuScenesException.class)
+          .hasMessageContaining(splits.toString());
+    }
+  }
+
+  @Test
   void groundTruthAsPredictionIsPerfect() throws URISyntaxException {
     EvaluationSet set = syntheticSet();
     List<EvaluationBox> truth = set.filter(set.truth());
@@ -199,6 +220,8 @@ class DetectionEvaluationTest {
     refusedBox(set, good, "\"size\":[", "\"size\":[-", "must be finite and positive");
     refusedBox(set, good, "\"detection_score\":", "\"detection_score\":NaN, \"x\": ", "NaN");
     refusedBox(set, good, "\"attribute_name\":\"", "\"attribute_name\":\"x", "attribute_name");
+    refusedBox(set, good, "\"attribute_name\":", "\"x\":", "has no field attribute_name");
+    refusedBox(set, good, "\"detection_name\":", "\"x\":", "has no field detection_name");
     refusedBox(set, good, "\"sample_token\":\"", "\"sample_token\":\"x", "has sample_token 'x");
   }
 

@@ -26,14 +26,15 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a submission in nuScenes' format, box by box: {@code {"meta": {…}, "results": {sample
  * token: [box, …]}}}. A box has {@code sample_token}, {@code translation} (3, gravity centre,
  * global frame), {@code size} (width, length, height), {@code rotation} (w, x, y, z), {@code
- * velocity} (2, NaN allowed), {@code detection_name}, {@code detection_score} and {@code
- * attribute_name} (may be empty); other fields are passed over. Every error names the file, the
- * sample and the box.
+ * velocity} (2, NaN allowed), {@code detection_name}, {@code detection_score} (−1 where it is not
+ * there) and {@code attribute_name} (may be empty); other fields are passed over. Every error names
+ * the file, the sample and the box.
  */
 public final class SubmissionReader {
   private static final JsonFactory JSON =
@@ -176,8 +177,8 @@ public final class SubmissionReader {
     double[] rotation = {};
     double[] velocity = {};
     double score = WITHOUT_SCORE;
-    String name = "";
-    String attribute = "?";
+    @Nullable String name = null;
+    @Nullable String attribute = null;
     String ownToken = "";
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String field = json.currentName();
@@ -201,12 +202,12 @@ public final class SubmissionReader {
     require(size.length > 0, "size");
     require(rotation.length > 0, "rotation");
     require(velocity.length > 0, "velocity");
+    if (name == null || attribute == null) {
+      throw broken("has no field " + (name == null ? "detection_name" : "attribute_name"));
+    }
     String known = ATTRIBUTES.get(attribute);
     if (known == null) {
-      throw broken(
-          attribute.equals("?")
-              ? "has no field attribute_name"
-              : "has an unknown attribute_name '" + attribute + "'");
+      throw broken("has an unknown attribute_name '" + attribute + "'");
     }
     if (Double.isInfinite(velocity[0]) || Double.isInfinite(velocity[1])) {
       throw broken("has an infinite velocity");
