@@ -12,4 +12,5 @@ module dev.bevel.nuscenes {
   exports dev.bevel.nuscenes;
   exports dev.bevel.nuscenes.draw;
   exports dev.bevel.nuscenes.evaluation;
+  exports dev.bevel.nuscenes.report;
 }

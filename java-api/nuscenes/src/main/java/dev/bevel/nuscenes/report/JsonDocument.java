@@ -1,0 +1,192 @@
+package dev.bevel.nuscenes.report;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import dev.bevel.nuscenes.NuScenesException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A small JSON file, or a value in it, that knows where it stands: every error names the file and
+ * the place. NaN literals are numbers, as the devkit writes them.
+ */
+final class JsonDocument {
+  /** A file of metrics has about 800 kB. */
+  private static final long MAX_BYTES = 32L << 20;
+
+  private static final JsonFactory JSON =
+      JsonFactory.builder()
+          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxStringLength(1 << 16)
+                  .maxNumberLength(64)
+                  .maxNestingDepth(16)
+                  .build())
+          .build();
+
+  private final Path file;
+  private final String place;
+  private final @Nullable Object value;
+
+  private JsonDocument(Path file, String place, @Nullable Object value) {
+    this.file = file;
+    this.place = place;
+    this.value = value;
+  }
+
+  /**
+   * Reads a file that must hold one object.
+   *
+   * @throws NuScenesException if it cannot be read, is too large or no JSON object
+   */
+  static JsonDocument read(Path file) {
+    try {
+      if (Files.size(file) > MAX_BYTES) {
+        throw new NuScenesException(
+            "file %s is larger than the %d bytes allowed for such a file"
+                .formatted(file, MAX_BYTES));
+      }
+      try (JsonParser json = JSON.createParser(Files.readAllBytes(file))) {
+        json.nextToken();
+        JsonDocument root = new JsonDocument(file, "", value(json));
+        root.object();
+        if (json.nextToken() != null) {
+          throw root.broken("goes on after its end");
+        }
+        return root;
+      }
+    } catch (JsonProcessingException e) {
+      throw new NuScenesException(
+          "file %s is not valid JSON%s: %s"
+              .formatted(file, line(e.getLocation()), e.getOriginalMessage()),
+          e);
+    } catch (IOException e) {
+      throw new NuScenesException("file %s cannot be read: %s".formatted(file, e), e);
+    }
+  }
+
+  /** Jackson gives no place for what exceeds its limits. */
+  private static String line(@Nullable JsonLocation location) {
+    return location == null ? "" : " (line " + location.getLineNr() + ")";
+  }
+
+  private static @Nullable Object value(JsonParser json) throws IOException {
+    JsonToken token = json.currentToken();
+    if (token == null) {
+      return null;
+    }
+    return switch (token) {
+      case START_OBJECT -> {
+        Map<String, @Nullable Object> map = new LinkedHashMap<>();
+        while (json.nextToken() == JsonToken.FIELD_NAME) {
+          String name = json.currentName();
+          json.nextToken();
+          map.put(name, value(json));
+        }
+        yield map;
+      }
+      case START_ARRAY -> {
+        List<@Nullable Object> list = new ArrayList<>();
+        while (json.nextToken() != JsonToken.END_ARRAY) {
+          list.add(value(json));
+        }
+        yield list;
+      }
+      case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> json.getNumberValue();
+      case VALUE_STRING -> json.getText();
+      case VALUE_TRUE -> true;
+      case VALUE_FALSE -> false;
+      default -> null;
+    };
+  }
+
+  /** Names of the fields, in the file's order. */
+  Set<String> names() {
+    return object().keySet();
+  }
+
+  /** The value of a field; empty if it is not there or null. */
+  Optional<JsonDocument> find(String name) {
+    Object found = object().get(name);
+    return found == null ? Optional.empty() : Optional.of(at(name, found));
+  }
+
+  /** The value of a field that must be there. */
+  JsonDocument get(String name) {
+    return find(name).orElseThrow(() -> broken("has no field '" + name + "'"));
+  }
+
+  String text() {
+    if (value instanceof String text) {
+      return text;
+    }
+    throw broken("must be a string");
+  }
+
+  Path path() {
+    try {
+      return Path.of(text());
+    } catch (InvalidPathException e) {
+      throw new NuScenesException("file %s%s is no path: %s".formatted(file, place, e), e);
+    }
+  }
+
+  long integer() {
+    if (value instanceof Integer || value instanceof Long) {
+      return ((Number) value).longValue();
+    }
+    throw broken("must be an integer");
+  }
+
+  /** A number, which may be NaN. */
+  double number() {
+    if (value instanceof Number number) {
+      return number.doubleValue();
+    }
+    throw broken("must be a number");
+  }
+
+  /** An array of numbers, which may be NaN. */
+  double[] numbers() {
+    if (!(value instanceof List<?> list)) {
+      throw broken("must be an array");
+    }
+    double[] numbers = new double[list.size()];
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = at(Integer.toString(i), list.get(i)).number();
+    }
+    return numbers;
+  }
+
+  /** That this value is not as it must be. */
+  NuScenesException broken(String how) {
+    return new NuScenesException("file " + file + place + " " + how);
+  }
+
+  private JsonDocument at(String name, @Nullable Object found) {
+    return new JsonDocument(file, (place.isEmpty() ? ", field " : place + ".") + name, found);
+  }
+
+  @SuppressWarnings("unchecked") // made above, with names for keys
+  private Map<String, @Nullable Object> object() {
+    if (value instanceof Map<?, ?> map) {
+      return (Map<String, @Nullable Object>) map;
+    }
+    throw broken("must be an object");
+  }
+}

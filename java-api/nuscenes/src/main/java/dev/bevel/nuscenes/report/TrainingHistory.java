@@ -1,0 +1,129 @@
+package dev.bevel.nuscenes.report;
+
+import dev.bevel.nuscenes.NuScenesException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The course of a training: {@code history.csv}, a line for each step under the header {@code
+ * step,seconds,learning_rate,loss,<term>,...} with the total loss and its named terms.
+ *
+ * @param columns the header's names
+ * @param rows one number for each column; a loss may be NaN
+ */
+public record TrainingHistory(List<String> columns, List<double[]> rows) {
+  /** The columns that come before those of the loss's terms. */
+  public static final List<String> FIRST_COLUMNS =
+      List.of("step", "seconds", "learning_rate", "loss");
+
+  private static final long MAX_BYTES = 256L << 20;
+  private static final int MAX_COLUMNS = 64;
+
+  /** Copies the lists. */
+  public TrainingHistory {
+    columns = List.copyOf(columns);
+    rows = List.copyOf(rows);
+  }
+
+  /** Names of the loss's terms. */
+  public List<String> terms() {
+    return columns.subList(FIRST_COLUMNS.size(), columns.size());
+  }
+
+  /**
+   * The numbers of a column.
+   *
+   * @param name one of {@link #columns}
+   */
+  public double[] column(String name) {
+    int index = columns.indexOf(name);
+    if (index < 0) {
+      throw new IllegalArgumentException("column must be one of " + columns + ", got " + name);
+    }
+    return rows.stream().mapToDouble(row -> row[index]).toArray();
+  }
+
+  /**
+   * Reads a file. A last line without its end, as a training that was killed can leave it, does not
+   * count.
+   *
+   * @throws NuScenesException naming file and line if it cannot be read or is damaged
+   */
+  public static TrainingHistory read(Path file) {
+    String text = content(file);
+    int end = text.lastIndexOf('\n') + 1;
+    List<String> columns = List.of();
+    List<double[]> rows = new ArrayList<>();
+    int line = 0;
+    for (int at = 0; at < end; ) {
+      int next = text.indexOf('\n', at);
+      String[] cells = text.substring(at, next).strip().split(",", -1);
+      String place = "file " + file + ", line " + ++line;
+      if (line == 1) {
+        columns = header(place, List.of(cells));
+      } else {
+        rows.add(row(place, columns, cells, rows));
+      }
+      at = next + 1;
+    }
+    if (columns.isEmpty()) {
+      throw new NuScenesException("file " + file + " has no header");
+    }
+    return new TrainingHistory(columns, rows);
+  }
+
+  private static String content(Path file) {
+    try {
+      if (Files.size(file) > MAX_BYTES) {
+        throw new NuScenesException(
+            "file %s is larger than the %d bytes allowed for such a file"
+                .formatted(file, MAX_BYTES));
+      }
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new NuScenesException("file %s cannot be read: %s".formatted(file, e), e);
+    }
+  }
+
+  private static List<String> header(String place, List<String> names) {
+    int first = FIRST_COLUMNS.size();
+    boolean known = names.size() >= first && names.subList(0, first).equals(FIRST_COLUMNS);
+    if (!known || names.contains("") || Set.copyOf(names).size() < names.size()) {
+      throw new NuScenesException(
+          "%s must be the names %s and those of the loss's terms, each once, got '%s'"
+              .formatted(place, FIRST_COLUMNS, String.join(",", names)));
+    }
+    if (names.size() > MAX_COLUMNS) {
+      throw new NuScenesException(
+          "%s has %d columns, %d are allowed".formatted(place, names.size(), MAX_COLUMNS));
+    }
+    return names;
+  }
+
+  private static double[] row(
+      String place, List<String> columns, String[] cells, List<double[]> before) {
+    if (cells.length != columns.size()) {
+      throw new NuScenesException(
+          "%s must have %d numbers, got %d".formatted(place, columns.size(), cells.length));
+    }
+    double[] numbers = new double[cells.length];
+    for (int i = 0; i < cells.length; i++) {
+      try {
+        numbers[i] = Double.parseDouble(cells[i]);
+      } catch (NumberFormatException e) {
+        throw new NuScenesException(
+            "%s, column %s must be a number, got '%s'".formatted(place, columns.get(i), cells[i]),
+            e);
+      }
+    }
+    if (!(numbers[0] > (before.isEmpty() ? 0 : before.getLast()[0]))) {
+      throw new NuScenesException(
+          "%s: steps must be positive and ascend, got %s".formatted(place, cells[0]));
+    }
+    return numbers;
+  }
+}

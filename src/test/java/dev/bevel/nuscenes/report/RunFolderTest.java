@@ -1,0 +1,113 @@
+package dev.bevel.nuscenes.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.bevel.nuscenes.NuScenesException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RunFolderTest {
+  @TempDir Path root;
+
+  private static final RunFolder.Training TRAINING =
+      new RunFolder.Training(
+          "net \"<b>\" ü", Path.of("data").toAbsolutePath(), "v1.0-sim", null, 120, -7);
+
+  @Test
+  void partsAreWrittenByThemselvesAndKeepEachOther() throws IOException {
+    RunFolder run = new RunFolder(root.resolve("new/run"));
+    assertThat(run.training()).isEmpty();
+    assertThat(run.evaluation()).isEmpty();
+    run.write(TRAINING);
+    assertThat(run.training()).contains(TRAINING);
+    assertThat(run.evaluation()).isEmpty();
+    RunFolder.Evaluation evaluation =
+        new RunFolder.Evaluation(Path.of("data"), "v1.0-sim", "sim_val", run.results());
+    run.write(evaluation);
+    assertThat(run.training()).contains(TRAINING);
+    assertThat(run.evaluation()).contains(evaluation);
+    RunFolder.Training again =
+        new RunFolder.Training("other", Path.of("data"), "v1.0-mini", "mini_train", 3, 4);
+    run.write(again);
+    assertThat(run.training()).contains(again);
+    assertThat(run.evaluation()).contains(evaluation);
+
+    Path moved = root.resolve("moved");
+    Files.move(run.folder(), moved);
+    assertThat(new RunFolder(moved).evaluation().orElseThrow().results())
+        .isEqualTo(moved.resolve("results_nusc.json"));
+    try (var files = Files.list(moved)) {
+      assertThat(files).containsExactly(moved.resolve("run.json"));
+    }
+  }
+
+  @Test
+  void damageIsNamedAndNotOverwritten() throws IOException {
+    RunFolder run = new RunFolder(root);
+    for (String damage :
+        List.of(
+            "",
+            "[]",
+            "{\"training\": 3}",
+            "{\"training\": {\"config\": \"c\", \"data\": \"/d\", \"version\": \"v\", \"steps\":"
+                + " 1.5, \"seed\": 1}}",
+            "{\"training\": {\"config\": \"c\", \"data\": \"/d\\u0000\", \"version\": \"v\","
+                + " \"steps\": 1, \"seed\": 1}}",
+            "{\"evaluation\": {\"data\": \"/d\"}}",
+            "{} {}",
+            "{\"training\":" + "[".repeat(100))) {
+      Files.writeString(run.run(), damage);
+      assertThatThrownBy(run::evaluation)
+          .as(damage)
+          .isInstanceOf(NuScenesException.class)
+          .hasMessageContaining("run.json");
+      assertThatThrownBy(() -> run.write(TRAINING)).isInstanceOf(NuScenesException.class);
+      assertThat(Files.readString(run.run())).isEqualTo(damage);
+    }
+  }
+
+  @Test
+  void historyIsReadByColumn() throws IOException {
+    Path file = root.resolve("history.csv");
+    Files.writeString(
+        file,
+        "step,seconds,learning_rate,loss,heat<map\n1,.5,1e-4,NaN,2\n5,1,2e-4,3.25,1\n9,1.5,2");
+    TrainingHistory history = TrainingHistory.read(file);
+    assertThat(history.terms()).containsExactly("heat<map");
+    assertThat(history.column("step")).containsExactly(1, 5);
+    assertThat(history.column("loss")).containsExactly(Double.NaN, 3.25);
+    Files.writeString(file, "step,seconds,learning_rate,loss\r\n1,1,1,1\r\n");
+    assertThat(TrainingHistory.read(file).column("loss")).containsExactly(1);
+    Files.writeString(file, "step,seconds,learning_rate,loss\n");
+    assertThat(TrainingHistory.read(file).rows()).isEmpty();
+  }
+
+  @Test
+  void damagedHistoryIsNamedWithItsLine() throws IOException {
+    Path file = root.resolve("history.csv");
+    String header = "step,seconds,learning_rate,loss,a\n";
+    for (var damage :
+        List.of(
+            List.of("", "has no header"),
+            List.of("step,loss\n", "line 1"),
+            List.of("step,seconds,learning_rate,loss,a,a\n", "line 1"),
+            List.of("step,seconds,learning_rate,loss" + ",x1".repeat(9) + "\n", "line 1"),
+            List.of(header + "1,2,3,4\n", "line 2 must have 5 numbers, got 4"),
+            List.of(header + "1,2,3,4,5\n2,1,1,<script>,1\n", "line 3, column loss must be"),
+            List.of(header + "2,2,3,4,5\n2,1,1,1,1\n", "line 3: steps"),
+            List.of(header + "NaN,2,3,4,5\n", "line 2: steps"))) {
+      Files.writeString(file, damage.getFirst());
+      assertThatThrownBy(() -> TrainingHistory.read(file))
+          .as(damage.getFirst())
+          .isInstanceOf(NuScenesException.class)
+          .hasMessageContaining("history.csv")
+          .hasMessageContaining(damage.getLast());
+    }
+    assertThatThrownBy(() -> TrainingHistory.read(root)).isInstanceOf(NuScenesException.class);
+  }
+}
