@@ -200,6 +200,24 @@ class DetectionEvaluationTest {
   }
 
   @Test
+  void theBoxesOfOneSampleAreThoseOfTheWhole() throws URISyntaxException {
+    Path file = synthetic().resolve("results_nusc.json");
+    EvaluationSet set = syntheticSet();
+    List<EvaluationBox> all = SubmissionReader.read(file, set).boxes();
+    for (String token : set.tokens()) {
+      int index = set.index(token).orElseThrow();
+      List<EvaluationBox> own = SubmissionReader.readSample(file, token);
+      assertThat(own).allMatch(box -> box.sample() == 0);
+      assertThat(own.stream().map(EvaluationBox::score).toList())
+          .isEqualTo(
+              all.stream().filter(b -> b.sample() == index).map(EvaluationBox::score).toList());
+    }
+    assertThatThrownBy(() -> SubmissionReader.readSample(file, "nowhere"))
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageEndingWith("has no sample nowhere");
+  }
+
+  @Test
   void brokenSubmissionsAreRefused() throws IOException, URISyntaxException {
     EvaluationSet set = syntheticSet();
     String good = Files.readString(synthetic().resolve("results_nusc.json"));
@@ -207,6 +225,7 @@ class DetectionEvaluationTest {
     String token = results.fieldNames().next();
     refused(set, good.substring(0, good.length() / 2), "is not valid JSON");
     refused(set, good + "{}", "goes on after its end");
+    refused(set, "{\"meta\": " + "[".repeat(100), "is not valid JSON", "nesting depth");
     refused(set, "[]", "must have an object with meta and results");
     refused(set, "{\"results\": {}}", "lacks 12 of the 12 samples of the split");
     refused(set, "{\"meta\": {}}", "has no field results");

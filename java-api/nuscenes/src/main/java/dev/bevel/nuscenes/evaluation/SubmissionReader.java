@@ -66,17 +66,29 @@ public final class SubmissionReader {
           .collect(Collectors.toUnmodifiableMap(Function.identity(), Function.identity()));
 
   private final Path file;
-  private final EvaluationSet set;
   private final JsonParser json;
+  private final Function<String, Optional<Integer>> index;
+  private final boolean passOthers;
   private final Map<String, Boolean> meta = new LinkedHashMap<>();
   private final List<EvaluationBox> boxes = new ArrayList<>();
   private final Set<String> seen = new HashSet<>();
   private String place = "";
 
-  private SubmissionReader(Path file, EvaluationSet set, JsonParser json) {
+  /**
+   * @param index of a sample by its token, empty if the sample is not asked for
+   * @param passOthers whether samples that are not asked for are passed over, else they are an
+   *     error
+   */
+  private SubmissionReader(
+      Path file, JsonParser json, Function<String, Optional<Integer>> index, boolean passOthers) {
     this.file = file;
-    this.set = set;
     this.json = json;
+    this.index = index;
+    this.passOthers = passOthers;
+  }
+
+  private interface Reading<T> {
+    T from(JsonParser json) throws IOException;
   }
 
   /**
@@ -86,9 +98,45 @@ public final class SubmissionReader {
    *     cannot be evaluated or more than 500 in a sample, or its samples are not the split's
    */
   public static Submission read(Path file, EvaluationSet set) {
+    return open(
+        file,
+        json -> {
+          SubmissionReader reader = new SubmissionReader(file, json, set::index, false);
+          Submission submission = reader.read();
+          reader.checkComplete(set);
+          return submission;
+        });
+  }
+
+  /**
+   * Reads the detections of one sample, which have sample index 0; those of other samples are
+   * passed over unchecked.
+   *
+   * @throws NuScenesException if the file cannot be read, is not such a submission, does not have
+   *     the sample, or has a box in it that cannot be evaluated
+   */
+  public static List<EvaluationBox> readSample(Path file, String sampleToken) {
+    return open(
+        file,
+        json -> {
+          SubmissionReader reader =
+              new SubmissionReader(
+                  file,
+                  json,
+                  token -> token.equals(sampleToken) ? Optional.of(0) : Optional.empty(),
+                  true);
+          Submission submission = reader.read();
+          if (reader.seen.isEmpty()) {
+            throw reader.broken("has no sample " + sampleToken);
+          }
+          return submission.boxes();
+        });
+  }
+
+  private static <T> T open(Path file, Reading<T> reading) {
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
         JsonParser json = JSON.createParser(in)) {
-      return new SubmissionReader(file, set, json).read();
+      return reading.from(json);
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
           "submission %s is not valid JSON%s: %s"
@@ -124,7 +172,6 @@ public final class SubmissionReader {
     if (!results) {
       throw broken("has no field results");
     }
-    checkComplete();
     return new Submission(meta, boxes);
   }
 
@@ -146,7 +193,12 @@ public final class SubmissionReader {
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String token = json.currentName();
       place = ", sample " + token;
-      Optional<Integer> sample = set.index(token);
+      Optional<Integer> sample = index.apply(token);
+      if (sample.isEmpty() && passOthers) {
+        json.nextToken();
+        json.skipChildren();
+        continue;
+      }
       if (sample.isEmpty()) {
         throw broken("is not of the split that is evaluated");
       }
@@ -243,7 +295,7 @@ public final class SubmissionReader {
     return 0;
   }
 
-  private void checkComplete() {
+  private void checkComplete(EvaluationSet set) {
     if (seen.size() == set.samples()) {
       return;
     }
@@ -298,7 +350,10 @@ public final class SubmissionReader {
     return new NuScenesException("submission " + file + place + " " + how);
   }
 
-  private static String at(JsonLocation location) {
-    return " (line %d, column %d)".formatted(location.getLineNr(), location.getColumnNr());
+  /** Jackson gives no place for what exceeds its limits. */
+  private static String at(@Nullable JsonLocation location) {
+    return location == null
+        ? ""
+        : " (line %d, column %d)".formatted(location.getLineNr(), location.getColumnNr());
   }
 }
