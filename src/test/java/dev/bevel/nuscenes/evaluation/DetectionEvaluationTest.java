@@ -225,7 +225,7 @@ class DetectionEvaluationTest {
     String token = results.fieldNames().next();
     refused(set, good.substring(0, good.length() / 2), "is not valid JSON");
     refused(set, good + "{}", "goes on after its end");
-    refused(set, "{\"meta\": " + "[".repeat(100), "is not valid JSON", "nesting depth");
+    refused(set, "{\"other\": " + "[".repeat(100), "is not valid JSON", "nesting depth");
     refused(set, "[]", "must have an object with meta and results");
     refused(set, "{\"results\": {}}", "lacks 12 of the 12 samples of the split");
     refused(set, "{\"meta\": {}}", "has no field results");
