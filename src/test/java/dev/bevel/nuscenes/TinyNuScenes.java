@@ -198,7 +198,7 @@ public final class TinyNuScenes {
         "calibrated_sensor_token",
         "calibrated-" + channel,
         "filename",
-        "samples/" + channel + "/" + token + (format.equals("pcd") ? ".pcd.bin" : ".jpg"),
+        "samples/" + channel + "/" + token + extension(channel),
         "fileformat",
         format,
         "width",
@@ -213,6 +213,35 @@ public final class TinyNuScenes {
         near(channel, s - 1),
         "next",
         near(channel, s + 1));
+  }
+
+  private static String extension(String channel) {
+    return switch (channel.substring(0, channel.indexOf('_'))) {
+      case "LIDAR" -> ".pcd.bin";
+      case "RADAR" -> ".pcd";
+      default -> ".jpg";
+    };
+  }
+
+  /** Adds a radar at the vehicle's nose, turned by {@code yaw}, with a file in each key frame. */
+  TinyNuScenes addRadar(String channel, double yaw) {
+    Pose mounted = Pose.ofYaw(3.4, 0.2, 0.5, yaw);
+    add("sensor", "sensor-" + channel, "channel", channel, "modality", "radar");
+    add(
+        "calibrated_sensor",
+        "calibrated-" + channel,
+        "sensor_token",
+        "sensor-" + channel,
+        "translation",
+        List.of(mounted.tx(), mounted.ty(), mounted.tz()),
+        "rotation",
+        List.of(mounted.qw(), mounted.qx(), mounted.qy(), mounted.qz()),
+        "camera_intrinsic",
+        List.of());
+    for (int s = 0; s < 3; s++) {
+      sensorFile(s, channel, time(s) - 20_000, "pcd", 0, 0);
+    }
+    return this;
   }
 
   private void objects() {
@@ -341,11 +370,25 @@ public final class TinyNuScenes {
         }
         ImageIO.write(image, "jpg", file.toFile());
       }
-      Path file = root.resolve("samples/LIDAR_TOP/LIDAR_TOP-" + sample + ".pcd.bin");
+      return writeLidar(sample, lidar);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Writes the LiDAR file of one key frame. */
+  TinyNuScenes writeLidar(int sample, float... lidar) {
+    ByteBuffer bytes = ByteBuffer.allocate(lidar.length * 4).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(lidar);
+    return writeFile("samples/LIDAR_TOP/LIDAR_TOP-" + sample + ".pcd.bin", bytes.array());
+  }
+
+  /** Writes one file. */
+  TinyNuScenes writeFile(String name, byte[] bytes) {
+    try {
+      Path file = root.resolve(name);
       Files.createDirectories(file.getParent());
-      ByteBuffer bytes = ByteBuffer.allocate(lidar.length * 4).order(ByteOrder.LITTLE_ENDIAN);
-      bytes.asFloatBuffer().put(lidar);
-      Files.write(file, bytes.array());
+      Files.write(file, bytes);
       return this;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
