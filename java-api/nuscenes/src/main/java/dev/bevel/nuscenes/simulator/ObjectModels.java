@@ -1,0 +1,81 @@
+package dev.bevel.nuscenes.simulator;
+
+/**
+ * Shapes of all that stands in a town. Each fills the box of its size exactly and depends on its
+ * arguments alone.
+ */
+final class ObjectModels {
+  private ObjectModels() {}
+
+  /**
+   * The body of an annotated object.
+   *
+   * @param category a nuScenes category, such as {@code vehicle.car}
+   * @param width metres, along y
+   * @param length metres, along x
+   * @param height metres, along z
+   * @param withRider whether somebody sits on a two-wheeler; other categories do not look at it
+   * @param variant chooses colours and, within a category, shapes
+   * @throws IllegalArgumentException if the category has no model or a size is not positive
+   */
+  static Mesh object(
+      String category,
+      double width,
+      double length,
+      double height,
+      boolean withRider,
+      long variant) {
+    if (!(width > 0 && length > 0 && height > 0) || Double.isInfinite(width + length + height)) {
+      throw new IllegalArgumentException(
+          "%s needs a positive width, length and height, got %s, %s, %s"
+              .formatted(category, width, length, height));
+    }
+    MeshBuilder model =
+        switch (category) {
+          case "vehicle.car" -> VehicleModels.car(width, length, height, variant);
+          case "vehicle.emergency.police" ->
+              VehicleModels.policeCar(width, length, height, variant);
+          case "vehicle.emergency.ambulance" ->
+              VehicleModels.truck(width, length, height, Materials.PLATE, variant);
+          case "vehicle.truck" ->
+              VehicleModels.truck(width, length, height, Materials.cargo(variant), variant);
+          case "vehicle.trailer" -> VehicleModels.trailer(width, length, height, variant);
+          case "vehicle.construction" -> VehicleModels.excavator(width, length, height);
+          case "vehicle.bus.rigid" -> VehicleModels.bus(width, length, height, false, variant);
+          case "vehicle.bus.bendy" -> VehicleModels.bus(width, length, height, true, variant);
+          case "vehicle.motorcycle" ->
+              TwoWheelerModels.motorcycle(width, length, height, withRider, variant);
+          case "vehicle.bicycle" ->
+              TwoWheelerModels.bicycle(width, length, height, withRider, variant);
+          case "human.pedestrian.adult",
+              "human.pedestrian.child",
+              "human.pedestrian.construction_worker",
+              "human.pedestrian.police_officer" ->
+              PersonModels.walking(category, width, length, height, variant);
+          case "movable_object.trafficcone" -> SceneryModels.cone(width, length, height);
+          case "movable_object.barrier" -> SceneryModels.barrier(width, length, height, variant);
+          case "static_object.bicycle_rack" -> SceneryModels.bicycleRack(width, length, height);
+          default ->
+              throw new IllegalArgumentException(
+                  "no model for category '%s': expected a nuScenes category of the detection task"
+                      .formatted(category));
+        };
+    return model.fit(width, length, height);
+  }
+
+  /** A house with rows of windows and a plinth. */
+  static Mesh building(double width, double length, double height, long variant) {
+    return SceneryModels.building(width, length, height, variant).fit(width, length, height);
+  }
+
+  /** A tree: a trunk and a crown, about 0.6 times as wide as high. */
+  static Mesh tree(double height, long variant) {
+    double spread = height * Hash.between(variant, 10, 0.5, 0.7);
+    return SceneryModels.tree(height, spread, variant).fit(spread, spread, height);
+  }
+
+  /** A lamp post with its arm, or a pole with a sign. */
+  static Mesh pole(double height, long variant) {
+    return SceneryModels.pole(height, variant);
+  }
+}
