@@ -128,6 +128,33 @@ class NuScenesTest {
     }
   }
 
+  @Test
+  void fieldsThatNoTableHasAreReadOverUpToALimit() {
+    TinyNuScenes tiny = new TinyNuScenes(root);
+    Map<String, Object> record = tiny.record("sensor", 1);
+    record.put("matrix", List.of(List.of(1, 2, 3, 4, 5), "x", List.of()));
+    record.put("nested", Map.of("deep", Map.of("deeper", List.of(1))));
+    record.put("long", "x".repeat(5000));
+    assertThat(NuScenes.load(tiny.write().root).tables().sensors()).hasSize(7);
+    for (int i = 0; i < 100; i++) {
+      record.put("extra" + i, i);
+    }
+    tiny.write();
+    assertThatThrownBy(() -> NuScenes.load(root))
+        .hasMessageContaining("sensor.json")
+        .hasMessageContaining("a record may have 64");
+  }
+
+  @Test
+  void aFieldThatAppearsTwiceIsRefused() throws Exception {
+    Path file = new TinyNuScenes(root).write().root.resolve("v1.0-mini/attribute.json");
+    Files.writeString(
+        file, Files.readString(file).replace("\"name\":", "\"name\":\"other\",\"name\":"));
+    assertThatThrownBy(() -> NuScenes.load(root))
+        .hasMessageContaining(
+            "attribute.json, record \"attribute-moving\" (number 0), field name appears twice");
+  }
+
   static Stream<Arguments> everyLink() {
     return everyField()
         .filter(a -> !a.get()[0].equals("map"))

@@ -15,9 +15,10 @@ import dev.bevel.nuscenes.TableRecord.Sensor;
 import dev.bevel.nuscenes.TableRecord.Visibility;
 import java.nio.file.Path;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.Future;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 
 /**
  * The thirteen tables, each a map from token to record in file order, unmodifiable. Made by {@link
@@ -57,45 +58,75 @@ public record NuScenesTables(
   }
 
   static NuScenesTables read(Path folder) {
-    Reader r = new Reader(folder, new HashMap<>());
-    NuScenesTables tables =
-        new NuScenesTables(
-            r.read(
-                "category",
-                f -> new Category(f.token("token"), f.text("name"), f.text("description"))),
-            r.read(
-                "attribute",
-                f -> new Attribute(f.token("token"), f.text("name"), f.text("description"))),
-            r.read(
-                "visibility",
-                f -> new Visibility(f.token("token"), f.text("level"), f.text("description"))),
-            r.read("instance", NuScenesTables::instance),
-            r.read(
-                "sensor", f -> new Sensor(f.token("token"), f.text("channel"), f.text("modality"))),
-            r.read("calibrated_sensor", NuScenesTables::calibratedSensor),
-            r.read(
-                "ego_pose", f -> new EgoPose(f.token("token"), f.timestamp("timestamp"), f.pose())),
-            r.read("log", NuScenesTables::log),
-            r.read("scene", NuScenesTables::scene),
-            r.read("sample", NuScenesTables::sample),
-            r.read("sample_data", NuScenesTables::sampleData),
-            r.read("sample_annotation", NuScenesTables::annotation),
-            r.read(
-                "map",
-                f ->
-                    new MapMask(
-                        f.token("token"),
-                        f.text("category"),
-                        f.text("filename"),
-                        f.tokens("log_tokens"))));
-    tables.checkLinks();
-    return tables;
+    TokenPool pool = new TokenPool();
+    try (Workers workers = new Workers()) {
+      Reader r = new Reader(folder, pool, workers);
+      // The largest first, so that no processor is left waiting.
+      var sampleData = r.begin("sample_data", NuScenesTables::sampleData, SampleData[]::new);
+      var egoPoses = r.begin("ego_pose", NuScenesTables::egoPose, EgoPose[]::new);
+      var annotations =
+          r.begin("sample_annotation", NuScenesTables::annotation, SampleAnnotation[]::new);
+      var instances = r.begin("instance", NuScenesTables::instance, Instance[]::new);
+      var samples = r.begin("sample", NuScenesTables::sample, Sample[]::new);
+      var calibratedSensors =
+          r.begin("calibrated_sensor", NuScenesTables::calibratedSensor, CalibratedSensor[]::new);
+      var scenes = r.begin("scene", NuScenesTables::scene, Scene[]::new);
+      var categories = r.begin("category", NuScenesTables::category, Category[]::new);
+      var attributes = r.begin("attribute", NuScenesTables::attribute, Attribute[]::new);
+      var visibilities = r.begin("visibility", NuScenesTables::visibility, Visibility[]::new);
+      var sensors = r.begin("sensor", NuScenesTables::sensor, Sensor[]::new);
+      var logs = r.begin("log", NuScenesTables::log, Log[]::new);
+      var maps = r.begin("map", NuScenesTables::map, MapMask[]::new);
+      NuScenesTables tables =
+          new NuScenesTables(
+              Workers.result(categories),
+              Workers.result(attributes),
+              Workers.result(visibilities),
+              Workers.result(instances),
+              Workers.result(sensors),
+              Workers.result(calibratedSensors),
+              Workers.result(egoPoses),
+              Workers.result(logs),
+              Workers.result(scenes),
+              Workers.result(samples),
+              Workers.result(sampleData),
+              Workers.result(annotations),
+              Workers.result(maps));
+      new LinkCheck(tables, workers).run();
+      return tables;
+    }
   }
 
-  private record Reader(Path folder, Map<String, String> pool) {
-    <T extends TableRecord> Map<String, T> read(String table, Function<TableFields, T> factory) {
-      return TableReader.read(folder, table, pool, factory);
+  private record Reader(Path folder, TokenPool pool, Workers workers) {
+    <T extends TableRecord> Future<TokenTable<T>> begin(
+        String table, Function<TableFields, T> factory, IntFunction<T[]> array) {
+      return workers.begin(() -> TableReader.read(folder, table, pool, factory, array));
     }
+  }
+
+  private static Category category(TableFields f) {
+    return new Category(f.token("token"), f.text("name"), f.text("description"));
+  }
+
+  private static Attribute attribute(TableFields f) {
+    return new Attribute(f.token("token"), f.text("name"), f.text("description"));
+  }
+
+  private static Visibility visibility(TableFields f) {
+    return new Visibility(f.token("token"), f.text("level"), f.text("description"));
+  }
+
+  private static Sensor sensor(TableFields f) {
+    return new Sensor(f.token("token"), f.text("channel"), f.text("modality"));
+  }
+
+  private static EgoPose egoPose(TableFields f) {
+    return new EgoPose(f.token("token"), f.timestamp("timestamp"), f.pose());
+  }
+
+  private static MapMask map(TableFields f) {
+    return new MapMask(
+        f.token("token"), f.text("category"), f.text("filename"), f.tokens("log_tokens"));
   }
 
   private static Instance instance(TableFields f) {
@@ -169,103 +200,6 @@ public record NuScenesTables(
         f.count("num_radar_pts"),
         f.tokenOrBlank("prev"),
         f.tokenOrBlank("next"));
-  }
-
-  private void checkLinks() {
-    link("instance", instances, "category_token", Instance::categoryToken, "category", categories);
-    link(
-        "instance",
-        instances,
-        "first_annotation_token",
-        Instance::firstAnnotationToken,
-        "sample_annotation",
-        annotations);
-    link(
-        "instance",
-        instances,
-        "last_annotation_token",
-        Instance::lastAnnotationToken,
-        "sample_annotation",
-        annotations);
-    link(
-        "calibrated_sensor",
-        calibratedSensors,
-        "sensor_token",
-        CalibratedSensor::sensorToken,
-        "sensor",
-        sensors);
-    link("scene", scenes, "log_token", Scene::logToken, "log", logs);
-    link("scene", scenes, "first_sample_token", Scene::firstSampleToken, "sample", samples);
-    link("scene", scenes, "last_sample_token", Scene::lastSampleToken, "sample", samples);
-    link("sample", samples, "scene_token", Sample::sceneToken, "scene", scenes);
-    link("sample", samples, "prev", Sample::prev, "sample", samples);
-    link("sample", samples, "next", Sample::next, "sample", samples);
-    link("sample_data", sampleData, "sample_token", SampleData::sampleToken, "sample", samples);
-    link(
-        "sample_data",
-        sampleData,
-        "ego_pose_token",
-        SampleData::egoPoseToken,
-        "ego_pose",
-        egoPoses);
-    link(
-        "sample_data",
-        sampleData,
-        "calibrated_sensor_token",
-        SampleData::calibratedSensorToken,
-        "calibrated_sensor",
-        calibratedSensors);
-    link("sample_data", sampleData, "prev", SampleData::prev, "sample_data", sampleData);
-    link("sample_data", sampleData, "next", SampleData::next, "sample_data", sampleData);
-    String annotation = "sample_annotation";
-    link(annotation, annotations, "sample_token", SampleAnnotation::sampleToken, "sample", samples);
-    link(
-        annotation,
-        annotations,
-        "instance_token",
-        SampleAnnotation::instanceToken,
-        "instance",
-        instances);
-    link(
-        annotation,
-        annotations,
-        "visibility_token",
-        SampleAnnotation::visibilityToken,
-        "visibility",
-        visibilities);
-    link(annotation, annotations, "prev", SampleAnnotation::prev, annotation, annotations);
-    link(annotation, annotations, "next", SampleAnnotation::next, annotation, annotations);
-    for (SampleAnnotation a : annotations.values()) {
-      for (String token : a.attributeTokens()) {
-        checkLink(annotation, a, "attribute_tokens", token, "attribute", attributes);
-      }
-    }
-  }
-
-  private static <T extends TableRecord> void link(
-      String table,
-      Map<String, T> from,
-      String field,
-      Function<T, String> token,
-      String target,
-      Map<String, ?> to) {
-    for (T record : from.values()) {
-      checkLink(table, record, field, token.apply(record), target, to);
-    }
-  }
-
-  private static void checkLink(
-      String table,
-      TableRecord record,
-      String field,
-      String token,
-      String target,
-      Map<String, ?> to) {
-    if (!token.isEmpty() && !to.containsKey(token)) {
-      throw new NuScenesException(
-          "table %s, record %s, field %s: there is no record %s in table %s"
-              .formatted(table, record.token(), field, token, target));
-    }
   }
 
   static <T> T get(Map<String, T> table, String name, String token) {

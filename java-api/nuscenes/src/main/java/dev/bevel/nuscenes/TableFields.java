@@ -2,6 +2,7 @@ package dev.bevel.nuscenes;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import dev.bevel.nuscenes.FieldValue.Kind;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,65 +21,53 @@ final class TableFields {
   /** Farther than any place on Earth; keeps all that is computed from positions finite. */
   private static final double MAX_METRES = 1e9;
 
-  private static final Object OBJECT =
-      new Object() {
-        @Override
-        public String toString() {
-          return "an object";
-        }
-      };
+  /** More than any table has; fields are searched for one after the other. */
+  private static final int MAX_FIELDS = 64;
 
   private final Path file;
-  private final Map<String, String> pool;
-  private final Map<String, @Nullable Object> values = new HashMap<>();
+  private final TokenPool pool;
+
+  /** One copy of each list of tokens: most annotations have one of a few. */
+  private final Map<List<String>, List<String>> lists = new HashMap<>();
+
+  private final List<FieldValue> values = new ArrayList<>();
+  private int count;
   private int index;
 
-  TableFields(Path file, Map<String, String> pool) {
+  TableFields(Path file, TokenPool pool) {
     this.file = file;
     this.pool = pool;
   }
 
   /** Takes over the object the parser stands at, up to its closing brace. */
   void read(JsonParser parser, int recordIndex) throws IOException {
-    values.clear();
+    count = 0;
     index = recordIndex;
     while (parser.nextToken() == JsonToken.FIELD_NAME) {
       String name = parser.currentName();
       parser.nextToken();
-      Object value = value(parser);
-      if (values.containsKey(name)) {
+      if (find(name) != null) {
         throw fault(name, "appears twice");
       }
-      values.put(name, value);
+      if (count == MAX_FIELDS) {
+        throw fault(name, "is one too many, a record may have " + MAX_FIELDS);
+      }
+      if (count == values.size()) {
+        values.add(new FieldValue());
+      }
+      values.get(count).read(name, parser);
+      count++;
     }
   }
 
-  private @Nullable Object value(JsonParser parser) throws IOException {
-    return switch (parser.currentToken()) {
-      case VALUE_STRING -> parser.getText();
-      case VALUE_NUMBER_INT -> integer(parser);
-      case VALUE_NUMBER_FLOAT -> parser.getDoubleValue();
-      case VALUE_TRUE -> true;
-      case VALUE_FALSE -> false;
-      case START_ARRAY -> {
-        List<@Nullable Object> list = new ArrayList<>(4);
-        while (parser.nextToken() != JsonToken.END_ARRAY) {
-          list.add(value(parser));
-        }
-        yield list;
+  private @Nullable FieldValue find(String name) {
+    for (int i = 0; i < count; i++) {
+      FieldValue value = values.get(i);
+      if (value.isNamed(name)) {
+        return value;
       }
-      case START_OBJECT -> {
-        parser.skipChildren();
-        yield OBJECT;
-      }
-      default -> null;
-    };
-  }
-
-  private static Object integer(JsonParser parser) throws IOException {
-    return parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER
-        ? (Object) parser.getDoubleValue()
-        : (Object) parser.getLongValue();
+    }
+    return null;
   }
 
   /** A key of this or another record, never blank. */
@@ -92,31 +81,20 @@ final class TableFields {
 
   /** A key of another record, or {@code ""}. */
   String tokenOrBlank(String name) {
-    return shared(text(name));
-  }
-
-  private String shared(String token) {
-    String known = pool.putIfAbsent(token, token);
-    return known == null ? token : known;
+    return require(name, Kind.TEXT, "a string").text(pool);
   }
 
   String text(String name) {
-    if (require(name, "a string") instanceof String s) {
-      return s;
-    }
-    throw wrongType(name, "a string");
+    return require(name, Kind.TEXT, "a string").text();
   }
 
   /** A string of which the set holds few different ones. */
   String sharedText(String name) {
-    return shared(text(name));
+    return tokenOrBlank(name);
   }
 
   boolean bool(String name) {
-    if (require(name, "true or false") instanceof Boolean b) {
-      return b;
-    }
-    throw wrongType(name, "true or false");
+    return require(name, Kind.TRUTH, "true or false").truth();
   }
 
   /** An integer in 0..2³¹−1. */
@@ -138,44 +116,48 @@ final class TableFields {
   }
 
   private long integer(String name) {
-    Object value = require(name, "an integer");
-    if (value instanceof Long l) {
-      return l;
+    FieldValue value = require(name, "an integer");
+    if (value.kind() == Kind.INTEGER) {
+      return value.integer();
     }
     // Some converters write whole numbers as 1.5e15 or 12.0.
-    if (value instanceof Double d && d == Math.rint(d) && Math.abs(d) < 1L << 53) {
-      return d.longValue();
+    double decimal = value.kind() == Kind.DECIMAL ? value.decimal() : Double.NaN;
+    if (decimal == Math.rint(decimal) && Math.abs(decimal) < 1L << 53) {
+      return (long) decimal;
     }
-    throw wrongType(name, "an integer");
+    throw wrongType(name, value, "an integer");
   }
 
   List<String> tokens(String name) {
-    if (require(name, "an array of tokens") instanceof List<?> list) {
-      List<String> tokens = new ArrayList<>(list.size());
-      for (Object element : list) {
-        if (!(element instanceof String s) || s.isEmpty()) {
-          throw fault(name, "must be an array of tokens, got " + describe(list));
-        }
-        tokens.add(shared(s));
-      }
-      return List.copyOf(tokens);
+    String expected = "an array of tokens";
+    FieldValue value = require(name, expected);
+    if (value.kind() != Kind.LIST && value.kind() != Kind.NUMBERS) {
+      throw wrongType(name, value, expected);
     }
-    throw wrongType(name, "an array of tokens");
+    List<String> tokens = new ArrayList<>();
+    for (Object element : value.list()) {
+      if (!(element instanceof String s) || s.isEmpty()) {
+        throw wrongType(name, value, expected);
+      }
+      tokens.add(pool.get(s));
+    }
+    List<String> copy = List.copyOf(tokens);
+    List<String> shared = lists.putIfAbsent(copy, copy);
+    return shared == null ? copy : shared;
   }
 
   double[] numbers(String name, int length) {
     String expected = "an array of " + length + " finite numbers";
-    if (require(name, expected) instanceof List<?> list && list.size() == length) {
-      double[] numbers = new double[length];
-      for (int i = 0; i < length; i++) {
-        if (!(list.get(i) instanceof Number n) || !Double.isFinite(n.doubleValue())) {
-          throw wrongType(name, expected);
-        }
-        numbers[i] = n.doubleValue();
-      }
-      return numbers;
+    FieldValue value = require(name, Kind.NUMBERS, expected);
+    double[] numbers = value.numbers();
+    boolean finite = true;
+    for (double number : numbers) {
+      finite &= Double.isFinite(number);
     }
-    throw wrongType(name, expected);
+    if (numbers.length != length || !finite) {
+      throw wrongType(name, value, expected);
+    }
+    return numbers;
   }
 
   Pose pose() {
@@ -205,9 +187,11 @@ final class TableFields {
   /** A camera's 3×3 K, or nothing for {@code []}. */
   Optional<CameraIntrinsics> intrinsics(String name) {
     String expected = "[] or a 3×3 matrix [[fx, s, cx], [0, fy, cy], [0, 0, 1]]";
-    if (!(require(name, expected) instanceof List<?> rows)) {
-      throw wrongType(name, expected);
+    FieldValue value = require(name, expected);
+    if (value.kind() != Kind.LIST && value.kind() != Kind.NUMBERS) {
+      throw wrongType(name, value, expected);
     }
+    List<?> rows = value.list();
     if (rows.isEmpty()) {
       return Optional.empty();
     }
@@ -215,13 +199,13 @@ final class TableFields {
     for (int i = 0; i < 9; i++) {
       boolean present =
           rows.size() == 3 && rows.get(i / 3) instanceof List<?> row && row.size() == 3;
-      if (!present || !(((List<?>) rows.get(i / 3)).get(i % 3) instanceof Number n)) {
-        throw wrongType(name, expected);
+      if (!present || !(((List<?>) rows.get(i / 3)).get(i % 3) instanceof Double d)) {
+        throw wrongType(name, value, expected);
       }
-      k[i] = n.doubleValue();
+      k[i] = d;
     }
     if (k[3] != 0 || k[6] != 0 || k[7] != 0 || k[8] != 1) {
-      throw wrongType(name, expected);
+      throw wrongType(name, value, expected);
     }
     return Optional.of(orFault(name, () -> new CameraIntrinsics(k[0], k[1], k[4], k[2], k[5])));
   }
@@ -234,22 +218,24 @@ final class TableFields {
     }
   }
 
-  private Object require(String name, String expected) {
-    Object value = values.get(name);
-    if (value == null) {
-      throw fault(
-          name, (values.containsKey(name) ? "is null" : "is missing") + ", expected " + expected);
+  private FieldValue require(String name, Kind kind, String expected) {
+    FieldValue value = require(name, expected);
+    if (value.kind() != kind) {
+      throw wrongType(name, value, expected);
     }
     return value;
   }
 
-  private NuScenesException wrongType(String name, String expected) {
-    return fault(name, "must be " + expected + ", got " + describe(values.get(name)));
+  private FieldValue require(String name, String expected) {
+    FieldValue value = find(name);
+    if (value == null || value.kind() == Kind.NULL) {
+      throw fault(name, (value == null ? "is missing" : "is null") + ", expected " + expected);
+    }
+    return value;
   }
 
-  private static String describe(@Nullable Object value) {
-    String text = value instanceof String s ? "\"" + s + "\"" : String.valueOf(value);
-    return text.length() > 80 ? text.substring(0, 80) + "…" : text;
+  private NuScenesException wrongType(String name, FieldValue value, String expected) {
+    return fault(name, "must be " + expected + ", got " + value.describe());
   }
 
   private NuScenesException fault(String name, String problem) {
@@ -257,7 +243,9 @@ final class TableFields {
   }
 
   private String where(String name) {
-    String token = values.get("token") instanceof String s ? "record " + describe(s) : "record";
-    return "table file %s, %s (number %d), field %s".formatted(file, token, index, name);
+    FieldValue token = find("token");
+    String told =
+        token != null && token.kind() == Kind.TEXT ? "record " + token.describe() : "record";
+    return "table file %s, %s (number %d), field %s".formatted(file, told, index, name);
   }
 }

@@ -6,14 +6,16 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 final class TableReader {
   private static final JsonFactory JSON =
       JsonFactory.builder()
+          .enable(StreamReadFeature.USE_FAST_DOUBLE_PARSER) // correctly rounded, too
           .streamReadConstraints(
               StreamReadConstraints.builder()
                   .maxStringLength(1 << 20)
@@ -37,16 +40,21 @@ final class TableReader {
    * Reads all records of a table.
    *
    * @param factory makes a record of the fields of one object
+   * @param array makes an array of records
    * @param pool keeps one copy of each token of all tables
    * @return the records by token, in file order
    */
-  static <T extends TableRecord> Map<String, T> read(
-      Path folder, String table, Map<String, String> pool, Function<TableFields, T> factory) {
+  static <T extends TableRecord> TokenTable<T> read(
+      Path folder,
+      String table,
+      TokenPool pool,
+      Function<TableFields, T> factory,
+      IntFunction<T[]> array) {
     Path file = folder.resolve(table + ".json");
     if (!Files.isRegularFile(file)) {
       throw new NuScenesException("table file " + file + " does not exist");
     }
-    Map<String, T> records = new LinkedHashMap<>();
+    List<T> records = new ArrayList<>();
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
         JsonParser parser = JSON.createParser(in)) {
       if (parser.nextToken() != JsonToken.START_ARRAY) {
@@ -56,11 +64,7 @@ final class TableReader {
       TableFields fields = new TableFields(file, pool);
       while (parser.nextToken() == JsonToken.START_OBJECT) {
         fields.read(parser, records.size());
-        T record = factory.apply(fields);
-        if (records.putIfAbsent(record.token(), record) != null) {
-          throw new NuScenesException(
-              "table file " + file + " holds two records with token " + record.token());
-        }
+        records.add(factory.apply(fields));
       }
       if (parser.currentToken() != JsonToken.END_ARRAY) {
         throw new NuScenesException(
@@ -70,7 +74,7 @@ final class TableReader {
         throw new NuScenesException(
             "table file " + file + " goes on after the end of its array" + at(parser));
       }
-      return records;
+      return new TokenTable<>(records.toArray(array), "table file " + file);
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
           "table file %s is not valid JSON%s: %s"
