@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.bevel.nuscenes.draw.BevPicture;
 import dev.bevel.nuscenes.draw.CameraPicture;
+import dev.bevel.nuscenes.draw.Palette;
 import dev.bevel.nuscenes.draw.Pictures;
 import java.awt.Color;
 import java.awt.image.BufferedImage;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.joml.Vector3d;
 import org.junit.jupiter.api.Test;
@@ -35,8 +37,8 @@ class PictureTest {
     return at(image, MAP / 2.0 - left * PIXELS_PER_METRE, MAP / 2.0 - forward * PIXELS_PER_METRE);
   }
 
-  private static boolean isBlue(Color c) {
-    return c.getBlue() > 90 && c.getBlue() > c.getRed() + 30;
+  private static boolean isOrange(Color c) {
+    return c.getRed() > 200 && c.getRed() > c.getBlue() + 60;
   }
 
   @Test
@@ -47,10 +49,10 @@ class PictureTest {
     Vector3d inCar = car.pose().transform(-1.5, 0.5, 0);
     BufferedImage truth = new BevPicture(sample).draw();
     assertThat(truth.getWidth()).isGreaterThan(MAP);
-    assertThat(isBlue(bevAt(truth, inCar.x, inCar.y)))
+    assertThat(isOrange(bevAt(truth, inCar.x, inCar.y)))
         .as("car of the ground truth at %s", inCar)
         .isTrue();
-    assertThat(isBlue(bevAt(truth, inCar.x, -inCar.y - 5))).as("mirrored").isFalse();
+    assertThat(isOrange(bevAt(truth, inCar.x, -inCar.y - 5))).as("mirrored").isFalse();
 
     Box3d elsewhere = Box3d.upright(-20, -30, 1, 2, 5, 1.7, 0, 0, 0);
     BevPicture picture = new BevPicture(sample);
@@ -58,13 +60,13 @@ class PictureTest {
         picture
             .withDetections(List.of(new Detection(elsewhere, DetectionClass.CAR, 0.9)), 0.3)
             .draw();
-    assertThat(isBlue(bevAt(found, -20, -29))).as("left outline").isTrue();
-    assertThat(isBlue(bevAt(found, -21.5, -30))).as("inside").isFalse();
+    assertThat(isOrange(bevAt(found, -20, -29))).as("left outline").isTrue();
+    assertThat(isOrange(bevAt(found, -21.5, -30))).as("inside").isFalse();
     BufferedImage below =
         picture
             .withDetections(List.of(new Detection(elsewhere, DetectionClass.CAR, 0.2)), 0.3)
             .draw();
-    assertThat(isBlue(bevAt(below, -20, -29))).as("score below the limit").isFalse();
+    assertThat(isOrange(bevAt(below, -20, -29))).as("score below the limit").isFalse();
   }
 
   @Test
@@ -116,6 +118,14 @@ class PictureTest {
     Pictures.writePng(drawn, file);
     BufferedImage back = ImageIO.read(file.toFile());
     assertThat(back.getRGB(900, 200)).isEqualTo(drawn.getRGB(900, 200));
+  }
+
+  @Test
+  void classesHaveTheDevkitsColours() {
+    assertThat(Palette.of(DetectionClass.CAR)).isEqualTo(new Color(255, 158, 0));
+    assertThat(Palette.of(DetectionClass.PEDESTRIAN)).isEqualTo(new Color(0, 0, 230));
+    assertThat(Palette.of(DetectionClass.TRAFFIC_CONE)).isEqualTo(new Color(47, 79, 79));
+    assertThat(Stream.of(DetectionClass.values()).map(Palette::of).distinct()).hasSize(10);
   }
 
   @Test

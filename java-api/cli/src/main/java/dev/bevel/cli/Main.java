@@ -25,6 +25,7 @@ import picocli.CommandLine.ScopeType;
       TrainCommand.class,
       DetectCommand.class,
       EvalCommand.class,
+      RenderCommand.class,
       ParityCommand.class,
       BenchCommand.class
     })

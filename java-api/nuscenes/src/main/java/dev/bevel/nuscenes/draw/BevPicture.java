@@ -1,18 +1,23 @@
 package dev.bevel.nuscenes.draw;
 
+import static dev.bevel.nuscenes.draw.BevView.PIXELS_PER_METRE;
+import static dev.bevel.nuscenes.draw.BevView.SIZE;
+import static dev.bevel.nuscenes.draw.BevView.footprint;
+import static dev.bevel.nuscenes.draw.BevView.headingMark;
+import static dev.bevel.nuscenes.draw.BevView.px;
+import static dev.bevel.nuscenes.draw.BevView.py;
+
 import dev.bevel.nuscenes.Box3d;
 import dev.bevel.nuscenes.Detection;
-import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.GroundTruthBox;
 import dev.bevel.nuscenes.LidarPoints;
+import dev.bevel.nuscenes.MapRegion;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
 import java.awt.Graphics2D;
-import java.awt.RenderingHints;
 import java.awt.Shape;
-import java.awt.geom.Ellipse2D;
 import java.awt.geom.Line2D;
 import java.awt.geom.Path2D;
 import java.awt.geom.Rectangle2D;
@@ -22,8 +27,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
-import org.joml.Vector3d;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,20 +35,18 @@ import org.jspecify.annotations.Nullable;
  * an outline, a miss a bare filling and a false alarm a bare outline.
  */
 public final class BevPicture {
-  private static final int MAP = 1400;
-  private static final int PANEL = 360;
-
-  /** Metres from the ego to the map's edges: the usual BEV grid's 51.2 m and a margin. */
-  private static final double RANGE = 54;
-
-  private static final double PIXELS_PER_METRE = MAP / (2 * RANGE);
-  private static final Font SMALL = Pictures.font(13, false);
   private static final Font SCORE = Pictures.font(12, true);
+
+  /** Opacity of ground truth that a sensor saw, and of the rest. */
+  static final double OBSERVED = 0.65;
+
+  static final double UNOBSERVED = 0.25;
 
   private final DetectionSample sample;
   private @Nullable LidarPoints points;
-  private List<Detection> detections = List.of();
-  private boolean hasDetections;
+  private @Nullable MapRegion map;
+  private @Nullable SceneTracks tracks;
+  private @Nullable List<Detection> detections;
   private double minScore;
 
   /** A picture of the sample's ground truth. */
@@ -75,107 +76,54 @@ public final class BevPicture {
             .filter(d -> d.score() >= atLeast)
             .sorted(Comparator.comparingDouble(Detection::score))
             .toList();
-    this.hasDetections = true;
     this.minScore = atLeast;
+    return this;
+  }
+
+  /** Adds the ground that can be driven on. */
+  public BevPicture withMap(MapRegion region) {
+    this.map = region;
+    return this;
+  }
+
+  /** Adds the ways of the ego car and of the objects. */
+  public BevPicture withTracks(SceneTracks ofScene) {
+    this.tracks = ofScene;
     return this;
   }
 
   /** The picture, 1760×1400 pixels. */
   public BufferedImage draw() {
-    BufferedImage image = new BufferedImage(MAP + PANEL, MAP, BufferedImage.TYPE_INT_RGB);
+    BevContents contents = new BevContents(sample, points, map, tracks, detections, minScore);
+    BufferedImage image =
+        new BufferedImage(SIZE + BevLegend.WIDTH, SIZE, BufferedImage.TYPE_INT_RGB);
     Graphics2D g = Pictures.graphics(image);
     try {
-      g.setColor(Palette.GROUND);
-      g.fillRect(0, 0, MAP, MAP);
-      g.setClip(0, 0, MAP, MAP);
-      drawRings(g);
-      drawPoints(g);
+      g.setClip(0, 0, SIZE, SIZE);
+      BevGround.draw(g, contents);
       for (GroundTruthBox box : sample.boxes()) {
         drawGroundTruth(g, box);
       }
       drawEgo(g);
-      for (Detection detection : detections) {
-        drawDetection(g, detection);
-      }
-      List<Rectangle2D> scores = new ArrayList<>();
-      for (Detection detection : detections.reversed()) {
-        drawScore(g, detection, scores);
+      if (detections != null) {
+        drawDetections(g, detections);
       }
       g.setClip(null);
-      drawPanel(g);
+      BevLegend.draw(g, contents);
       return image;
     } finally {
       g.dispose();
     }
   }
 
-  /** Pixel column of a point of the ego frame: left is left. */
-  private static double px(double y) {
-    return MAP / 2.0 - y * PIXELS_PER_METRE;
-  }
-
-  /** Pixel row of a point of the ego frame: forward is up. */
-  private static double py(double x) {
-    return MAP / 2.0 - x * PIXELS_PER_METRE;
-  }
-
-  private static void drawRings(Graphics2D g) {
-    g.setStroke(new BasicStroke(1));
-    g.setColor(Palette.withAlpha(Palette.LINE, 0.7));
-    g.draw(new Line2D.Double(px(RANGE), py(0), px(-RANGE), py(0)));
-    g.draw(new Line2D.Double(px(0), py(RANGE), px(0), py(-RANGE)));
-    for (int radius = 10; radius <= 50; radius += 10) {
-      double r = radius * PIXELS_PER_METRE;
-      g.setColor(Palette.LINE);
-      g.draw(new Ellipse2D.Double(px(0) - r, py(0) - r, 2 * r, 2 * r));
-      double angle = Math.toRadians(-45);
-      Pictures.textCentred(
-          g,
-          radius + " m",
-          px(radius * Math.sin(angle)),
-          py(radius * Math.cos(angle)) - 4,
-          SMALL,
-          Palette.withAlpha(Palette.DIM_TEXT, 0.9));
+  private static void drawDetections(Graphics2D g, List<Detection> detections) {
+    for (Detection detection : detections) {
+      drawDetection(g, detection);
     }
-  }
-
-  private void drawPoints(Graphics2D g) {
-    if (points == null) {
-      return;
+    List<Rectangle2D> scores = new ArrayList<>();
+    for (Detection detection : detections.reversed()) {
+      drawScore(g, detection, scores);
     }
-    g.setRenderingHint(RenderingHints.KEY_ANTIALIASING, RenderingHints.VALUE_ANTIALIAS_OFF);
-    for (int i = 0; i < points.count(); i++) {
-      Vector3d p = sample.lidarToEgo().transform(points.x(i), points.y(i), points.z(i));
-      if (Math.abs(p.x) < RANGE && Math.abs(p.y) < RANGE) {
-        g.setColor(Palette.withAlpha(Palette.height(p.z), 0.8));
-        // Whole pixels: antialiasing 34,000 squares takes seconds.
-        g.fillRect((int) px(p.y) - 1, (int) py(p.x) - 1, 2, 2);
-      }
-    }
-    g.setRenderingHint(RenderingHints.KEY_ANTIALIASING, RenderingHints.VALUE_ANTIALIAS_ON);
-  }
-
-  /** The box seen from above. */
-  private static Path2D footprint(Box3d box) {
-    Vector3d[] c = box.corners();
-    Path2D path = new Path2D.Double();
-    path.moveTo(px(c[0].y), py(c[0].x));
-    path.lineTo(px(c[1].y), py(c[1].x));
-    path.lineTo(px(c[5].y), py(c[5].x));
-    path.lineTo(px(c[4].y), py(c[4].x));
-    path.closePath();
-    return path;
-  }
-
-  private static Path2D headingMark(Box3d box) {
-    Vector3d nose = box.pose().transform(box.length() / 2, 0, 0);
-    Vector3d left = box.pose().transform(box.length() * 0.15, box.width() / 2, 0);
-    Vector3d right = box.pose().transform(box.length() * 0.15, -box.width() / 2, 0);
-    Path2D path = new Path2D.Double();
-    path.moveTo(px(left.y), py(left.x));
-    path.lineTo(px(nose.y), py(nose.x));
-    path.lineTo(px(right.y), py(right.x));
-    return path;
   }
 
   private static void drawVelocity(Graphics2D g, Box3d box) {
@@ -188,13 +136,12 @@ public final class BevPicture {
 
   private static void drawGroundTruth(Graphics2D g, GroundTruthBox truth) {
     Color color = Palette.of(truth.detectionClass());
-    double strength = truth.isObserved() ? 0.5 : 0.2;
-    g.setColor(Palette.withAlpha(color, strength));
+    g.setColor(Palette.withAlpha(color, truth.isObserved() ? OBSERVED : UNOBSERVED));
     g.fill(footprint(truth.box()));
-    g.setStroke(new BasicStroke(1.2f));
-    g.setColor(Palette.withAlpha(Palette.GROUND, 0.8));
+    g.setStroke(new BasicStroke(truth.box().length() < 1.5 ? 0.6f : 1.2f));
+    g.setColor(Palette.withAlpha(Palette.INK, 0.7));
     g.draw(headingMark(truth.box()));
-    g.setColor(Palette.withAlpha(color, 0.8));
+    g.setColor(color);
     drawVelocity(g, truth.box());
   }
 
@@ -217,8 +164,8 @@ public final class BevPicture {
     Rectangle2D bounds = footprint(detection.box()).getBounds2D();
     String text = String.format(Locale.ROOT, "%.2f", detection.score());
     double width = Pictures.textWidth(g, text, SCORE);
-    double x = Math.clamp(bounds.getMaxX() + 4, 2, MAP - width - 4);
-    double y = Math.clamp(bounds.getMinY() + 4, 14, MAP - 4.0);
+    double x = Math.clamp(bounds.getMaxX() + 4, 2, SIZE - width - 4);
+    double y = Math.clamp(bounds.getMinY() + 4, 14, SIZE - 4.0);
     Rectangle2D area = new Rectangle2D.Double(x - 2, y - 11, width + 4, 14);
     if (scores.stream().anyMatch(area::intersects)) {
       return;
@@ -226,7 +173,7 @@ public final class BevPicture {
     scores.add(area);
     g.setColor(Palette.withAlpha(Palette.GROUND, 0.7));
     g.fill(area);
-    Pictures.text(g, text, x, y, SCORE, Palette.of(detection.detectionClass()));
+    Pictures.text(g, text, x, y, SCORE, Palette.TEXT);
   }
 
   /** The vehicle, 4.08 m × 1.73 m, with its origin on the rear axle. */
@@ -246,115 +193,5 @@ public final class BevPicture {
     arrow.lineTo(px(-0.5), py(rear + length - 1.6));
     arrow.closePath();
     g.fill(arrow);
-  }
-
-  private void drawPanel(Graphics2D g) {
-    g.setColor(Palette.PANEL);
-    g.fillRect(MAP, 0, PANEL, MAP);
-    double x = MAP + 28;
-    double y = 54;
-    Pictures.text(g, sample.sceneName(), x, y, Pictures.font(28, true), Palette.TEXT);
-    Pictures.text(g, "sample " + shortToken(), x, y += 28, SMALL, Palette.DIM_TEXT);
-    Pictures.text(g, sample.timestamp() + " µs", x, y += 20, SMALL, Palette.DIM_TEXT);
-    y = drawClasses(g, x, y + 52);
-    y = drawGlyphs(g, x, y + 40);
-    if (points != null) {
-      y = drawHeightBar(g, x, y + 40);
-    }
-    drawScale(g, x, y + 56);
-  }
-
-  private String shortToken() {
-    return sample.token().length() > 32 ? sample.token().substring(0, 32) + "…" : sample.token();
-  }
-
-  private double drawClasses(Graphics2D g, double x, double top) {
-    double y = top;
-    Font header = Pictures.font(13, true);
-    Font name = Pictures.font(16, false);
-    Pictures.text(g, "CLASS", x, y, header, Palette.DIM_TEXT);
-    rightAligned(g, "TRUTH", x + 220, y, header, Palette.DIM_TEXT);
-    if (hasDetections) {
-      rightAligned(g, "FOUND", x + 300, y, header, Palette.DIM_TEXT);
-    }
-    for (DetectionClass c : DetectionClass.values()) {
-      y += 30;
-      g.setColor(Palette.of(c));
-      g.fill(new RoundRectangle2D.Double(x, y - 13, 16, 16, 5, 5));
-      Pictures.text(g, c.detectionName(), x + 28, y, name, Palette.TEXT);
-      long truth =
-          sample.boxes().stream().filter(b -> b.detectionClass().equals(Optional.of(c))).count();
-      rightAligned(g, count(truth), x + 220, y, name, Palette.TEXT);
-      if (hasDetections) {
-        long found = detections.stream().filter(d -> d.detectionClass() == c).count();
-        rightAligned(g, count(found), x + 300, y, name, Palette.TEXT);
-      }
-    }
-    long ignored = sample.boxes().stream().filter(b -> b.detectionClass().isEmpty()).count();
-    if (ignored > 0) {
-      y += 30;
-      g.setColor(Palette.IGNORED);
-      g.fill(new RoundRectangle2D.Double(x, y - 13, 16, 16, 5, 5));
-      Pictures.text(g, "not evaluated", x + 28, y, name, Palette.DIM_TEXT);
-      rightAligned(g, count(ignored), x + 220, y, name, Palette.DIM_TEXT);
-    }
-    return y;
-  }
-
-  private static String count(long n) {
-    return n == 0 ? "·" : Long.toString(n);
-  }
-
-  private static void rightAligned(
-      Graphics2D g, String text, double x, double y, Font font, Color color) {
-    Pictures.text(g, text, x - Pictures.textWidth(g, text, font), y, font, color);
-  }
-
-  private double drawGlyphs(Graphics2D g, double x, double top) {
-    double y = top;
-    Font font = Pictures.font(15, false);
-    Color color = Palette.of(DetectionClass.CAR);
-    g.setColor(Palette.withAlpha(color, 0.5));
-    g.fill(new Rectangle2D.Double(x, y - 13, 34, 16));
-    Pictures.text(g, "ground truth", x + 48, y, font, Palette.TEXT);
-    y += 28;
-    g.setColor(Palette.withAlpha(color, 0.2));
-    g.fill(new Rectangle2D.Double(x, y - 13, 34, 16));
-    Pictures.text(g, "without LiDAR or radar point", x + 48, y, font, Palette.TEXT);
-    if (hasDetections) {
-      y += 28;
-      g.setColor(color);
-      g.setStroke(new BasicStroke(2.2f));
-      g.draw(new Rectangle2D.Double(x + 1, y - 12, 32, 14));
-      String score = String.format(Locale.ROOT, "detection, score ≥ %.2f", minScore);
-      Pictures.text(g, score, x + 48, y, font, Palette.TEXT);
-    }
-    y += 28;
-    g.setColor(color);
-    g.setStroke(new BasicStroke(1.6f));
-    g.draw(new Line2D.Double(x, y - 5, x + 34, y - 5));
-    Pictures.text(g, "motion in one second", x + 48, y, font, Palette.TEXT);
-    return y;
-  }
-
-  private static double drawHeightBar(Graphics2D g, double x, double y) {
-    for (int i = 0; i < 300; i++) {
-      g.setColor(Palette.height(-0.5 + 4.5 * i / 300));
-      g.fill(new Rectangle2D.Double(x + i, y, 1.5, 12));
-    }
-    Pictures.text(g, "LiDAR height  ≤ −0.5 m", x, y + 32, SMALL, Palette.DIM_TEXT);
-    rightAligned(g, "≥ 4 m", x + 300, y + 32, SMALL, Palette.DIM_TEXT);
-    return y + 32;
-  }
-
-  private static void drawScale(Graphics2D g, double x, double y) {
-    double length = 10 * PIXELS_PER_METRE;
-    g.setColor(Palette.TEXT);
-    g.setStroke(new BasicStroke(2));
-    g.draw(new Line2D.Double(x, y, x + length, y));
-    g.draw(new Line2D.Double(x, y - 5, x, y + 5));
-    g.draw(new Line2D.Double(x + length, y - 5, x + length, y + 5));
-    Pictures.text(g, "10 m", x + length + 14, y + 5, SMALL, Palette.TEXT);
-    Pictures.text(g, "x forward is up, y left is left", x, y + 34, SMALL, Palette.DIM_TEXT);
   }
 }

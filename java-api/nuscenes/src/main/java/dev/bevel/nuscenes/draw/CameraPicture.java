@@ -188,7 +188,7 @@ public final class CameraPicture {
       Graphics2D g, Placed<Detection> detection, AffineTransform zoom) {
     Shape wires = zoom.createTransformedShape(wires(detection.projection()));
     g.setStroke(new BasicStroke(4.5f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
-    g.setColor(Palette.withAlpha(Palette.GROUND, 0.45));
+    g.setColor(Palette.withAlpha(Palette.INK, 0.45));
     g.draw(wires);
     g.setStroke(new BasicStroke(2.4f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
     g.setColor(Palette.of(detection.thing().detectionClass()));
@@ -220,15 +220,15 @@ public final class CameraPicture {
     labels.add(area);
     g.setColor(Palette.withAlpha(Palette.of(d.detectionClass()), 0.92));
     g.fill(new RoundRectangle2D.Double(x, y, width, 20, 6, 6));
-    Pictures.text(g, text, x + 5, y + 15, LABEL, Palette.GROUND);
+    Pictures.text(g, text, x + 5, y + 15, LABEL, Palette.on(Palette.of(d.detectionClass())));
   }
 
   private static void drawName(Graphics2D g, String name) {
     Font font = Pictures.font(17, true);
     double width = Pictures.textWidth(g, name, font);
-    g.setColor(Palette.withAlpha(Palette.GROUND, 0.72));
+    g.setColor(Palette.withAlpha(Palette.INK, 0.72));
     g.fill(new RoundRectangle2D.Double(10, 8, width + 20, 28, 8, 8));
-    Pictures.text(g, name, 20, 28, font, Palette.TEXT);
+    Pictures.text(g, name, 20, 28, font, Palette.PAPER);
   }
 
   private void drawLegend(Graphics2D g, int width, int top) {

@@ -1,0 +1,93 @@
+package dev.bevel.cli;
+
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.draw.Pictures;
+import dev.bevel.nuscenes.draw.SamplePictures;
+import dev.bevel.nuscenes.evaluation.SubmissionReader;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code bevel render}: pictures of one key frame. */
+@Command(
+    name = "render",
+    description = {
+      "Draw a key frame: cameras.png with its images and boxes, and bev.png from above with",
+      "LiDAR points, boxes, tracks and, where the data set has it, the map."
+    })
+@SuppressWarnings("NullAway.Init") // picocli sets the options
+final class RenderCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  /** Not picocli's own: its --version would be in the way of the data set's. */
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this help message and exit.")
+  @SuppressWarnings("unused") // picocli acts on it
+  private boolean help;
+
+  @Option(names = "--data", required = true, paramLabel = "DIR", description = "nuScenes folder.")
+  private Path data;
+
+  @Option(
+      names = "--version",
+      paramLabel = "VERSION",
+      description = "Folder of the tables, e.g. v1.0-mini (default: the only one there is).")
+  private @Nullable String version;
+
+  @Option(
+      names = "--sample",
+      required = true,
+      paramLabel = "TOKEN",
+      description = "Token of the key frame.")
+  private String sample;
+
+  @Option(
+      names = "--results",
+      paramLabel = "FILE",
+      description = "A submission: its detections of the sample are drawn too.")
+  private @Nullable Path results;
+
+  @Option(
+      names = "--score-threshold",
+      paramLabel = "S",
+      defaultValue = "0.3",
+      description = "Detections that are drawn have at least this score (default: ${DEFAULT-VALUE}).")
+  private double scoreThreshold;
+
+  @Option(
+      names = "--out",
+      required = true,
+      paramLabel = "DIR",
+      description = "Folder for the pictures; made if missing.")
+  private Path out;
+
+  @Override
+  public Integer call() {
+    if (Double.isNaN(scoreThreshold)) {
+      throw new ParameterException(
+          spec.commandLine(), "--score-threshold must be a number, got NaN");
+    }
+    NuScenes set = version == null ? NuScenes.load(data) : NuScenes.load(data, version);
+    SamplePictures pictures = new SamplePictures(set, set.sample(sample));
+    if (results != null) {
+      pictures.withDetections(SubmissionReader.readSample(results, sample), scoreThreshold);
+    }
+    var cameras = pictures.cameras();
+    var bev = pictures.bev();
+    Pictures.writePng(cameras, out.resolve("cameras.png"));
+    Pictures.writePng(bev, out.resolve("bev.png"));
+    PrintWriter print = spec.commandLine().getOut();
+    pictures.missing().forEach(what -> print.println("bev.png: " + what));
+    print.println("wrote cameras.png and bev.png to " + out);
+    print.flush();
+    return 0;
+  }
+}
