@@ -26,6 +26,7 @@ import picocli.CommandLine.ScopeType;
       DetectCommand.class,
       EvalCommand.class,
       RenderCommand.class,
+      ValidateCommand.class,
       ParityCommand.class,
       BenchCommand.class
     })

@@ -1,0 +1,159 @@
+package dev.bevel.cli;
+
+import dev.bevel.nuscenes.validation.Allowance;
+import dev.bevel.nuscenes.validation.DataSetValidator;
+import dev.bevel.nuscenes.validation.FileScope;
+import dev.bevel.nuscenes.validation.Finding;
+import dev.bevel.nuscenes.validation.ValidationReport;
+import dev.bevel.nuscenes.validation.ValidationReport.KindCount;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code bevel validate}: is a folder a sound nuScenes-format data set? */
+@Command(
+    name = "validate",
+    description = {
+      "Examine a nuScenes-format data set: tables, references, chains, key frames, calibration,",
+      "motion, sensor files, LiDAR points in boxes, visibility. Independent of the reader.",
+      "Ends with status 0 if nothing is wrong, else with 1 and a line for each finding."
+    })
+@SuppressWarnings("NullAway.Init") // picocli sets the options
+final class ValidateCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  /** Not picocli's own: its --version would be in the way of the data set's. */
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this help message and exit.")
+  @SuppressWarnings("unused") // picocli acts on it
+  private boolean help;
+
+  @Option(names = "--data", required = true, paramLabel = "DIR", description = "nuScenes folder.")
+  private Path data;
+
+  @Option(
+      names = "--version",
+      paramLabel = "VERSION",
+      description = "Folder of the tables, e.g. v1.0-mini (default: the only one there is).")
+  private @Nullable String version;
+
+  @Option(
+      names = "--allow",
+      split = ",",
+      paramLabel = "WHAT",
+      description = {
+        "What a trimmed set may lack, separated by commas:",
+        "missing-files (records without their files),",
+        "blank-visibility (annotations without a visibility token),",
+        "foreign-logs (maps that name logs of a larger set),",
+        "missing-sensors (no records of some sensors)."
+      })
+  private List<String> allowed = List.of();
+
+  @Option(names = "--lenient", description = "Allow all of these.")
+  private boolean lenient;
+
+  @Option(
+      names = "--files",
+      paramLabel = "WHICH",
+      defaultValue = "all",
+      description = "Files to look into: all, key-frames or maps (default: ${DEFAULT-VALUE}).")
+  private String files;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "Write the report as JSON too.")
+  private @Nullable Path json;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Files to read at a time (default: the number of processors, at most 8).")
+  private @Nullable Integer threads;
+
+  @Override
+  public Integer call() throws InterruptedException {
+    DataSetValidator validator =
+        version == null ? DataSetValidator.of(data) : DataSetValidator.of(data, version);
+    validator.allowing(allowances()).files(scope());
+    if (threads != null) {
+      if (threads < 1) {
+        throw bad("--threads must be at least 1, got " + threads);
+      }
+      validator.threads(threads);
+    }
+    ValidationReport report = validator.validate();
+    if (json != null) {
+      report.write(json);
+    }
+    print(spec.commandLine().getOut(), report);
+    return report.isAccepted() ? 0 : Main.FAILED;
+  }
+
+  private Set<Allowance> allowances() {
+    Set<Allowance> result =
+        lenient ? EnumSet.allOf(Allowance.class) : EnumSet.noneOf(Allowance.class);
+    for (String name : allowed) {
+      result.add(
+          Arrays.stream(Allowance.values())
+              .filter(a -> a.label().equals(name.strip()))
+              .findFirst()
+              .orElseThrow(
+                  () ->
+                      bad(
+                          "--allow must be of %s, got '%s'"
+                              .formatted(
+                                  Arrays.stream(Allowance.values()).map(Allowance::label).toList(),
+                                  name))));
+    }
+    return result;
+  }
+
+  private FileScope scope() {
+    return switch (files) {
+      case "all" -> FileScope.ALL;
+      case "key-frames" -> FileScope.KEY_FRAMES;
+      case "maps" -> FileScope.MAPS;
+      default -> throw bad("--files must be all, key-frames or maps, got '" + files + "'");
+    };
+  }
+
+  private ParameterException bad(String message) {
+    return new ParameterException(spec.commandLine(), message);
+  }
+
+  private static void print(PrintWriter out, ValidationReport report) {
+    for (Finding finding : report.findings()) {
+      out.printf("%s: %s%n", finding.rule().label(), finding);
+    }
+    out.printf("%s (%s): ", report.data(), report.version());
+    if (report.isAccepted()) {
+      out.printf(
+          "accepted: %,d records, %,d files, points counted in %,d boxes%n",
+          report.records().values().stream().mapToLong(Integer::longValue).sum(),
+          report.files(),
+          report.boxes());
+    } else {
+      out.printf("%,d findings%n", report.total());
+      for (KindCount kind : report.counts()) {
+        out.printf(
+            "  %,8d %s: %s%s%n",
+            kind.count(),
+            kind.rule().label(),
+            kind.table(),
+            kind.field().isEmpty() ? "" : "." + kind.field());
+      }
+    }
+    out.flush();
+  }
+}

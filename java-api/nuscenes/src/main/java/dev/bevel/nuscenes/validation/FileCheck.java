@@ -1,0 +1,166 @@
+package dev.bevel.nuscenes.validation;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/** Looks into the files that records name: maps first, then sensor files on several threads. */
+final class FileCheck {
+  private final DataSet set;
+  private final Findings findings;
+  private final FileScope scope;
+  private final TableData data;
+  private final PointCounts counts;
+  private final AtomicLong files = new AtomicLong();
+  private final AtomicLong boxes = new AtomicLong();
+
+  FileCheck(DataSet set, FileScope scope, Findings findings) {
+    this.set = set;
+    this.findings = findings;
+    this.scope = scope;
+    this.data = set.table("sample_data");
+    this.counts = new PointCounts(set, findings);
+  }
+
+  /** Files that were looked into. */
+  long files() {
+    return files.get();
+  }
+
+  /** Boxes whose points were counted again. */
+  long boxes() {
+    return boxes.get();
+  }
+
+  void run(int threads) throws InterruptedException {
+    maps();
+    if (scope == FileScope.MAPS) {
+      return;
+    }
+    AtomicInteger next = new AtomicInteger();
+    List<Future<?>> workers = new ArrayList<>();
+    try (ExecutorService pool =
+        Executors.newFixedThreadPool(threads, Thread.ofPlatform().name("validate-", 0).factory())) {
+      for (int i = 0; i < threads; i++) {
+        workers.add(pool.submit(() -> work(next)));
+      }
+      for (Future<?> worker : workers) {
+        worker.get();
+      }
+    } catch (ExecutionException e) {
+      next.set(data.rows());
+      throw new IllegalStateException("a check of sensor files failed", e.getCause());
+    }
+  }
+
+  private void work(AtomicInteger next) {
+    for (int row = next.getAndIncrement();
+        row >= 0 && row < data.rows();
+        row = next.getAndIncrement()) {
+      if (scope == FileScope.ALL || set.isKeyFrame(row)) {
+        sensorFile(row);
+      }
+    }
+  }
+
+  private void maps() {
+    TableData maps = set.table("map");
+    for (int row = 0; row < maps.rows(); row++) {
+      Path file = locate(maps, row);
+      if (file != null) {
+        inspect(maps, row, file, FileInspector::png);
+      }
+    }
+  }
+
+  private void sensorFile(int row) {
+    Path file = locate(data, row);
+    if (file == null) {
+      return;
+    }
+    switch (set.modality(row)) {
+      case "camera" -> {
+        int width = data.ints("width").get(row);
+        int height = data.ints("height").get(row);
+        inspect(data, row, file, f -> FileInspector.jpeg(f, width, height));
+      }
+      case "lidar" -> inspect(data, row, file, f -> lidar(row, f));
+      case "radar" -> inspect(data, row, file, FileInspector::radar);
+      default -> {}
+    }
+  }
+
+  private FileInspector.@Nullable Fault lidar(int row, Path file) throws IOException {
+    FileInspector.Lidar lidar = FileInspector.lidar(file);
+    if (lidar.fault() == null && set.isKeyFrame(row) && set.channel(row).equals("LIDAR_TOP")) {
+      boxes.addAndGet(counts.compare(row, lidar.points()));
+    }
+    return lidar.fault();
+  }
+
+  /** Something that looks into a file. */
+  private interface Inspection {
+    FileInspector.@Nullable Fault of(Path file) throws IOException;
+  }
+
+  private void inspect(TableData table, int row, Path file, Inspection inspection) {
+    files.incrementAndGet();
+    try {
+      FileInspector.Fault fault = inspection.of(file);
+      if (fault != null) {
+        fault(table, row, fault.expected(), "%s (file %s)".formatted(fault.actual(), file));
+      }
+    } catch (IOException e) {
+      fault(table, row, "a readable file", e.toString());
+    }
+  }
+
+  /** The file a record names; null if it is not there or lies outside the data set. */
+  private @Nullable Path locate(TableData table, int row) {
+    String name = table.text("filename", row);
+    if (name.isEmpty()) {
+      if (table.ints("filename").get(row) != Column.Ints.MISSING) {
+        fault(table, row, "the name of a file", "\"\"");
+      }
+      return null;
+    }
+    try {
+      Path root = set.root().toAbsolutePath().normalize();
+      Path file = root.resolve(name).normalize();
+      if (!file.startsWith(root) || file.equals(root)) {
+        fault(table, row, "a file below the data folder", name);
+        return null;
+      }
+      if (Files.isRegularFile(file)) {
+        return file;
+      }
+      if (Files.exists(file) || !set.allows(Allowance.MISSING_FILES)) {
+        fault(
+            table,
+            row,
+            "a file",
+            Files.exists(file)
+                ? "%s, which is none".formatted(file)
+                : "no file %s (allowed by %s)".formatted(file, Allowance.MISSING_FILES.label()));
+      }
+    } catch (InvalidPathException e) {
+      fault(table, row, "the name of a file", name);
+    }
+    return null;
+  }
+
+  private void fault(TableData table, int row, String expected, String actual) {
+    findings.add(
+        new Finding(Rule.FILE, table.name(), table.label(row), "filename", expected, actual));
+  }
+}
