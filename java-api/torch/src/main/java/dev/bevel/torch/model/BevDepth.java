@@ -13,7 +13,9 @@ import org.bytedeco.pytorch.Tensor;
  * neck, shared_conv, task_heads}}.
  */
 final class BevDepth extends Detector {
-  private static final List<Double> IMAGE_SCALES = List.of(0.25, 0.5, 1.0, 2.0);
+  /** Strides of the backbone's stages. */
+  private static final List<Integer> IMAGE_STRIDES = List.of(4, 8, 16, 32);
+
   private static final List<Double> BEV_SCALES = List.of(1.0, 2.0, 4.0, 8.0);
 
   private final ResNet backbone;
@@ -32,12 +34,12 @@ final class BevDepth extends Detector {
 
     NamedModules camera = model.add("backbone", GridConstants.bevDepth(spec));
     backbone =
-        camera.add("img_backbone", new ResNet(ResNet.Settings.image(config.backboneDepth()), init));
-    long level = config.neckChannels() / IMAGE_SCALES.size();
+        camera.add("img_backbone", new ResNet(ResNet.Settings.image(config.backbone()), init));
+    long level = config.neckChannels() / IMAGE_STRIDES.size();
     neck =
         camera.add(
             "img_neck",
-            new SecondFpn(backbone.settings().stageChannels(), level, IMAGE_SCALES, init));
+            new SecondFpn(backbone.settings().stageChannels(), level, imageScales(config), init));
     depthNet =
         camera.add(
             "depth_net",
@@ -66,6 +68,10 @@ final class BevDepth extends Detector {
             init);
     head.children().forEach(bev::add);
     model.add("head", bev);
+  }
+
+  private static List<Double> imageScales(DetectorConfig config) {
+    return IMAGE_STRIDES.stream().map(s -> (double) s / config.image().stride()).toList();
   }
 
   @Override

@@ -34,7 +34,7 @@ final class BevDet extends Detector {
                 config.head().classCounts(),
                 init));
     backbone =
-        child("img_backbone", new ResNet(ResNet.Settings.image(config.backboneDepth()), init));
+        child("img_backbone", new ResNet(ResNet.Settings.image(config.backbone()), init));
     List<Long> stages = backbone.settings().stageChannels().subList(2, 4);
     neck = child("img_neck", new FpnForBevDet(stages, config.neckChannels(), init));
 

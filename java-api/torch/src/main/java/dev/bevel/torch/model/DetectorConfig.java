@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param frame the BEV frame
  * @param image size of the input
  * @param normalization how pixels become numbers
- * @param backboneDepth 18 or 50
+ * @param backbone the image backbone
  * @param neckChannels output channels of the image neck
  * @param lift depth bins and context
  * @param grid the BEV grid
@@ -29,7 +29,7 @@ public record DetectorConfig(
     Frame frame,
     Image image,
     Normalization normalization,
-    int backboneDepth,
+    Backbone backbone,
     int neckChannels,
     Lift lift,
     Grid grid,
@@ -79,6 +79,17 @@ public record DetectorConfig(
    * @param std one number a channel, in that order
    */
   public record Normalization(Channels channels, List<Double> mean, List<Double> std) {}
+
+  /**
+   * The image backbone.
+   *
+   * @param depth 18 or 50
+   * @param width channels of the stem and of the first stage's convolutions, 64 as published; each
+   *     later stage doubles it
+   */
+  public record Backbone(int depth, int width) {
+    private static final int PUBLISHED_WIDTH = 64;
+  }
 
   /**
    * The lift. Bins start at {@code start}, {@code start + step}, ... below {@code end} metres.
@@ -222,12 +233,12 @@ public record DetectorConfig(
             new Image(
                 image.integer("height", 32, 8192),
                 image.integer("width", 32, 8192),
-                image.integer("stride", 16, 16)),
+                image.integer("stride", 8, 16)),
             new Normalization(
                 normalization.choice("channels", Channels.class),
                 normalization.numbers("mean", 3),
                 normalization.numbers("std", 3)),
-            backbone.integer("depth", 18, 50),
+            readBackbone(backbone),
             neck.integer("channels", 1, 4096),
             readLift(view),
             new Grid(axis(grid, "x", BEV_STRIDE), axis(grid, "y", BEV_STRIDE), axis(grid, "z", 1)),
@@ -238,13 +249,22 @@ public record DetectorConfig(
                 head.integer("branch_channels", 1, 4096),
                 nms.numbers("thresholds", tasks.size()),
                 nms.integer("keep", 1, 10_000)));
-    check(config, image, backbone);
+    check(config, image);
     checkFamily(config, neck, view, encoder);
     for (ConfigNode node :
         List.of(normalization, image, backbone, neck, view, grid, encoder, nms, head, root)) {
       node.finish();
     }
     return config;
+  }
+
+  private static Backbone readBackbone(ConfigNode node) {
+    int depth = node.integer("depth", 18, 50);
+    if (depth != 18 && depth != 50) {
+      throw node.invalid("depth", "18 or 50");
+    }
+    return new Backbone(
+        depth, node.has("width") ? node.integer("width", 8, 512) : Backbone.PUBLISHED_WIDTH);
   }
 
   private static Lift readLift(ConfigNode view) {
@@ -292,15 +312,16 @@ public record DetectorConfig(
     return axis;
   }
 
-  private static void check(DetectorConfig config, ConfigNode image, ConfigNode backbone) {
+  private static void check(DetectorConfig config, ConfigNode image) {
     if (config.image.height % 32 != 0) {
       throw image.invalid("height", "a multiple of 32");
     }
     if (config.image.width % 32 != 0) {
       throw image.invalid("width", "a multiple of 32");
     }
-    if (config.backboneDepth != 18 && config.backboneDepth != 50) {
-      throw backbone.invalid("depth", "18 or 50");
+    boolean bevDepth = config.family == Family.BEVDEPTH;
+    if (config.image.stride != 16 && !(bevDepth && config.image.stride == 8)) {
+      throw image.invalid("stride", bevDepth ? "8 or 16" : "16, but in a bevdepth detector");
     }
   }
 

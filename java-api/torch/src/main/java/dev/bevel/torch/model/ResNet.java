@@ -58,15 +58,16 @@ public final class ResNet extends Module {
     /**
      * The image backbones.
      *
-     * @param depth 18 or 50
+     * @throws IllegalArgumentException if the depth is neither 18 nor 50
      */
-    public static Settings image(int depth) {
+    public static Settings image(DetectorConfig.Backbone backbone) {
+      long base = backbone.width();
       List<Integer> strides = List.of(1, 2, 2, 2);
-      return switch (depth) {
-        case 18 -> new Settings(false, List.of(2, 2, 2, 2), strides, 3, 64, true);
-        case 50 -> new Settings(true, List.of(3, 4, 6, 3), strides, 3, 64, true);
+      return switch (backbone.depth()) {
+        case 18 -> new Settings(false, List.of(2, 2, 2, 2), strides, 3, base, true);
+        case 50 -> new Settings(true, List.of(3, 4, 6, 3), strides, 3, base, true);
         default ->
-            throw new IllegalArgumentException("ResNet: depth must be 18 or 50, got " + depth);
+            throw new IllegalArgumentException("ResNet: depth must be 18 or 50, got " + backbone.depth());
       };
     }
 
