@@ -3,6 +3,7 @@ package dev.bevel.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.bevel.nuscenes.report.RunFolder;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -52,6 +53,12 @@ class EvalCommandTest {
     assertThat(Files.readString(summary)).contains("0.43913325709");
     assertThat(new ObjectMapper().readTree(folder.resolve("out/metrics_details.json").toFile()))
         .hasSize(40);
+    RunFolder run = new RunFolder(folder.resolve("out"));
+    RunFolder.Evaluation evaluation = run.evaluation().orElseThrow();
+    assertThat(evaluation.split()).isEqualTo("mini_val");
+    assertThat(evaluation.version()).isEqualTo("v1.0-mini");
+    assertThat(evaluation.results()).isRegularFile().hasFileName("results_nusc.json");
+    assertThat(evaluation.data()).isEqualTo(evaluation.results().getParent());
   }
 
   @Test

@@ -1,12 +1,15 @@
 package dev.bevel.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.TinyNuScenes;
+import dev.bevel.nuscenes.report.RunFolder;
+import dev.bevel.nuscenes.report.TrainingHistory;
 import dev.bevel.testing.JavaProcess;
 import dev.bevel.testing.SmallConfig;
 import dev.bevel.torch.TensorScope;
@@ -17,6 +20,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -81,17 +85,19 @@ class MainTest {
     return run(Stream.concat(Arrays.stream(common), Arrays.stream(more)).toArray(String[]::new));
   }
 
-  private int detect(Path checkpoint) {
-    return run(
-        "detect",
-        "--checkpoint",
-        checkpoint.toString(),
-        "--data",
-        data.toString(),
-        "--out",
-        out.toString(),
-        "--score-threshold",
-        "0.01");
+  private int detect(Path checkpoint, String... more) {
+    String[] common = {
+      "detect",
+      "--checkpoint",
+      checkpoint.toString(),
+      "--data",
+      data.toString(),
+      "--out",
+      out.toString(),
+      "--score-threshold",
+      "0.01"
+    };
+    return run(Stream.concat(Arrays.stream(common), Arrays.stream(more)).toArray(String[]::new));
   }
 
   private Path checkpoint() {
@@ -142,6 +148,111 @@ class MainTest {
         assertThat(out.resolve(sample.getKey()).resolve(name)).isRegularFile();
       }
     }
+  }
+
+  /** The made-up set has one scene; of two splits one has it. */
+  private void writeSplits() throws IOException {
+    String scene = NuScenes.load(data).scenes().iterator().next().name();
+    Files.writeString(
+        data.resolve("v1.0-mini/splits.json"),
+        "{\"own_train\": [\"%s\"], \"own_val\": [\"scene-9999\"]}".formatted(scene));
+  }
+
+  @Test
+  void aRunFolderTellsWhatWasTrainedAndHowItWent() throws IOException {
+    writeSplits();
+    String[] split = {"--version", "v1.0-mini", "--split", "own_train"};
+    assertThat(train("3", split)).as(error).isZero();
+    RunFolder run = new RunFolder(out);
+    assertThat(run.training())
+        .contains(new RunFolder.Training("small", data, "v1.0-mini", "own_train", 3, 0));
+    TrainingHistory history = TrainingHistory.read(run.history());
+    assertThat(history.terms()).containsExactly("heatmap", "box", "depth");
+    assertThat(history.column("step")).containsExactly(1, 2, 3);
+    assertThat(history.column("seconds")).isSorted();
+    assertThat(history.column("learning_rate")).containsOnly(0.002);
+    for (double[] row : history.rows()) {
+      assertThat(row[3]).isCloseTo(row[4] + row[5] + row[6], within(1e-5 * row[3]));
+    }
+    assertThat(detect(checkpoint(), "--split", "own_train")).as(error).isZero();
+    assertThat(
+            run(
+                "eval",
+                "--data",
+                data.toString(),
+                "--split",
+                "own_train",
+                "--results",
+                run.results().toString(),
+                "--out",
+                out.toString()))
+        .as("the made-up set has samples without images")
+        .isEqualTo(1);
+    assertThat(run.training()).isPresent();
+  }
+
+  @Test
+  void historyIsCutBackToTheCheckpointThatATrainingGoesOnFrom() throws IOException {
+    assertThat(train("2")).as(error).isZero();
+    Path two = folder.resolve("two.safetensors");
+    Files.copy(checkpoint(), two);
+    assertThat(train("4", "--resume", checkpoint().toString())).as(error).isZero();
+    RunFolder run = new RunFolder(out);
+    TrainingHistory straight = TrainingHistory.read(run.history());
+    assertThat(straight.column("step")).containsExactly(1, 2, 3, 4);
+    double[] seconds = straight.column("seconds");
+    assertThat(seconds).isSorted();
+
+    Files.copy(two, checkpoint(), StandardCopyOption.REPLACE_EXISTING);
+    assertThat(train("3", "--resume", checkpoint().toString())).as(error).isZero();
+    TrainingHistory again = TrainingHistory.read(run.history());
+    assertThat(again.column("step")).containsExactly(1, 2, 3);
+    assertThat(again.column("loss")).containsExactly(Arrays.copyOf(straight.column("loss"), 3));
+    assertThat(again.column("seconds")).startsWith(seconds[0], seconds[1]);
+    assertThat(run.training().orElseThrow().steps()).isEqualTo(3);
+
+    // Of a checkpoint without its history only the steps from then on are known.
+    assertThat(train("3", "--resume", two.toString())).as(error).isZero();
+    assertThat(TrainingHistory.read(run.history()).column("step")).containsExactly(3);
+    // From the beginning: nothing is left of the earlier training.
+    assertThat(train("1")).as(error).isZero();
+    assertThat(TrainingHistory.read(run.history()).column("step")).containsExactly(1);
+  }
+
+  @Test
+  void splitsAreValidated() throws IOException {
+    writeSplits();
+    assertRefused(train("1", "--split", "val"), 1, "split val needs a version that ends in");
+    assertRefused(train("1", "--split", "nonsense"), 1, "no split 'nonsense'", "own_val");
+    assertRefused(
+        train("1", "--split", "own_val"), 1, "v1.0-mini", "has no sample of the 1 scenes");
+    assertRefused(train("1", "--version", "v1.0-test"), 1, "v1.0-test");
+    assertThat(out).doesNotExist();
+  }
+
+  @Test
+  void picturesAreDrawnOfAsManySamplesAsAskedFor() throws IOException {
+    for (int count = 1; count < 12; count++) {
+      for (int wanted = 0; wanted < 14; wanted++) {
+        int drawn = 0;
+        for (int i = 0; i < count; i++) {
+          drawn += DetectCommand.isDrawn(i, count, wanted) ? 1 : 0;
+        }
+        assertThat(drawn).isEqualTo(Math.min(count, wanted));
+        assertThat(DetectCommand.isDrawn(0, count, wanted)).isEqualTo(wanted > 0);
+      }
+    }
+    assertThat(train("1")).as(error).isZero();
+    assertThat(detect(checkpoint(), "--pictures", "0")).as(error).isZero();
+    assertThat(printed).contains("results_nusc.json: 2 sample(s)");
+    try (Stream<Path> files = Files.walk(out)) {
+      assertThat(files).noneMatch(f -> f.toString().endsWith(".png"));
+    }
+    assertThat(detect(checkpoint(), "--pictures", "1")).as(error).isZero();
+    try (Stream<Path> files = Files.walk(out)) {
+      assertThat(files.filter(f -> f.toString().endsWith("cameras.png"))).hasSize(2);
+    }
+    assertThat(detect(checkpoint(), "--pictures", "-1")).isEqualTo(2);
   }
 
   /** A process of its own, for only a process can be told to end. */

@@ -34,6 +34,7 @@ class DetectorConfigTest {
     assertThat(config.frame()).isEqualTo(DetectorConfig.Frame.EGO);
     assertThat(config.image()).isEqualTo(new DetectorConfig.Image(128, 352, 16));
     assertThat(config.lift()).isEqualTo(new DetectorConfig.Lift(1, 60, 1, 64, 256, 0));
+    assertThat(config.backbone()).isEqualTo(new DetectorConfig.Backbone(18, 64));
     assertThat(config.lift().bins()).isEqualTo(59);
     assertThat(DetectorConfig.load("bevdepth-r50-256x704").lift().bins()).isEqualTo(112);
     assertThat(config.encoder().channels()).containsExactly(64, 128, 256);
@@ -54,6 +55,8 @@ class DetectorConfigTest {
         "height: 256 | hight: 256 | image.height is missing, it must be a whole number from 32 to 8192",
         "width: 704 | width: 704, colour: red | unknown key image.colour; known here:",
         "family: bevdet | family: yolo | family must be one of [bevdet, bevdet-dev2, bevdepth], got 'yolo'",
+        "stride: 16 | stride: 8 | image.stride must be 16, but in a bevdepth detector, got '8'",
+        "depth: 50 | depth: 50, width: 4 | backbone.width must be a whole number from 8 to 512, got '4'",
         "depth: 50 | depth: 34 | backbone.depth must be 18 or 50, got '34'",
         "depth: [1, 60, 1] | depth: [60, 1, 1] | view.depth must be [start, end, step] with 0 < start < end and step > 0",
         "depth: [1, 60, 1] | depth: [1, 60] | view.depth must be a list of 3 numbers, got the list [1, 60]",
@@ -111,6 +114,7 @@ class DetectorConfigTest {
   void bevDepthsChannelsMustDivide() throws IOException {
     String good = DetectorConfig.text("bevdepth-r18-128x352");
     refuse(good, "channels: 512", "channels: 514", "neck.channels must be a multiple of 4");
+    refuse(good, "stride: 16", "stride: 12", "image.stride must be 8 or 16, got '12'");
     refuse(good, "width: 256", "width: 254", "view.depth_net.width must be a multiple of 4");
     refuse(good, "[64, 128, 256]", "[64, 128, 255]", "must be [n, 2n, 4n]");
   }

@@ -33,7 +33,7 @@ class DetectorTest {
         c.frame(),
         new DetectorConfig.Image(64, 96, 16),
         c.normalization(),
-        18,
+        new DetectorConfig.Backbone(18, 64),
         64,
         new DetectorConfig.Lift(1, 20, 1, 8, c.lift().depthNetWidth() == 0 ? 0 : 16, 0),
         new DetectorConfig.Grid(axis, axis, c.grid().z()),

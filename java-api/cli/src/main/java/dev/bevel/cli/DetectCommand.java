@@ -2,13 +2,11 @@ package dev.bevel.cli;
 
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
-import dev.bevel.nuscenes.NuScenes;
-import dev.bevel.nuscenes.SubmissionWriter;
 import dev.bevel.nuscenes.draw.BevPicture;
 import dev.bevel.nuscenes.draw.CameraPicture;
 import dev.bevel.nuscenes.draw.Pictures;
+import dev.bevel.nuscenes.report.RunFolder;
 import dev.bevel.torch.train.DetectorInference;
-import dev.bevel.torch.train.DetectorTraining;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -16,7 +14,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.UnaryOperator;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -30,9 +30,8 @@ import picocli.CommandLine.Spec;
     name = "detect",
     description = {
       "Detect objects; write results_nusc.json, bev.png and cameras.png.",
-      "With several samples, the pictures of each also stand in a folder of its token."
-    },
-    mixinStandardHelpOptions = true)
+      "With several samples, the pictures of each drawn one also stand in a folder of its token."
+    })
 @SuppressWarnings("NullAway.Init") // picocli sets the options
 final class DetectCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -44,12 +43,7 @@ final class DetectCommand implements Callable<Integer> {
       description = "What bevel train wrote; it carries its configuration.")
   private Path checkpoint;
 
-  @Option(
-      names = "--data",
-      required = true,
-      paramLabel = "DIR",
-      description = "nuScenes folder; samples whose six images are there are used.")
-  private Path data;
+  @Mixin private DataSetOptions dataSet;
 
   @Option(
       names = "--out",
@@ -73,6 +67,14 @@ final class DetectCommand implements Callable<Integer> {
           "Detections in the pictures have at least this score (default: ${DEFAULT-VALUE}).")
   private double drawThreshold;
 
+  @Option(
+      names = "--pictures",
+      paramLabel = "N",
+      defaultValue = "16",
+      description =
+          "Draw at most N samples, spread evenly; 0 for none (default: ${DEFAULT-VALUE}).")
+  private int pictures;
+
   @Override
   @SuppressWarnings("try") // the resources are there to be closed
   public Integer call() throws IOException {
@@ -82,54 +84,74 @@ final class DetectCommand implements Callable<Integer> {
           "--score-threshold and --draw-threshold must be in [0, 1), got %s and %s"
               .formatted(scoreThreshold, drawThreshold));
     }
-    List<DetectionSample> samples = DetectorTraining.usableSamples(NuScenes.load(data));
+    if (pictures < 0) {
+      throw new ParameterException(
+          spec.commandLine(), "--pictures must not be negative, got " + pictures);
+    }
+    List<DetectionSample> samples = dataSet.samples(dataSet.load());
     PrintWriter print = spec.commandLine().getOut();
-    Path results = out.resolve("results_nusc.json");
     AtomicBoolean toldToEnd = new AtomicBoolean();
+    Path results = out.resolve(new RunFolder(out).results().getFileName());
+    double[] total = {0};
     DetectorInference detector = DetectorInference.load(checkpoint);
     try (OrderlyShutdown shutdown = new OrderlyShutdown(() -> toldToEnd.set(true));
         detector) {
       Files.createDirectories(out);
-      try (SubmissionWriter writer = new SubmissionWriter(results, SubmissionWriter.Meta.CAMERA)) {
-        for (DetectionSample sample : samples) {
-          if (toldToEnd.get()) {
-            throw new IllegalStateException(
-                results + " is not written: told to end before all samples were seen");
-          }
-          long start = System.nanoTime();
-          List<Detection> detections = detector.detect(sample, scoreThreshold);
-          double milliseconds = (System.nanoTime() - start) * 1e-6;
-          writer.write(sample.token(), sample.egoToGlobal(), detections);
-          draw(sample, detections, samples);
-          print.printf(
-              "%s (%s): %d detections, %d of them at score %s or more, %.0f ms%n",
-              sample.token(),
-              sample.sceneName(),
-              detections.size(),
-              detections.stream().filter(d -> d.score() >= drawThreshold).count(),
-              drawThreshold,
-              milliseconds);
-        }
-        writer.finish();
-      }
+      new DetectionRun(detector, scoreThreshold, toldToEnd::get)
+          .write(
+              detector.config().detector().name(),
+              samples,
+              results,
+              UnaryOperator.identity(),
+              (index, detections, milliseconds) -> {
+                total[0] += milliseconds;
+                if (isDrawn(index, samples.size(), pictures)) {
+                  draw(samples.get(index), detections, samples.size(), index == 0);
+                  tell(print, samples.get(index), detections, milliseconds);
+                }
+              });
     }
-    print.println("wrote " + results + " and the pictures beside it");
+    print.printf(
+        "wrote %s%s: %d sample(s), %.0f ms each%n",
+        results,
+        pictures > 0 ? " and the pictures beside it" : "",
+        samples.size(),
+        total[0] / samples.size());
     print.flush();
     return 0;
   }
 
-  private void draw(DetectionSample sample, List<Detection> detections, List<DetectionSample> all) {
+  /** Whether a sample is one of at most {@code wanted}, the first among them, spread evenly. */
+  static boolean isDrawn(int index, int count, int wanted) {
+    return Math.floorDiv((long) index * wanted, count)
+        != Math.floorDiv((index - 1L) * wanted, count);
+  }
+
+  private void tell(
+      PrintWriter print, DetectionSample sample, List<Detection> detections, double milliseconds) {
+    print.printf(
+        "%s (%s): %d detections, %d of them at score %s or more, %.0f ms%n",
+        sample.token(),
+        sample.sceneName(),
+        detections.size(),
+        detections.stream().filter(d -> d.score() >= drawThreshold).count(),
+        drawThreshold,
+        milliseconds);
+  }
+
+  private void draw(
+      DetectionSample sample, List<Detection> detections, int samples, boolean first) {
     BevPicture bev = new BevPicture(sample).withDetections(detections, drawThreshold);
     if (Files.isRegularFile(sample.lidar())) {
       bev.withLidar(sample.readLidar());
     }
     var above = bev.draw();
     var cameras = new CameraPicture(sample).withDetections(detections, drawThreshold).draw();
-    if (sample.equals(all.getFirst())) {
+    if (first) {
       Pictures.writePng(above, out.resolve("bev.png"));
       Pictures.writePng(cameras, out.resolve("cameras.png"));
     }
-    if (all.size() > 1) {
+    if (samples > 1) {
       Path folder = out.resolve(sample.token());
       Pictures.writePng(above, folder.resolve("bev.png"));
       Pictures.writePng(cameras, folder.resolve("cameras.png"));

@@ -11,6 +11,7 @@ import dev.bevel.nuscenes.evaluation.MetricsWriter;
 import dev.bevel.nuscenes.evaluation.Submission;
 import dev.bevel.nuscenes.evaluation.SubmissionReader;
 import dev.bevel.nuscenes.evaluation.TruePositiveMetric;
+import dev.bevel.nuscenes.report.RunFolder;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -26,7 +27,7 @@ import picocli.CommandLine.Spec;
     name = "eval",
     description = {
       "Evaluate a submission by the nuScenes detection benchmark (detection_cvpr_2019).",
-      "Writes metrics_summary.json and metrics_details.json."
+      "Writes metrics_summary.json and metrics_details.json, and its part of run.json."
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the options
 final class EvalCommand implements Callable<Integer> {
@@ -78,9 +79,10 @@ final class EvalCommand implements Callable<Integer> {
     long start = System.nanoTime();
     DetectionMetrics metrics = DetectionEvaluation.evaluate(set, submission);
     double seconds = (System.nanoTime() - start) * 1e-9;
-    MetricsWriter.writeSummary(
-        out.resolve("metrics_summary.json"), metrics, submission.meta(), seconds);
-    MetricsWriter.writeDetails(out.resolve("metrics_details.json"), metrics);
+    RunFolder folder = new RunFolder(out);
+    MetricsWriter.writeSummary(folder.metricsSummary(), metrics, submission.meta(), seconds);
+    MetricsWriter.writeDetails(folder.metricsDetails(), metrics);
+    folder.write(new RunFolder.Evaluation(data, nuScenes.version(), split, results));
     print(spec.commandLine().getOut(), metrics, seconds);
     return 0;
   }

@@ -2,23 +2,18 @@ package dev.bevel.cli;
 
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.report.RunFolder;
 import dev.bevel.torch.train.ConfigDocument;
 import dev.bevel.torch.train.DetectorTraining;
-import dev.bevel.torch.train.StepReport;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -30,13 +25,9 @@ import picocli.CommandLine.Spec;
  */
 @Command(
     name = "train",
-    description = "Train a detector and write DIR/last.safetensors.",
-    mixinStandardHelpOptions = true)
+    description = "Train a detector and write last.safetensors, history.csv and run.json.")
 @SuppressWarnings("NullAway.Init") // picocli sets the options
 final class TrainCommand implements Callable<Integer> {
-  /** Name of the checkpoint in the output folder. */
-  static final String CHECKPOINT = "last.safetensors";
-
   @Spec private CommandSpec spec;
 
   @Option(
@@ -46,12 +37,7 @@ final class TrainCommand implements Callable<Integer> {
       description = "A configuration that travels with Bevel, or a YAML file.")
   private String config;
 
-  @Option(
-      names = "--data",
-      required = true,
-      paramLabel = "DIR",
-      description = "nuScenes folder; samples whose six images are there are used.")
-  private Path data;
+  @Mixin private DataSetOptions dataSet;
 
   @Option(
       names = "--steps",
@@ -64,7 +50,7 @@ final class TrainCommand implements Callable<Integer> {
       names = "--out",
       required = true,
       paramLabel = "DIR",
-      description = "Folder for the checkpoint; made if missing.")
+      description = "Folder for the results; made if missing.")
   private Path out;
 
   @Option(
@@ -96,9 +82,11 @@ final class TrainCommand implements Callable<Integer> {
           "--steps and --save-every must be positive, got " + steps + " and " + saveEvery);
     }
     ConfigDocument document = ConfigDocument.load(config);
-    List<DetectionSample> samples = DetectorTraining.usableSamples(NuScenes.load(data));
+    NuScenes set = dataSet.load();
+    List<DetectionSample> samples = dataSet.samples(set);
+    RunFolder folder = new RunFolder(out);
     Files.createDirectories(out);
-    Path checkpoint = out.resolve(CHECKPOINT);
+    String name = document.detector().name();
     DetectorTraining training = new DetectorTraining(document, samples, seed);
     try (OrderlyShutdown shutdown = new OrderlyShutdown(training::stop);
         training) {
@@ -106,51 +94,18 @@ final class TrainCommand implements Callable<Integer> {
         training.resume(resume);
       }
       long before = training.step();
-      train(training, checkpoint, document.detector().name());
+      new TrainingRun(folder, name, set, dataSet.split(), seed)
+          .train(training, steps, saveEvery, resume);
       PrintWriter print = spec.commandLine().getOut();
       print.printf(
           "%s: %d steps on %d sample(s), %d in all; checkpoint %s%n",
-          document.detector().name(),
+          name,
           training.step() - before,
           samples.size(),
           training.step(),
-          checkpoint);
+          out.resolve(folder.checkpoint().getFileName()));
       print.flush();
     }
     return 0;
-  }
-
-  private void train(DetectorTraining training, Path checkpoint, String name) throws IOException {
-    try (ProgressBar bar = progressBar(name)) {
-      bar.stepTo(training.step());
-      while (training.step() < steps && !training.isStopped()) {
-        long until = Math.min(steps, training.step() + saveEvery - training.step() % saveEvery);
-        training.run(
-            until,
-            report -> {
-              bar.setExtraMessage(describe(report));
-              bar.stepTo(report.step());
-            });
-        training.save(checkpoint);
-      }
-    }
-  }
-
-  private ProgressBar progressBar(String name) {
-    return new ProgressBarBuilder()
-        .setTaskName(name)
-        .setInitialMax(steps)
-        .setStyle(ProgressBarStyle.ASCII)
-        .setUpdateIntervalMillis(500)
-        .setMaxRenderedLength(150)
-        .setConsumer(new ConsoleProgressBarConsumer(System.err, 150))
-        .build();
-  }
-
-  private static String describe(StepReport report) {
-    return String.format(Locale.ROOT, "loss %.3f", report.loss())
-        + report.terms().entrySet().stream()
-            .map(e -> String.format(Locale.ROOT, "%s %.3f", e.getKey(), e.getValue()))
-            .collect(Collectors.joining(" ", " (", ")"));
   }
 }

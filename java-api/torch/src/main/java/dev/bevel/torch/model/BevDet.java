@@ -33,8 +33,7 @@ final class BevDet extends Detector {
                 config.head().branchChannels(),
                 config.head().classCounts(),
                 init));
-    backbone =
-        child("img_backbone", new ResNet(ResNet.Settings.image(config.backbone()), init));
+    backbone = child("img_backbone", new ResNet(ResNet.Settings.image(config.backbone()), init));
     List<Long> stages = backbone.settings().stageChannels().subList(2, 4);
     neck = child("img_neck", new FpnForBevDet(stages, config.neckChannels(), init));
 

@@ -67,7 +67,8 @@ public final class ResNet extends Module {
         case 18 -> new Settings(false, List.of(2, 2, 2, 2), strides, 3, base, true);
         case 50 -> new Settings(true, List.of(3, 4, 6, 3), strides, 3, base, true);
         default ->
-            throw new IllegalArgumentException("ResNet: depth must be 18 or 50, got " + backbone.depth());
+            throw new IllegalArgumentException(
+                "ResNet: depth must be 18 or 50, got " + backbone.depth());
       };
     }
 

@@ -50,6 +50,12 @@ public final class DetectorInputs {
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   public record Example(Input input, GroundTruth truth, int @Nullable [] depthBins) {
+    /** Memory of images and depth bins. */
+    long bytes() {
+      long bins = depthBins == null ? 0 : depthBins.length;
+      return Float.BYTES * (long) input.images().length + Integer.BYTES * bins;
+    }
+
     /**
      * The same rig with its images dealt to other cameras, and nothing to find: images that
      * contradict the calibration say nothing about where anything is.

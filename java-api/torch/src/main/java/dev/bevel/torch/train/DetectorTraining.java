@@ -14,11 +14,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -35,7 +35,8 @@ import org.jspecify.annotations.Nullable;
  * the present one is trained on.
  */
 public final class DetectorTraining implements AutoCloseable {
-  private static final int CACHED_EXAMPLES = 16;
+  /** Share of the heap that prepared samples may take. */
+  private static final int HEAP_PER_CACHE = 4;
 
   private final ConfigDocument config;
   private final List<DetectionSample> samples;
@@ -43,24 +44,20 @@ public final class DetectorTraining implements AutoCloseable {
   private final DetectorHead head;
   private final Detector detector;
   private final Trainer trainer;
-  private final Map<String, DetectorInputs.Example> cache = new ExampleCache();
+  private final ExampleCache cache =
+      new ExampleCache(Runtime.getRuntime().maxMemory() / HEAP_PER_CACHE);
   private final ExecutorService loader =
       Executors.newSingleThreadExecutor(
           Thread.ofPlatform().name("bevel-loader").daemon().factory());
+  private Order order = new Order(-1, List.of());
   private @Nullable Batch next;
   private volatile boolean stopped;
 
+  /** The order of the samples in an epoch; used by the loader only. */
+  private record Order(long epoch, List<Integer> indices) {}
+
   /** The examples of one step, being read. */
   private record Batch(long step, Future<List<DetectorInputs.Example>> examples) {}
-
-  private static final class ExampleCache extends LinkedHashMap<String, DetectorInputs.Example> {
-    private static final long serialVersionUID = 1L;
-
-    @Override
-    protected boolean removeEldestEntry(Map.Entry<String, DetectorInputs.Example> eldest) {
-      return size() > CACHED_EXAMPLES;
-    }
-  }
 
   /**
    * A training at its beginning.
@@ -97,8 +94,31 @@ public final class DetectorTraining implements AutoCloseable {
    * @throws NuScenesException if there is none
    */
   public static List<DetectionSample> usableSamples(NuScenes set) {
+    return usable(set, set.samples());
+  }
+
+  /**
+   * The key frames of some scenes all of whose images are there, in table order.
+   *
+   * @param sceneNames e.g. those of {@link dev.bevel.nuscenes.Splits#scenes}
+   * @throws NuScenesException if there is none
+   */
+  public static List<DetectionSample> usableSamples(NuScenes set, Collection<String> sceneNames) {
+    Set<String> wanted = Set.copyOf(sceneNames);
+    List<TableRecord.Sample> samples =
+        set.samples().stream().filter(s -> wanted.contains(set.scene(s).name())).toList();
+    if (samples.isEmpty()) {
+      throw new NuScenesException(
+          "%s in %s has no sample of the %d scenes asked for"
+              .formatted(set.version(), set.dataRoot(), wanted.size()));
+    }
+    return usable(set, samples);
+  }
+
+  private static List<DetectionSample> usable(
+      NuScenes set, Collection<TableRecord.Sample> samples) {
     List<DetectionSample> usable = new ArrayList<>();
-    for (TableRecord.Sample sample : set.samples()) {
+    for (TableRecord.Sample sample : samples) {
       if (set.keyFrames(sample).keySet().containsAll(DetectionSample.CAMERA_ORDER)) {
         DetectionSample candidate = DetectionSample.of(set, sample);
         if (candidate.cameras().stream().map(CameraSample::image).allMatch(Files::isRegularFile)) {
@@ -109,7 +129,7 @@ public final class DetectorTraining implements AutoCloseable {
     if (usable.isEmpty()) {
       throw new NuScenesException(
           "nuScenes data folder %s: none of its %d samples has all six camera images"
-              .formatted(set.dataRoot(), set.samples().size()));
+              .formatted(set.dataRoot(), samples.size()));
     }
     return usable;
   }
@@ -210,9 +230,13 @@ public final class DetectorTraining implements AutoCloseable {
 
   /** Epoch by epoch a fresh permutation of the samples. */
   private DetectionSample sampleAt(long draw) {
-    List<Integer> order = new ArrayList<>(indices(samples.size()));
-    Collections.shuffle(order, Random.from(random(draw / samples.size(), 0)));
-    return samples.get(order.get((int) (draw % samples.size())));
+    long epoch = draw / samples.size();
+    if (epoch != order.epoch) {
+      List<Integer> shuffled = new ArrayList<>(indices(samples.size()));
+      Collections.shuffle(shuffled, Random.from(random(epoch, 0)));
+      order = new Order(epoch, shuffled);
+    }
+    return samples.get(order.indices.get((int) (draw % samples.size())));
   }
 
   private SplittableRandom random(long a, long b) {
@@ -242,9 +266,9 @@ public final class DetectorTraining implements AutoCloseable {
     if (config.training().imageAugmentation() != TrainingConfig.ImageRanges.NONE) {
       return inputs.example(sample, augmentations(draw, sample), withDepth);
     }
-    return cache.computeIfAbsent(
+    return cache.get(
         sample.token(),
-        token -> inputs.example(sample, inputs.inferenceAugmentations(sample), withDepth));
+        () -> inputs.example(sample, inputs.inferenceAugmentations(sample), withDepth));
   }
 
   private List<ImageAugmentation> augmentations(long draw, DetectionSample sample) {

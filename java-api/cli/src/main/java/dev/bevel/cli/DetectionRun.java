@@ -1,0 +1,66 @@
+package dev.bevel.cli;
+
+import dev.bevel.nuscenes.Detection;
+import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.SubmissionWriter;
+import dev.bevel.torch.train.DetectorInference;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
+import me.tongfei.progressbar.ProgressBar;
+
+/**
+ * Runs a detector on samples and writes the submission.
+ *
+ * @param detector at work
+ * @param scoreThreshold detections have a higher score
+ * @param toldToEnd whether to give up; asked before each sample
+ */
+record DetectionRun(DetectorInference detector, double scoreThreshold, BooleanSupplier toldToEnd) {
+  /** Told of each sample. */
+  @FunctionalInterface
+  interface Listener {
+    /**
+     * A sample has been seen.
+     *
+     * @param index among the samples
+     * @param detections in the key ego frame
+     * @param milliseconds that reading and detecting took
+     */
+    void seen(int index, List<Detection> detections, double milliseconds);
+  }
+
+  /**
+   * Detects with a progress bar.
+   *
+   * @param title of the bar
+   * @param results file to write
+   * @param change what is done to the normalised images, see {@link DetectorInference#detect}
+   * @throws IllegalStateException if told to end; nothing is written then
+   */
+  void write(
+      String title,
+      List<DetectionSample> samples,
+      Path results,
+      UnaryOperator<float[]> change,
+      Listener listener) {
+    try (ProgressBar bar = Progress.bar(title, samples.size());
+        SubmissionWriter writer = new SubmissionWriter(results, SubmissionWriter.Meta.CAMERA)) {
+      for (int i = 0; i < samples.size(); i++) {
+        if (toldToEnd.getAsBoolean()) {
+          throw new IllegalStateException(
+              results + " is not written: told to end before all samples were seen");
+        }
+        DetectionSample sample = samples.get(i);
+        long start = System.nanoTime();
+        List<Detection> detections = detector.detect(sample, scoreThreshold, change);
+        double milliseconds = (System.nanoTime() - start) * 1e-6;
+        writer.write(sample.token(), sample.egoToGlobal(), detections);
+        listener.seen(i, detections, milliseconds);
+        bar.step();
+      }
+      writer.finish();
+    }
+  }
+}
