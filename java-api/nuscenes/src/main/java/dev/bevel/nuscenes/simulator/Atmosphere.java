@@ -80,17 +80,13 @@ final class Atmosphere {
     }
   }
 
-  /** The sky without clouds in the direction of a unit vector, as it is mirrored in glass. */
+  /** What is mirrored in a direction of this height: clear sky, below it streets and houses. */
   void mirrored(double dz, float[] out) {
-    float up = (float) Math.clamp(dz, -0.2, 1);
-    if (up < 0) {
-      // Below the horizon glass mirrors streets and houses.
-      float dim = 0.25f;
-      for (int i = 0; i < 3; i++) {
-        out[i] = dim * horizon[i];
-      }
-    } else {
-      gradient(up, out);
+    gradient((float) Math.clamp(dz, 0, 1), out);
+    float open = (float) Math.clamp((dz + 0.05) / 0.4, 0, 1);
+    float dim = 0.3f + 0.7f * open;
+    for (int i = 0; i < 3; i++) {
+      out[i] *= dim;
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.bevel.nuscenes.simulator;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Takes a picture of a snapshot. The work is divided so:
@@ -8,7 +9,8 @@ import java.util.Arrays;
  * <ol>
  *   <li>{@link Rasterizer} finds for each of 2×2 samples a pixel which face is nearest: the ground
  *       plane first, then the triangles of every body that the camera may see;
- *   <li>the bodies are projected along the sun onto the ground, where they mark shadows;
+ *   <li>{@link GroundShadows} projects the bodies along the sun onto the ground and darkens it
+ *       where they stand; {@link SunShade} asks which bodies stand in the shadow of others;
  *   <li>each pixel gets the mean colour of its samples, where each face in it is shaded once: the
  *       ground by {@link GroundShader}, bodies by {@link FaceShader}, the sky, light and haze by
  *       {@link Atmosphere};
@@ -18,12 +20,19 @@ import java.util.Arrays;
  * All is computed in a fixed order by one thread; scratch memory is kept for each thread.
  */
 final class CameraRenderer {
+  /** Bodies farther than this many times the visibility are lost in the haze. */
+  private static final double REACH = 5;
+
   /** Samples a pixel along each axis. */
   private static final int SAMPLES = 2;
 
-  private static final ThreadLocal<CameraRenderer> SCRATCH =
-      ThreadLocal.withInitial(CameraRenderer::new);
+  private static final int GROUND = -1;
+  private static final int SKY = -2;
 
+  private static final ThreadLocal<@Nullable CameraRenderer> SCRATCH = new ThreadLocal<>();
+
+  private final Rasterizer raster;
+  private final GroundShadows shadows;
   private final FaceShader faces = new FaceShader();
   private final float[] colour = new float[3];
   private final float[] mean = new float[3];
@@ -32,7 +41,10 @@ final class CameraRenderer {
   private double[] cameraPoints = new double[1024];
   private double[] globalPoints = new double[1024];
 
-  private CameraRenderer() {}
+  private CameraRenderer(CameraGeometry camera) {
+    raster = new Rasterizer(camera);
+    shadows = new GroundShadows(camera);
+  }
 
   /**
    * Takes a picture.
@@ -47,23 +59,25 @@ final class CameraRenderer {
           "camera must stand above the ground and see a picture of at least 1×1, got height %s m and %d×%d pixels"
               .formatted(view.cameraToGlobal().tz(), view.width(), view.height()));
     }
-    return SCRATCH.get().take(snapshot, view, new Film(view, exposure, noiseSeed));
+    CameraGeometry camera = new CameraGeometry(view, SAMPLES);
+    CameraRenderer renderer = SCRATCH.get();
+    if (renderer == null) {
+      renderer = new CameraRenderer(camera);
+      SCRATCH.set(renderer);
+    }
+    return renderer.take(snapshot, view, camera, new Film(view, exposure, noiseSeed));
   }
 
-  private Rendering take(Snapshot snapshot, CameraView view, Film film) {
-    CameraGeometry camera = new CameraGeometry(view, SAMPLES);
-    Rasterizer raster = new Rasterizer(camera);
+  private Rendering take(Snapshot snapshot, CameraView view, CameraGeometry camera, Film film) {
     raster.begin(camera);
-    raster.ground();
+    shadows.begin(camera, SAMPLES);
     faces.begin();
-    double far = 6 * snapshot.lighting().visibility();
+    drawBodies(snapshot, camera);
     for (Placement body : snapshot.bodies()) {
-      drawBody(body, camera, raster, far);
-    }
-    if (snapshot.lighting().sun() > 0) {
-      for (Placement body : snapshot.bodies()) {
-        castShadow(body, camera, raster, snapshot.lighting());
+      if (snapshot.lighting().sun() > 0) {
+        shadows.cast(body, snapshot.lighting(), raster);
       }
+      shadows.contact(body, raster);
     }
     int pixels = view.width() * view.height();
     Rendering picture =
@@ -73,25 +87,38 @@ final class CameraRenderer {
     GroundShader ground = new GroundShader(snapshot.ground());
     for (int row = 0; row < view.height(); row++) {
       for (int column = 0; column < view.width(); column++) {
-        pixel(column, row, camera, raster, air, ground, picture);
+        pixel(column, row, camera, air, ground, picture);
         picture.rgb()[row * view.width() + column] = film.expose(column, row, mean);
       }
     }
     return picture;
   }
 
-  private void drawBody(Placement body, CameraGeometry camera, Rasterizer raster, double far) {
+  private void drawBodies(Snapshot snapshot, CameraGeometry camera) {
+    raster.ground();
+    SunShade shade = new SunShade(snapshot);
+    double far = REACH * snapshot.lighting().visibility();
+    for (int i = 0; i < snapshot.bodies().size(); i++) {
+      Placement body = snapshot.bodies().get(i);
+      camera.bodyToCamera(body.bodyToGlobal(), bodyToCamera);
+      double radius = radius(body.mesh().positions());
+      if (camera.maySee(
+          bodyToCamera[3], bodyToCamera[7], bodyToCamera[11], radius, Rasterizer.NEAR, far)) {
+        faces.body(body, shade.share(i));
+        drawBody(body);
+      }
+    }
+  }
+
+  private void drawBody(Placement body) {
     Mesh mesh = body.mesh();
     float[] p = mesh.positions();
-    camera.bodyToCamera(body.bodyToGlobal(), bodyToCamera);
-    if (!camera.maySee(
-        bodyToCamera[3], bodyToCamera[7], bodyToCamera[11], radius(p), Rasterizer.NEAR, far)) {
-      return;
+    if (cameraPoints.length < p.length) {
+      cameraPoints = new double[2 * p.length];
+      globalPoints = new double[2 * p.length];
     }
-    reserve(p.length);
     transform(p, bodyToCamera, cameraPoints);
     transform(p, body.bodyToGlobal().matrix(), globalPoints);
-    faces.body(body);
     int[] t = mesh.triangles();
     for (int i = 0; i < mesh.materials().length; i++) {
       int a = 3 * t[3 * i];
@@ -102,56 +129,11 @@ final class CameraRenderer {
     }
   }
 
-  /** Projects the faces that the sun shines on along its rays onto the ground. */
-  private void castShadow(
-      Placement body, CameraGeometry camera, Rasterizer raster, Lighting light) {
-    Mesh mesh = body.mesh();
-    float[] p = mesh.positions();
-    reserve(p.length);
-    transform(p, body.bodyToGlobal().matrix(), globalPoints);
-    double slopeX = light.sunX() / light.sunZ();
-    double slopeY = light.sunY() / light.sunZ();
-    double[] r = camera.rotation;
-    for (int i = 0; i < p.length; i += 3) {
-      double height = Math.max(0, globalPoints[i + 2]);
-      double x = globalPoints[i] - height * slopeX - camera.x;
-      double y = globalPoints[i + 1] - height * slopeY - camera.y;
-      double z = -camera.z;
-      cameraPoints[i] = r[0] * x + r[3] * y + r[6] * z;
-      cameraPoints[i + 1] = r[1] * x + r[4] * y + r[7] * z;
-      cameraPoints[i + 2] = r[2] * x + r[5] * y + r[8] * z;
-    }
-    int[] t = mesh.triangles();
-    for (int i = 0; i < t.length; i += 3) {
-      int a = 3 * t[i];
-      int b = 3 * t[i + 1];
-      int c = 3 * t[i + 2];
-      if (litBySun(a, b, c, light)) {
-        raster.shadow(cameraPoints, a, b, c);
-      }
-    }
-  }
-
-  private boolean litBySun(int a, int b, int c, Lighting light) {
-    double[] p = globalPoints;
-    double ex = p[b] - p[a];
-    double ey = p[b + 1] - p[a + 1];
-    double ez = p[b + 2] - p[a + 2];
-    double gx = p[c] - p[a];
-    double gy = p[c + 1] - p[a + 1];
-    double gz = p[c + 2] - p[a + 2];
-    return (ey * gz - ez * gy) * light.sunX()
-            + (ez * gx - ex * gz) * light.sunY()
-            + (ex * gy - ey * gx) * light.sunZ()
-        > 0;
-  }
-
   /** Shades one pixel into {@link #mean} and notes what it shows. */
   private void pixel(
       int column,
       int row,
       CameraGeometry camera,
-      Rasterizer raster,
       Atmosphere air,
       GroundShader ground,
       Rendering picture) {
@@ -161,7 +143,7 @@ final class CameraRenderer {
     int samples = SAMPLES * SAMPLES;
     int first = SAMPLES * (row * camera.columns + column);
     for (int i = 0; i < samples; i++) {
-      pixelFaces[i] = surface(raster, first + i / SAMPLES * camera.columns + i % SAMPLES);
+      pixelFaces[i] = surface(first + i / SAMPLES * camera.columns + i % SAMPLES);
     }
     int most = 0;
     int at = row * picture.width() + column;
@@ -177,12 +159,13 @@ final class CameraRenderer {
         if (pixelFaces[j] == face) {
           int sample = first + j / SAMPLES * camera.columns + j % SAMPLES;
           count++;
-          shaded += raster.shaded[sample];
+          shaded += shadows.shaded(sample);
           inverse += raster.inverseDepth[sample];
         }
       }
       inverse /= count;
-      surfaceColour(face, u, v, inverse, (float) shaded / count, camera, air, ground);
+      surfaceColour(
+          face, u, v, inverse, (float) shaded / count, shadows.openness(at), camera, air, ground);
       for (int k = 0; k < 3; k++) {
         mean[k] += colour[k] * count / samples;
       }
@@ -194,10 +177,7 @@ final class CameraRenderer {
     }
   }
 
-  private static final int GROUND = -1;
-  private static final int SKY = -2;
-
-  private static int surface(Rasterizer raster, int sample) {
+  private int surface(int sample) {
     int face = raster.face[sample];
     return face != Rasterizer.NONE ? face : raster.inverseDepth[sample] > 0 ? GROUND : SKY;
   }
@@ -218,6 +198,7 @@ final class CameraRenderer {
       double v,
       double inverseDepth,
       float shaded,
+      float openness,
       CameraGeometry camera,
       Atmosphere air,
       GroundShader ground) {
@@ -252,7 +233,7 @@ final class CameraRenderer {
           dv * (r[4] - gy * vz),
           distance,
           colour);
-      air.light(0, 0, 1, 1 - shaded, 1 - 0.15f * shaded, colour);
+      air.light(0, 0, 1, (1 - shaded) * openness, (1 - 0.15f * shaded) * openness, colour);
     } else {
       double pz = camera.z + depth * gz;
       faces.shade(
@@ -270,13 +251,7 @@ final class CameraRenderer {
     air.haze(distance, colour);
   }
 
-  private void reserve(int coordinates) {
-    if (cameraPoints.length < coordinates) {
-      cameraPoints = new double[2 * coordinates];
-      globalPoints = new double[2 * coordinates];
-    }
-  }
-
+  /** Distance of the farthest vertex from the origin. */
   static double radius(float[] positions) {
     double squared = 0;
     for (int i = 0; i < positions.length; i += 3) {

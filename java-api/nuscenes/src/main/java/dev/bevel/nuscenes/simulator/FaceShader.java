@@ -14,11 +14,13 @@ final class FaceShader {
 
   private final List<Placement> bodies = new ArrayList<>();
   private final List<double[]> globalToBody = new ArrayList<>();
+  private float[] sun = new float[256];
   private int[] bodyOf = new int[4096];
   private Material[] material = new Material[4096];
   private double[] normal = new double[PER_FACE * 4096];
   private int faces;
   private final double[] bodyPoint = new double[3];
+  private final double[] bodyNormal = new double[3];
   private final float[] mirror = new float[3];
 
   void begin() {
@@ -27,8 +29,16 @@ final class FaceShader {
     faces = 0;
   }
 
-  /** Starts a body; the faces that follow are its own. */
-  void body(Placement placement) {
+  /**
+   * Starts a body; the faces that follow are its own.
+   *
+   * @param sunShare of the sun's light that other bodies leave it, 0–1
+   */
+  void body(Placement placement, float sunShare) {
+    if (bodies.size() == sun.length) {
+      sun = Arrays.copyOf(sun, 2 * sun.length);
+    }
+    sun[bodies.size()] = sunShare;
     bodies.add(placement);
     Pose toBody = placement.bodyToGlobal().inverse();
     globalToBody.add(toBody.matrix());
@@ -100,10 +110,10 @@ final class FaceShader {
     double gloss = m.gloss();
     if (m.pattern() != Material.Pattern.PLAIN) {
       toBody(face, px, py, pz);
-      gloss += Patterns.draw(m.pattern(), bodyPoint, footprint, bodyNormalZ(face), out);
+      gloss += Patterns.draw(m.pattern(), bodyPoint, footprint, bodyNormal(face), out);
     }
     float contact = (float) (0.45 + 0.55 * Math.clamp(pz / CONTACT_HEIGHT, 0, 1));
-    air.light(nx, ny, nz, 1, contact, out);
+    air.light(nx, ny, nz, sun[bodyOf[face]], contact, out);
     if (gloss > 0) {
       double facing = -(dx * nx + dy * ny + dz * nz);
       air.mirrored(dz + 2 * facing * nz, mirror);
@@ -123,9 +133,13 @@ final class FaceShader {
     }
   }
 
-  private double bodyNormalZ(int face) {
+  private double[] bodyNormal(int face) {
     double[] m = globalToBody.get(bodyOf[face]);
     int at = PER_FACE * face;
-    return m[8] * normal[at] + m[9] * normal[at + 1] + m[10] * normal[at + 2];
+    for (int i = 0; i < 3; i++) {
+      bodyNormal[i] =
+          m[4 * i] * normal[at] + m[4 * i + 1] * normal[at + 1] + m[4 * i + 2] * normal[at + 2];
+    }
+    return bodyNormal;
   }
 }

@@ -14,10 +14,12 @@ final class Film {
 
   static {
     for (int i = 0; i < CURVE.length; i++) {
-      double light = 1 - StrictMath.exp(-1.7 * i / STEPS);
+      double light = 1 - StrictMath.exp(-1.5 * i / STEPS);
       double srgb =
           light <= 0.0031308 ? 12.92 * light : 1.055 * StrictMath.pow(light, 1 / 2.4) - 0.055;
-      CURVE[i] = (float) (255 * srgb);
+      // Half of an S-curve gives the contrast that haze and soft highlights take.
+      double contrast = srgb * srgb * (3 - 2 * srgb);
+      CURVE[i] = (float) (255 * (0.4 * srgb + 0.6 * contrast));
     }
   }
 

@@ -4,9 +4,8 @@ import dev.bevel.nuscenes.simulator.Material.Pattern;
 
 /** What the bodies of the town are made of. Colours are linear albedos. */
 final class Materials {
-  static final Material GLASS = new Material(0.03, 0.04, 0.05, 0.45, 0.1, Pattern.PLAIN);
+  static final Material GLASS = new Material(0.02, 0.025, 0.03, 0.2, 0.1, Pattern.PLAIN);
   static final Material RUBBER = plain(0.025, 0.025, 0.027, 0.08);
-  static final Material RIM = new Material(0.4, 0.41, 0.43, 0.15, 0.5, Pattern.PLAIN);
   static final Material DARK = plain(0.03, 0.03, 0.033, 0.12);
   static final Material METAL = new Material(0.3, 0.31, 0.33, 0.1, 0.4, Pattern.PLAIN);
   static final Material HEADLIGHT = plain(1.0, 0.98, 0.9, 0.9);

@@ -132,6 +132,31 @@ final class MeshBuilder {
     return extrusion(outline, right, left, disc, tyre);
   }
 
+  /** A wheel with spokes too thin to see: a ring in the xz plane, drawn out along y. */
+  MeshBuilder ring(
+      double x, double z, double radius, double hole, double half, int sides, Material material) {
+    int base = vertices.size();
+    double reach = radius / StrictMath.cos(Math.PI / sides);
+    for (int i = 0; i < sides; i++) {
+      double angle = 2 * Math.PI * (i + 0.5) / sides;
+      for (int corner = 0; corner < 4; corner++) {
+        double r = corner == 0 || corner == 3 ? reach : hole;
+        double y = corner < 2 ? -half : half;
+        vertices.add(
+            new double[] {x + r * StrictMath.cos(angle), y, z + r * StrictMath.sin(angle)});
+      }
+    }
+    for (int i = 0; i < sides; i++) {
+      int here = base + 4 * i;
+      int next = base + 4 * ((i + 1) % sides);
+      for (int corner = 0; corner < 4; corner++) {
+        int other = (corner + 1) % 4;
+        quad(here + corner, next + corner, next + other, here + other, material);
+      }
+    }
+    return this;
+  }
+
   /** An upright round column whose radius changes from the bottom to the top. */
   MeshBuilder column(
       double x,

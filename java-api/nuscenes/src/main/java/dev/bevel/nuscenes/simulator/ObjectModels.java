@@ -25,11 +25,7 @@ final class ObjectModels {
       double height,
       boolean withRider,
       long variant) {
-    if (!(width > 0 && length > 0 && height > 0) || Double.isInfinite(width + length + height)) {
-      throw new IllegalArgumentException(
-          "%s needs a positive width, length and height, got %s, %s, %s"
-              .formatted(category, width, length, height));
-    }
+    checkSize(category, width, length, height);
     MeshBuilder model =
         switch (category) {
           case "vehicle.car" -> VehicleModels.car(width, length, height, variant);
@@ -65,17 +61,31 @@ final class ObjectModels {
 
   /** A house with rows of windows and a plinth. */
   static Mesh building(double width, double length, double height, long variant) {
+    checkSize("building", width, length, height);
     return SceneryModels.building(width, length, height, variant).fit(width, length, height);
   }
 
   /** A tree: a trunk and a crown, about 0.6 times as wide as high. */
   static Mesh tree(double height, long variant) {
+    checkSize("tree", height, height, height);
     double spread = height * Hash.between(variant, 10, 0.5, 0.7);
     return SceneryModels.tree(height, spread, variant).fit(spread, spread, height);
   }
 
-  /** A lamp post with its arm, or a pole with a sign. */
+  /**
+   * Above 4 m a lamp post whose arm reaches forward, else a pole with a sign on its front. The post
+   * stands near the rear of the mesh.
+   */
   static Mesh pole(double height, long variant) {
+    checkSize("pole", height, height, height);
     return SceneryModels.pole(height, variant);
+  }
+
+  private static void checkSize(String what, double width, double length, double height) {
+    if (!(width > 0 && length > 0 && height > 0) || Double.isInfinite(width + length + height)) {
+      throw new IllegalArgumentException(
+          "%s needs a positive width, length and height, got %s, %s, %s"
+              .formatted(what, width, length, height));
+    }
   }
 }

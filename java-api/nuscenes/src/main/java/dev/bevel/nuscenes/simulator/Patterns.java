@@ -4,6 +4,8 @@ package dev.bevel.nuscenes.simulator;
 final class Patterns {
   private static final double STOREY = 3.1;
   private static final double BAY = 2.4;
+  private static final double STRIPE = 0.4;
+  private static final double RIB = 0.3;
 
   private Patterns() {}
 
@@ -12,55 +14,57 @@ final class Patterns {
    *
    * @param p place in the body's frame
    * @param footprint of a pixel, metres
-   * @param up z of the face's normal in the body's frame
+   * @param normal of the face in the body's frame
    * @param colour albedo, changed
    * @return what is added to the gloss
    */
   static double draw(
-      Material.Pattern pattern, double[] p, double footprint, double up, float[] colour) {
+      Material.Pattern pattern, double[] p, double footprint, double[] normal, float[] colour) {
+    boolean level = Math.abs(normal[2]) > 0.7;
+    // A coordinate along the face: y where it looks forward or back, else x.
+    double along = Math.abs(normal[0]) > Math.abs(normal[1]) ? p[1] : p[0];
     return switch (pattern) {
       case PLAIN -> 0;
-      case WINDOWS -> Math.abs(up) > 0.5 ? 0 : windows(p, footprint, colour);
-      case LEAVES -> leaves(p, footprint, colour);
-      case WARNING_STRIPES -> stripes(p, footprint, colour);
-      case RIBS -> ribs(p, footprint, colour);
+      case WINDOWS -> level ? 0 : windows(along, p[2], footprint, colour);
+      case LEAVES -> leaves(along, level ? p[1] : p[2], footprint, colour);
+      case WARNING_STRIPES -> stripes(along + p[2], footprint, colour);
+      case RIBS -> level ? 0 : ribs(p[2], footprint, colour);
     };
   }
 
-  /** Panes of 1.3 m × 1.6 m in a grid; x and y share one coordinate along the wall. */
-  private static double windows(double[] p, double footprint, float[] colour) {
-    double along = p[0] + p[1];
+  /** Panes in a grid with a light frame around each and a ledge between the storeys. */
+  private static double windows(double along, double up, double footprint, float[] colour) {
+    double ledge = band(up / STOREY + 0.5, 0.06, footprint / STOREY);
+    scale(colour, 1 - 0.3f * (float) ledge);
+    double frame =
+        band(along / BAY, 0.6, footprint / BAY) * band(up / STOREY, 0.56, footprint / STOREY);
     double pane =
-        band(along / BAY, 0.54, footprint / BAY) * band(p[2] / STOREY, 0.52, footprint / STOREY);
+        band(along / BAY, 0.54, footprint / BAY) * band(up / STOREY, 0.52, footprint / STOREY);
+    blend(colour, 0.55f, 0.55f, 0.53f, (float) (frame - pane));
     if (pane > 0) {
-      long cell = (long) Math.floor(along / BAY) * 8191 + (long) Math.floor(p[2] / STOREY);
-      float glass = (float) Hash.between(0x77696eL, cell, 0.02, 0.12);
-      for (int i = 0; i < 3; i++) {
-        colour[i] += (float) pane * (glass * (0.9f + 0.1f * i) - colour[i]);
-      }
+      long cell = (long) Math.floor(along / BAY) * 8191 + (long) Math.floor(up / STOREY);
+      float glass = (float) Hash.between(0x77696eL, cell, 0.01, 0.09);
+      blend(colour, 0.9f * glass, glass, 1.1f * glass, (float) pane);
     }
-    return 0.3 * pane;
+    return 0.28 * pane;
   }
 
-  private static double leaves(double[] p, double footprint, float[] colour) {
-    double u = p[0] + 0.7 * p[1];
-    double v = p[2] - 0.6 * p[1];
-    float coarse = Noise.at(1.9 * u, 1.9 * v);
-    float fine = footprint < 0.25 ? Noise.at(7 * u, 7 * v) : 0;
-    scale(colour, Math.max(0.25f, 1 + 0.45f * coarse + 0.5f * fine));
+  private static double leaves(double along, double up, double footprint, float[] colour) {
+    float coarse = Noise.at(2.1 * along, 2.1 * up);
+    float fine = footprint < 0.3 ? Noise.at(6.7 * along, 6.7 * up) : 0;
+    float finest = footprint < 0.1 ? Noise.at(19 * along, 19 * up) : 0;
+    scale(colour, Math.max(0.15f, 0.95f + 0.45f * coarse + 0.5f * fine + 0.45f * finest));
     return 0;
   }
 
-  private static double stripes(double[] p, double footprint, float[] colour) {
-    double red = band((p[0] + p[1] + p[2]) / 0.4, 0.5, footprint / 0.4);
-    colour[0] += (float) red * (0.75f - colour[0]);
-    colour[1] += (float) red * (0.02f - colour[1]);
-    colour[2] += (float) red * (0.02f - colour[2]);
+  private static double stripes(double diagonal, double footprint, float[] colour) {
+    double red = band(diagonal / STRIPE, 0.5, footprint / STRIPE);
+    blend(colour, 0.75f, 0.02f, 0.02f, (float) red);
     return 0;
   }
 
-  private static double ribs(double[] p, double footprint, float[] colour) {
-    scale(colour, 1 - 0.35f * (float) band(p[2] / 0.3, 0.35, footprint / 0.3));
+  private static double ribs(double up, double footprint, float[] colour) {
+    scale(colour, 1 - 0.35f * (float) band(up / RIB, 0.35, footprint / RIB));
     return 0;
   }
 
@@ -74,12 +78,18 @@ final class Patterns {
     }
     double fromMiddle = Math.abs(t - Math.floor(t) - 0.5);
     double w = Math.max(width, 1e-3);
-    return Math.clamp((share / 2 - fromMiddle) / w + 0.5, 0, 1);
+    return Math.clamp((share / 2 - fromMiddle) / w + 0.5, 0, Math.min(1, share / w));
   }
 
   private static void scale(float[] colour, float by) {
     colour[0] *= by;
     colour[1] *= by;
     colour[2] *= by;
+  }
+
+  private static void blend(float[] colour, float red, float green, float blue, float share) {
+    colour[0] += share * (red - colour[0]);
+    colour[1] += share * (green - colour[1]);
+    colour[2] += share * (blue - colour[2]);
   }
 }

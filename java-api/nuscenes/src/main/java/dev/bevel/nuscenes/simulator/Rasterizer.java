@@ -11,6 +11,12 @@ import java.util.Arrays;
  * a sample if it lies inside or on its left or upper edge, so neighbours neither overlap nor gap.
  */
 final class Rasterizer {
+  /** Does something with the samples {@code first} to {@code end - 1} of a row. */
+  @FunctionalInterface
+  interface Span {
+    void paint(int row, int first, int end, Rasterizer raster);
+  }
+
   /** Face of samples on which nothing was drawn. */
   static final int NONE = -1;
 
@@ -26,7 +32,6 @@ final class Rasterizer {
   private CameraGeometry camera;
   float[] inverseDepth = new float[0];
   int[] face = new int[0];
-  byte[] shaded = new byte[0];
 
   /** Inverse depth of the plane that is drawn: a + b u + c v. */
   private double planeA;
@@ -51,10 +56,8 @@ final class Rasterizer {
     if (face.length < samples) {
       inverseDepth = new float[samples];
       face = new int[samples];
-      shaded = new byte[samples];
     } else {
       Arrays.fill(inverseDepth, 0, samples, 0);
-      Arrays.fill(shaded, 0, samples, (byte) 0);
     }
     Arrays.fill(face, 0, samples, NONE);
   }
@@ -103,20 +106,17 @@ final class Rasterizer {
     }
   }
 
-  /** Marks the visible ground that a triangle lying on it covers; its turn does not matter. */
-  void shadow(double[] p, int a, int b, int c) {
+  /** Shows the samples that a triangle covers, row by row; its turn does not matter. */
+  void cover(double[] p, int a, int b, int c, Span painter) {
     if (!clip(p, a, b, c)) {
       return;
     }
     for (int row = firstRow; row < endRow; row++) {
       span(row + 0.5);
-      int at = row * camera.columns;
-      int first = at + Math.max(0, (int) Math.ceil(left - 0.5));
-      int end = at + Math.min(camera.columns, (int) Math.ceil(right - 0.5));
-      for (int i = first; i < end; i++) {
-        if (face[i] == NONE) {
-          shaded[i] = 1;
-        }
+      int first = Math.max(0, (int) Math.ceil(left - 0.5));
+      int end = Math.min(camera.columns, (int) Math.ceil(right - 0.5));
+      if (first < end) {
+        painter.paint(row, first, end, this);
       }
     }
   }

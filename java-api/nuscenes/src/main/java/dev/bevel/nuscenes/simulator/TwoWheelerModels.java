@@ -5,7 +5,7 @@ import dev.bevel.nuscenes.simulator.MeshBuilder.Slice;
 
 /** Motorcycles and bicycles, with somebody on them or left standing. */
 final class TwoWheelerModels {
-  private static final int WHEEL_SIDES = 9;
+  private static final int WHEEL_SIDES = 8;
 
   private TwoWheelerModels() {}
 
@@ -16,8 +16,8 @@ final class TwoWheelerModels {
     double l = length / 2;
     double machine = withRider ? 0.66 * height : height;
     double radius = Math.min(0.3 * machine, 0.17 * length);
-    wheel(mesh, -l + radius, radius, 0.08);
-    wheel(mesh, l - radius, radius, 0.06);
+    wheel(mesh, -l + radius, radius, 0.6, 0.08);
+    wheel(mesh, l - radius, radius, 0.62, 0.06);
     double bar = withRider ? machine : 0.95 * height;
     mesh.frustum(
         Slice.of(-l + 1.4 * radius, l - 2.3 * radius, 0.13, 0.8 * radius),
@@ -62,8 +62,8 @@ final class TwoWheelerModels {
     double l = length / 2;
     double machine = withRider ? 0.62 * height : height;
     double radius = Math.min(0.32 * machine, 0.2 * length);
-    wheel(mesh, -l + radius, radius, 0.04);
-    wheel(mesh, l - radius, radius, 0.04);
+    wheel(mesh, -l + radius, radius, 0.82, 0.025);
+    wheel(mesh, l - radius, radius, 0.82, 0.025);
     double[] rearHub = {-l + radius, 0, radius};
     double[] frontHub = {l - radius, 0, radius};
     double[] crank = {-0.05 * length, 0, 0.9 * radius};
@@ -93,8 +93,10 @@ final class TwoWheelerModels {
     return mesh;
   }
 
-  private static void wheel(MeshBuilder mesh, double x, double radius, double half) {
-    mesh.wheel(x, radius, radius, -half, half, WHEEL_SIDES, Materials.RUBBER, Materials.RIM);
+  private static void wheel(MeshBuilder mesh, double x, double radius, double hole, double half) {
+    mesh.ring(x, radius, radius, hole * radius, half, WHEEL_SIDES, Materials.RUBBER);
+    double hub = 0.15 * radius;
+    mesh.box(x - hub, -half, radius - hub, x + hub, half, radius + hub, Faces.of(Materials.METAL));
   }
 
   private static void handlebar(MeshBuilder mesh, double[] head, double half) {

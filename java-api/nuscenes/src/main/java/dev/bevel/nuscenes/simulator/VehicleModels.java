@@ -28,63 +28,88 @@ final class VehicleModels {
   private static MeshBuilder car(
       double width, double length, double height, Material paint, long variant) {
     MeshBuilder mesh = new MeshBuilder();
-    double w = width / 2;
     double l = length / 2;
+    // The mirrors reach farthest out.
+    double w = width / 2 - 0.04;
     double sill = 0.13 * height;
     double belt = Hash.between(variant, 20, 0.55, 0.6) * height;
     double hood = Hash.between(variant, 21, 0.5, 0.55) * height;
     // Saloons have a boot; hatchbacks and vans a steep tail.
     boolean saloon = height < 0.36 * length && Hash.unit(variant, 22) < 0.6;
-    double deck = saloon ? 0.58 * height : belt;
+    double deck = saloon ? Math.min(belt, 0.58 * height) : belt;
+    double windscreen = l - 0.27 * length;
     double[][] side = {
       {-l, sill + 0.06 * height},
       {-l + 0.04 * length, sill},
       {l - 0.04 * length, sill},
       {l, sill + 0.08 * height},
       {l - 0.01 * length, hood - 0.06 * height},
-      {l - 0.27 * length, Math.max(belt, deck)},
+      {windscreen, belt},
       {-l + 0.02 * length, deck}
     };
-    mesh.extrusion(
-        side,
-        -w,
-        w,
-        paint,
-        Materials.DARK,
-        Materials.DARK,
-        Materials.DARK,
-        paint,
-        paint,
-        paint,
-        paint);
-    double cabinRear = saloon ? -l + 0.16 * length : -l + 0.02 * length;
-    double roofRear = saloon ? -l + 0.3 * length : -l + 0.08 * length;
-    double windscreen = l - 0.27 * length;
+    Material dark = Materials.DARK;
+    mesh.extrusion(side, -w, w, paint, dark, dark, dark, paint, paint, paint, paint);
     double roofFront = windscreen - Hash.between(variant, 23, 0.13, 0.18) * length;
-    Material glass = Materials.GLASS;
-    mesh.frustum(
-        Slice.of(cabinRear, windscreen, 0.97 * w, Math.min(belt, deck)),
-        Slice.of(roofRear, roofFront, 0.8 * w, height - 0.03 * height),
-        new Faces(glass, glass, glass, glass, paint, paint));
-    mesh.frustum(
-        Slice.of(roofRear - 0.005 * length, roofFront + 0.005 * length, 0.82 * w, 0.97 * height),
-        Slice.of(roofRear + 0.02 * length, roofFront - 0.02 * length, 0.74 * w, height),
-        Faces.of(paint));
-    pillar(mesh, w, (roofRear + roofFront) / 2, belt, height, paint);
-    lights(mesh, l, w, 0.36 * height, 0.47 * height, 0.3 * w, 0.004 * length);
+    Slice low =
+        Slice.of(saloon ? -l + 0.16 * length : -l + 0.02 * length, windscreen, 0.97 * w, deck);
+    Slice high =
+        Slice.of(
+            saloon ? -l + 0.3 * length : -l + 0.08 * length, roofFront, 0.78 * w, 0.97 * height);
+    cabin(mesh, low, high, height, paint);
+    for (int hand = -1; hand <= 1; hand += 2) {
+      double y = hand * (w - 0.02);
+      mesh.box(
+          windscreen - 0.12 * length,
+          Math.min(y, hand * width / 2),
+          belt,
+          windscreen - 0.09 * length,
+          Math.max(y, hand * width / 2),
+          belt + 0.09 * height,
+          Faces.of(paint));
+    }
+    lights(mesh, l, w, 0.36 * height, 0.46 * height, 0.3 * w, 0.004 * length);
     plate(mesh, l, 0.28 * height, 0.004 * length);
     double radius = Math.min(0.21 * height, 0.085 * length);
-    wheels(mesh, w, radius, 0.22, -l + 0.19 * length, l - 0.19 * length);
+    for (double x : new double[] {-l + 0.19 * length, l - 0.19 * length}) {
+      mesh.wheel(x, radius, 1.2 * radius, -w - 0.004, w + 0.004, 8, dark, dark);
+    }
+    wheels(mesh, w + 0.012, radius, 0.22, -l + 0.19 * length, l - 0.19 * length);
     return mesh;
   }
 
-  /** The post between front and rear doors, a little proud of the glass on both sides. */
-  private static void pillar(
-      MeshBuilder mesh, double w, double x, double belt, double height, Material paint) {
+  /** Roof, posts and windows; the panes stand a little proud of the posts. */
+  private static void cabin(
+      MeshBuilder mesh, Slice low, Slice high, double height, Material paint) {
+    mesh.frustum(low, high, Faces.of(paint));
     mesh.frustum(
-        Slice.of(x - 0.05, x + 0.05, 0.98 * w, belt - 0.02 * height),
-        Slice.of(x - 0.05, x + 0.05, 0.81 * w, 0.975 * height),
+        high,
+        Slice.of(high.rear() + 0.12, high.front() - 0.12, 0.9 * high.left(), height),
         Faces.of(paint));
+    Slice sill = between(low, high, 0.04);
+    Slice lintel = between(low, high, 0.9);
+    double post = 0.05 * (low.front() - low.rear());
+    mesh.frustum(inset(sill, post, -0.008), inset(lintel, post, -0.008), Faces.of(Materials.GLASS));
+    mesh.frustum(
+        inset(sill, -0.01, 0.14 * sill.left()),
+        inset(lintel, -0.01, 0.12 * lintel.left()),
+        Faces.of(Materials.GLASS));
+    double middle = (high.rear() + high.front()) / 2;
+    mesh.frustum(
+        Slice.of(middle - 0.05, middle + 0.05, low.left() + 0.01, low.z()),
+        Slice.of(middle - 0.05, middle + 0.05, high.left() + 0.01, high.z()),
+        Faces.of(paint));
+  }
+
+  private static Slice between(Slice low, Slice high, double share) {
+    return Slice.of(
+        low.rear() + share * (high.rear() - low.rear()),
+        low.front() + share * (high.front() - low.front()),
+        low.left() + share * (high.left() - low.left()),
+        low.z() + share * (high.z() - low.z()));
+  }
+
+  private static Slice inset(Slice slice, double along, double across) {
+    return Slice.of(slice.rear() + along, slice.front() - along, slice.left() - across, slice.z());
   }
 
   static MeshBuilder truck(
@@ -146,60 +171,44 @@ final class VehicleModels {
   static MeshBuilder bus(double width, double length, double height, boolean bendy, long variant) {
     MeshBuilder mesh = new MeshBuilder();
     Material paint = Materials.paint(variant);
-    double w = width / 2;
+    Material glass = Materials.GLASS;
+    // The wheels stand a little out of the sides.
+    double w = width / 2 - 0.015;
     double l = length / 2;
     if (bendy) {
       coach(mesh, 0.04 * length, l, w, height, paint);
       coach(mesh, -l, -0.04 * length, w, height, paint);
       Material bellows = new Material(0.06, 0.06, 0.06, 0, 0.15, Pattern.RIBS);
-      mesh.box(
-          -0.04 * length,
-          -0.93 * w,
-          0.12 * height,
-          0.04 * length,
-          0.93 * w,
-          0.97 * height,
-          Faces.of(bellows));
+      double joint = 0.04 * length;
+      mesh.box(-joint, -0.93 * w, 0.12 * height, joint, 0.93 * w, 0.97 * height, Faces.of(bellows));
     } else {
       coach(mesh, -l, l, w, height, paint);
     }
+    mesh.box(
+        l - 0.1, -0.93 * w, 0.36 * height, l + 0.015, 0.93 * w, 0.84 * height, Faces.of(glass));
+    mesh.box(-l - 0.01, -0.7 * w, 0.5 * height, -l + 0.1, 0.7 * w, 0.8 * height, Faces.of(glass));
+    // The destination sign above the windscreen.
+    Material sign = Materials.plain(0.8, 0.45, 0.02, 0.5);
+    mesh.box(l - 0.1, -0.6 * w, 0.87 * height, l + 0.015, 0.6 * w, 0.96 * height, Faces.of(sign));
     lights(mesh, l, w, 0.2 * height, 0.26 * height, 0.25 * w, 0.02);
     plate(mesh, l, 0.14 * height, 0.02);
-    // The destination sign above the windscreen.
-    mesh.box(
-        l - 0.05,
-        -0.6 * w,
-        0.88 * height,
-        l - 0.002,
-        0.6 * w,
-        0.96 * height,
-        Faces.of(Materials.plain(0.8, 0.45, 0.02, 0.5)));
     double radius = Math.min(0.5, 0.15 * height);
-    wheels(mesh, w, radius, 0.3, -l + 0.22 * length, l - 0.2 * length);
+    wheels(mesh, width / 2, radius, 0.3, -l + 0.22 * length, l - 0.2 * length);
     return mesh;
   }
 
-  /** One stiff part of a bus: a window band between the body and the roof, parted by posts. */
+  /** One stiff part of a bus: windows between the body and the roof, parted by posts. */
   private static void coach(
       MeshBuilder mesh, double rear, double front, double w, double height, Material paint) {
     double belt = 0.42 * height;
     double brow = 0.82 * height;
-    Material glass = Materials.GLASS;
-    mesh.box(rear, -w, 0.1 * height, front, w, belt, Faces.of(paint));
-    mesh.box(
-        rear + 0.01,
-        -0.985 * w,
-        belt,
-        front - 0.01,
-        0.985 * w,
-        brow,
-        new Faces(glass, glass, glass, glass, paint, paint));
-    mesh.box(rear, -w, brow, front, w, height, Faces.of(paint));
-    int posts = Math.max(2, (int) Math.round((front - rear) / 2));
-    for (int i = 0; i <= posts; i++) {
-      double x = rear + 0.06 + (front - rear - 0.12) * i / posts;
-      double half = i == 0 || i == posts ? 0.06 : 0.05;
-      mesh.box(x - half, -w, belt, x + half, w, brow, Faces.of(paint));
+    mesh.box(rear, -w, 0.1 * height, front, w, height, Faces.of(paint));
+    int windows = Math.max(2, (int) Math.round((front - rear) / 1.8));
+    double pitch = (front - rear) / windows;
+    for (int i = 0; i < windows; i++) {
+      double x = rear + i * pitch;
+      mesh.box(
+          x + 0.08, -w - 0.006, belt, x + pitch - 0.08, w + 0.006, brow, Faces.of(Materials.GLASS));
     }
   }
 
@@ -284,10 +293,10 @@ final class VehicleModels {
     for (int side = -1; side <= 1; side += 2) {
       double y = side * (0.96 * w - breadth / 2);
       mesh.box(
-          l - 0.1 * w - proud,
+          l - 0.03 * w,
           y - breadth / 2,
           z0,
-          l,
+          l + proud,
           y + breadth / 2,
           z1,
           Faces.of(Materials.HEADLIGHT));
@@ -303,7 +312,7 @@ final class VehicleModels {
           -l - proud,
           y - breadth / 2,
           z0,
-          -l + 0.1 * w,
+          -l + 0.05 * w,
           y + breadth / 2,
           z1 + 0.3 * (z1 - z0),
           Faces.of(Materials.REAR_LIGHT));
