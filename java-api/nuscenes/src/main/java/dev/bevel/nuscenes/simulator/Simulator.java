@@ -1,0 +1,219 @@
+package dev.bevel.nuscenes.simulator;
+
+import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.simulator.SceneRecorder.Observation;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes a data set in nuScenes' format of made-up towns with traffic, seen by six cameras and a
+ * LiDAR: all thirteen tables in {@value #VERSION}, images, LiDAR sweeps, map masks and the splits
+ * {@code sim_train} and {@code sim_val}. There is no radar.
+ *
+ * <p>All follows from the settings: the same settings give the same files, byte for byte, with one
+ * build of Java, however many threads there are.
+ */
+public final class Simulator {
+  /** Name of the tables' folder. */
+  public static final String VERSION = "v1.0-sim";
+
+  private static final long PATIENCE_SECONDS = 30;
+
+  private final SimulationSettings settings;
+  private final Path folder;
+  private final ProgressListener listener;
+  private final ExecutorService pool;
+  private int done;
+
+  private Simulator(SimulationSettings settings, Path folder, ProgressListener listener) {
+    this.settings = settings;
+    this.folder = folder;
+    this.listener = listener;
+    this.pool =
+        Executors.newFixedThreadPool(
+            settings.threads(),
+            Thread.ofPlatform().name("bevel-simulator-", 0).daemon().factory());
+  }
+
+  /**
+   * Simulates and writes a data set. It is written beside {@code out} under another name and
+   * renamed when it is complete. If this fails, or the thread is interrupted, nothing remains.
+   *
+   * @param out the data folder; must not exist or be empty
+   * @param listener hears of each key frame
+   * @throws NuScenesException if {@code out} is in the way, something cannot be written, or the
+   *     thread was interrupted (it stays so)
+   */
+  public static void run(SimulationSettings settings, Path out, ProgressListener listener) {
+    Path target = out.toAbsolutePath().normalize();
+    checkFree(target);
+    Path parent = target.getParent();
+    if (parent == null) {
+      throw new NuScenesException("the folder for the simulated data cannot be " + out);
+    }
+    Path temporary =
+        parent.resolve(".%s.%s.tmp".formatted(target.getFileName(), UUID.randomUUID()));
+    try {
+      Tables.createFolders(temporary);
+      Simulator simulator = new Simulator(settings, temporary, listener);
+      try {
+        simulator.simulate();
+      } finally {
+        simulator.stop();
+      }
+      Files.deleteIfExists(target);
+      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException | UncheckedIOException e) {
+      throw new NuScenesException("simulated data cannot be written to %s: %s".formatted(out, e), e);
+    } finally {
+      delete(temporary);
+    }
+  }
+
+  private static void checkFree(Path target) {
+    if (Files.exists(target) && !Files.isDirectory(target)) {
+      throw new NuScenesException(target + " is a file; simulated data needs a folder of its own");
+    }
+    if (Files.isDirectory(target)) {
+      try (Stream<Path> entries = Files.list(target)) {
+        if (entries.findAny().isPresent()) {
+          throw new NuScenesException(
+              "folder " + target + " is not empty; simulated data needs a new or empty folder");
+        }
+      } catch (IOException e) {
+        throw new NuScenesException("folder %s cannot be read: %s".formatted(target, e), e);
+      }
+    }
+  }
+
+  private void simulate() throws IOException {
+    List<SceneRecord> records = new ArrayList<>();
+    Scene next = begin(0);
+    for (int index = 0; index < settings.scenes(); index++) {
+      Scene scene = next;
+      SceneRecorder recorder = await(scene.recorder);
+      List<Future<Observation>> observations = new ArrayList<>();
+      for (int sample = 0; sample < settings.samples(); sample++) {
+        int number = sample;
+        observations.add(pool.submit(() -> recorder.record(number)));
+      }
+      Future<Void> map = pool.submit(writeMap(recorder, index));
+      if (index + 1 < settings.scenes()) {
+        next = begin(index + 1);
+      }
+      records.add(collect(recorder, observations));
+      await(map);
+    }
+    Path tables = folder.resolve(VERSION);
+    Files.createDirectories(tables);
+    Tables.write(tables, settings, records);
+  }
+
+  /** A scene whose world is being made. */
+  private record Scene(Future<SceneRecorder> recorder) {}
+
+  private Scene begin(int index) {
+    return new Scene(pool.submit(() -> new SceneRecorder(settings, index, folder)));
+  }
+
+  private Callable<Void> writeMap(SceneRecorder recorder, int index) {
+    return () -> {
+      recorder.writeMap(folder.resolve(Tables.mapFile(settings, index)));
+      return null;
+    };
+  }
+
+  private SceneRecord collect(SceneRecorder recorder, List<Future<Observation>> futures)
+      throws IOException {
+    List<Observation> observations = new ArrayList<>();
+    for (Future<Observation> future : futures) {
+      observations.add(await(future));
+      done++;
+      listener.progress(done, settings.scenes() * settings.samples());
+    }
+    return recorder.summary(observations);
+  }
+
+  private static <T> T await(Future<T> future) throws IOException {
+    try {
+      return future.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new NuScenesException("the simulation was interrupted; nothing was written", e);
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case IOException io -> throw io;
+        case RuntimeException runtime -> throw runtime;
+        case Error error -> throw error;
+        case null, default -> throw new CompletionException(e.getCause());
+      }
+    }
+  }
+
+  /** Ends all work; what is under way is awaited, since it still writes files. */
+  private void stop() {
+    pool.shutdownNow();
+    boolean interrupted = Thread.interrupted();
+    try {
+      if (!pool.awaitTermination(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+        throw new NuScenesException("the simulation's threads did not end");
+      }
+    } catch (InterruptedException e) {
+      interrupted = true;
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private static void delete(Path folder) {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    try {
+      Files.walkFileTree(
+          folder,
+          new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
+                throws IOException {
+              Files.delete(file);
+              return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(
+                Path visited, @Nullable IOException error)
+                throws IOException {
+              if (error != null) {
+                throw error;
+              }
+              Files.delete(visited);
+              return FileVisitResult.CONTINUE;
+            }
+          });
+    } catch (IOException e) {
+      throw new NuScenesException(
+          "temporary folder %s cannot be deleted: %s".formatted(folder, e), e);
+    }
+  }
+}
