@@ -12,6 +12,7 @@ module dev.bevel.nuscenes {
   exports dev.bevel.nuscenes;
   exports dev.bevel.nuscenes.draw;
   exports dev.bevel.nuscenes.evaluation;
+  exports dev.bevel.nuscenes.simulator;
   exports dev.bevel.nuscenes.report;
   exports dev.bevel.nuscenes.validation;
 }

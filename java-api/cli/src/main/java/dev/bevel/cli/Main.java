@@ -25,6 +25,7 @@ import picocli.CommandLine.ScopeType;
       TrainCommand.class,
       DetectCommand.class,
       EvalCommand.class,
+      SimulateCommand.class,
       RenderCommand.class,
       ValidateCommand.class,
       ParityCommand.class,

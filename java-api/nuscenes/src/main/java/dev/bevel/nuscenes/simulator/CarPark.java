@@ -60,8 +60,7 @@ final class CarPark {
             && u < b[2] - INSET - AISLE;
     double slot = along / SLOT_WIDTH;
     boolean line =
-        slots
-            && (Math.abs(slot - Math.rint(slot)) < 0.02 || Math.abs(inPair - SLOT_LENGTH) < 0.06);
+        slots && (Math.abs(slot - Math.rint(slot)) < 0.02 || Math.abs(inPair - SLOT_LENGTH) < 0.06);
     return line ? GroundKind.WHITE_PAINT : GroundKind.CAR_PARK;
   }
 }

@@ -13,6 +13,13 @@ record Crossover(int junction, int lane, Track track, double enter, double leave
   /** Metres between the points at which two stretches are compared. */
   private static final double SPACING = 1;
 
+  /** What is left of it for one whose rear is at a distance along the track. */
+  Crossover from(double rear) {
+    return rear <= enter
+        ? this
+        : new Crossover(junction, lane, track, Math.min(rear, leave), leave);
+  }
+
   /**
    * Whether two bodies could touch if both were on their stretches.
    *

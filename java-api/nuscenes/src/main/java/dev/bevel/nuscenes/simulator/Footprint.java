@@ -17,16 +17,14 @@ record Footprint(
 
   static Footprint of(Pose pose, double width, double length) {
     double[] rotation = pose.rotationMatrix();
-    return new Footprint(
-        pose.tx(), pose.ty(), rotation[0], rotation[3], length / 2, width / 2);
+    return new Footprint(pose.tx(), pose.ty(), rotation[0], rotation[3], length / 2, width / 2);
   }
 
   /** Whether two footprints are less than {@code margin} apart (separating axes). */
   boolean isNear(Footprint other, double margin) {
     double dx = other.x - x;
     double dy = other.y - y;
-    double reach =
-        halfLength + halfWidth + other.halfLength + other.halfWidth + margin;
+    double reach = halfLength + halfWidth + other.halfLength + other.halfWidth + margin;
     return dx * dx + dy * dy < reach * reach
         && !separates(other, headingX, headingY, margin)
         && !separates(other, -headingY, headingX, margin)

@@ -166,9 +166,10 @@ final class Mover {
     return crossover < route.crossovers().size() ? route.crossovers().get(crossover) : null;
   }
 
-  /** The junction stretch that it holds, if any. */
+  /** What is still before it of the junction stretch that it holds, if it holds any. */
   @Nullable Crossover held() {
-    return granted ? next() : null;
+    Crossover next = next();
+    return granted && next != null ? next.from(position - rear) : null;
   }
 
   /** The junction stretch that it waits for and could use at once, if any. */
@@ -238,15 +239,14 @@ final class Mover {
       double line = next.enter() - position - front - BEFORE_LINE + kind.standstill;
       interaction = Math.max(interaction, interaction(line, 0));
     }
-    double acceleration = Math.max(free, -kind.comfortableBraking) - kind.acceleration * interaction;
+    double acceleration =
+        Math.max(free, -kind.comfortableBraking) - kind.acceleration * interaction;
     return Math.max(acceleration, -kind.hardestBraking);
   }
 
   private double interaction(double distance, double otherSpeed) {
     double closing =
-        speed
-            * (speed - otherSpeed)
-            / (2 * Math.sqrt(kind.acceleration * kind.comfortableBraking));
+        speed * (speed - otherSpeed) / (2 * Math.sqrt(kind.acceleration * kind.comfortableBraking));
     double desired = kind.standstill + Math.max(0, speed * kind.headway + closing);
     double ratio = desired / Math.max(distance, 0.1);
     return ratio * ratio;
@@ -266,5 +266,4 @@ final class Mover {
     }
     return false;
   }
-
 }

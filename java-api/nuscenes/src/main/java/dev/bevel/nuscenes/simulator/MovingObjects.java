@@ -24,6 +24,9 @@ final class MovingObjects {
   private static final double FASTEST = 10.5;
   private static final double STARTING_GAP = 3;
 
+  /** From a truck to its trailer, metres. */
+  private static final double HITCH = 1.1;
+
   private final Town town;
   private final Roads roads;
   private final Sidewalks sidewalks;
@@ -130,7 +133,7 @@ final class MovingObjects {
     ObjectShape shape = ObjectShape.draw(category, cycle, random);
     boolean tows = category.equals(ObjectShape.TRUCK) && Seeds.chance(random, 0.3);
     ObjectShape trailer = ObjectShape.draw(ObjectShape.TRAILER, random);
-    double towed = tows ? trailer.length() + 0.5 : 0;
+    double towed = tows ? HITCH + trailer.length() : 0;
     double front = shape.length() / 2;
     double total = shape.length() + towed;
     if (along + total > roads.length(lane) - 1) {
@@ -147,7 +150,7 @@ final class MovingObjects {
     if (mover != null) {
       made.add(new Made(shape, mover, 0));
       if (tows) {
-        made.add(new Made(trailer, mover, front + 0.5 + trailer.length() / 2));
+        made.add(new Made(trailer, mover, front + HITCH + trailer.length() / 2));
       }
     }
     return total;
@@ -198,11 +201,10 @@ final class MovingObjects {
     for (int n = 0; n < count; n++) {
       String category = Seeds.chance(random, 0.12) ? ObjectShape.CHILD : ObjectShape.ADULT;
       ObjectShape shape = ObjectShape.draw(category, random);
-      double speed = Seeds.between(random, 0.9, 1.7);
+      double speed = Seeds.between(random, 1.0, 1.8);
       double along = Seeds.between(random, 0.5, sidewalks.length(side) - 8);
       Route route =
-          sidewalks.route(
-              side, along, Seeds.chance(random, 0.5), duration * speed + 5, random);
+          sidewalks.route(side, along, Seeds.chance(random, 0.5), duration * speed + 5, random);
       double half = shape.length() / 2;
       Mover mover = start(Mover.Kind.WALKER, route, half, half, shape.width(), speed);
       if (mover != null) {
@@ -214,8 +216,7 @@ final class MovingObjects {
   /** Puts a mover on its way, if its place is free and near enough to matter. */
   private @Nullable Mover start(
       Mover.Kind kind, Route route, double front, double rear, double width, double speed) {
-    Mover mover =
-        new Mover(movers.size(), kind, route, front, rear, width, speed, -WARM_UP);
+    Mover mover = new Mover(movers.size(), kind, route, front, rear, width, speed, -WARM_UP);
     boolean near =
         neighbourhood.isWithin(
             RADIUS, route.track().x(route.start()), route.track().y(route.start()));

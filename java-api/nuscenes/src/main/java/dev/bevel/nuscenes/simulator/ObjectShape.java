@@ -11,8 +11,7 @@ import java.util.SplittableRandom;
  * @param height metres
  * @param withRider whether a cycle is ridden
  */
-record ObjectShape(
-    String category, double width, double length, double height, boolean withRider) {
+record ObjectShape(String category, double width, double length, double height, boolean withRider) {
   static final String CAR = "vehicle.car";
   static final String TRUCK = "vehicle.truck";
   static final String BUS = "vehicle.bus.rigid";

@@ -99,9 +99,7 @@ final class Roads {
     Street street = lane.street();
     Route.Builder builder =
         new Route.Builder(
-            town.frame(),
-            street.u(begin(lane), lane.left()),
-            street.v(begin(lane), lane.left()));
+            town.frame(), street.u(begin(lane), lane.left()), street.v(begin(lane), lane.left()));
     while (true) {
       street = lane.street();
       builder.lineTo(street.u(end(lane), lane.left()), street.v(end(lane), lane.left()));
@@ -125,8 +123,7 @@ final class Roads {
       Street upright = from.street().alongU() ? to.street() : from.street();
       double levelLeft = from.street().alongU() ? from.left() : to.left();
       double uprightLeft = from.street().alongU() ? to.left() : from.left();
-      builder.curveTo(
-          upright.centre() - uprightLeft, level.centre() + levelLeft, endU, endV);
+      builder.curveTo(upright.centre() - uprightLeft, level.centre() + levelLeft, endU, endV);
     }
     int junction = junctionNumber(from);
     builder.markCrossover(junction, HEADINGS * from.number() + from.heading(), enter);

@@ -93,11 +93,7 @@ record Route(Track track, List<Crossover> crossovers, double start) {
       for (int i = 0; i < spans.size(); i++) {
         crossovers.add(
             new Crossover(
-                junctions.get(i)[0],
-                junctions.get(i)[1],
-                track,
-                spans.get(i)[0],
-                spans.get(i)[1]));
+                junctions.get(i)[0], junctions.get(i)[1], track, spans.get(i)[0], spans.get(i)[1]));
       }
       return new Route(track, List.copyOf(crossovers), start);
     }

@@ -38,8 +38,7 @@ record SceneRecord(
    * @param lidarPoints in the box
    * @param visibility nuScenes' level, 1–4
    */
-  record Annotation(
-      int sample, Box3d box, String attribute, int lidarPoints, int visibility) {}
+  record Annotation(int sample, Box3d box, String attribute, int lidarPoints, int visibility) {}
 
   /** E.g. {@code scene-0001}. */
   String name() {

@@ -129,8 +129,7 @@ final class SceneRecorder {
   }
 
   private LidarPoints scan(Shot shot, double time, Pose lidarToGlobal) throws IOException {
-    LidarPoints points =
-        LidarScanner.scan(world.snapshot(time), lidarToGlobal, noiseSeed(shot));
+    LidarPoints points = LidarScanner.scan(world.snapshot(time), lidarToGlobal, noiseSeed(shot));
     float[] numbers = points.toArray();
     ByteBuffer bytes =
         ByteBuffer.allocate(numbers.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);

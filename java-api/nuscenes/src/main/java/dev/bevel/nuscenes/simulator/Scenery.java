@@ -90,7 +90,13 @@ final class Scenery {
     if (buildings.stream().noneMatch(other -> footprint.isNear(other, 0.1))) {
       buildings.add(footprint);
       long variant = random.nextLong();
-      put(ObjectModels.building(front, depth, height, variant), middle.u(), middle.v(), height, du, dv);
+      put(
+          ObjectModels.building(front, depth, height, variant),
+          middle.u(),
+          middle.v(),
+          height,
+          du,
+          dv);
     }
   }
 

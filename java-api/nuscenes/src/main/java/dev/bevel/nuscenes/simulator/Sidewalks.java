@@ -15,6 +15,10 @@ final class Sidewalks {
   static final double STANDING = 3.65;
 
   private static final double CORNER = 0.5;
+
+  /** Probability of going straight on across the street at a corner. */
+  private static final double CROSSING = 0.4;
+
   private static final int SIDES = 4;
 
   private final Town town;
@@ -64,8 +68,7 @@ final class Sidewalks {
    * @param clockwise around the block
    * @param length metres after the start
    */
-  Route route(
-      Side start, double along, boolean clockwise, double length, SplittableRandom random) {
+  Route route(Side start, double along, boolean clockwise, double length, SplittableRandom random) {
     double line = LINES[(clockwise ? 0 : 2) + random.nextInt(2)];
     Side side = start;
     Point first = walkPoint(side, clockwise, line + CORNER, line);
@@ -78,7 +81,7 @@ final class Sidewalks {
         return builder.build(along);
       }
       Side ahead = ahead(side, clockwise);
-      if (inTown(ahead) && Seeds.chance(random, 0.6)) {
+      if (inTown(ahead) && Seeds.chance(random, CROSSING)) {
         cross(builder, side, ahead, clockwise, line);
         side = ahead;
       } else {
@@ -91,8 +94,7 @@ final class Sidewalks {
     }
   }
 
-  private void cross(
-      Route.Builder builder, Side from, Side to, boolean clockwise, double line) {
+  private void cross(Route.Builder builder, Side from, Side to, boolean clockwise, double line) {
     Point kerb = walkPoint(from, clockwise, length(from) - 0.3, line);
     builder.lineTo(kerb.u, kerb.v);
     double enter = builder.length();

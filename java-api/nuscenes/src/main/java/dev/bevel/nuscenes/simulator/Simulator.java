@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -49,8 +48,7 @@ public final class Simulator {
     this.listener = listener;
     this.pool =
         Executors.newFixedThreadPool(
-            settings.threads(),
-            Thread.ofPlatform().name("bevel-simulator-", 0).daemon().factory());
+            settings.threads(), Thread.ofPlatform().name("bevel-simulator-", 0).daemon().factory());
   }
 
   /**
@@ -82,7 +80,8 @@ public final class Simulator {
       Files.deleteIfExists(target);
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException | UncheckedIOException e) {
-      throw new NuScenesException("simulated data cannot be written to %s: %s".formatted(out, e), e);
+      throw new NuScenesException(
+          "simulated data cannot be written to %s: %s".formatted(out, e), e);
     } finally {
       delete(temporary);
     }
@@ -106,19 +105,18 @@ public final class Simulator {
 
   private void simulate() throws IOException {
     List<SceneRecord> records = new ArrayList<>();
-    Scene next = begin(0);
+    Future<SceneRecorder> next = begin(0);
     for (int index = 0; index < settings.scenes(); index++) {
-      Scene scene = next;
-      SceneRecorder recorder = await(scene.recorder);
+      SceneRecorder recorder = await(next);
+      if (index + 1 < settings.scenes()) {
+        next = begin(index + 1);
+      }
       List<Future<Observation>> observations = new ArrayList<>();
       for (int sample = 0; sample < settings.samples(); sample++) {
         int number = sample;
         observations.add(pool.submit(() -> recorder.record(number)));
       }
       Future<Void> map = pool.submit(writeMap(recorder, index));
-      if (index + 1 < settings.scenes()) {
-        next = begin(index + 1);
-      }
       records.add(collect(recorder, observations));
       await(map);
     }
@@ -127,11 +125,8 @@ public final class Simulator {
     Tables.write(tables, settings, records);
   }
 
-  /** A scene whose world is being made. */
-  private record Scene(Future<SceneRecorder> recorder) {}
-
-  private Scene begin(int index) {
-    return new Scene(pool.submit(() -> new SceneRecorder(settings, index, folder)));
+  private Future<SceneRecorder> begin(int index) {
+    return pool.submit(() -> new SceneRecorder(settings, index, folder));
   }
 
   private Callable<Void> writeMap(SceneRecorder recorder, int index) {
@@ -159,12 +154,14 @@ public final class Simulator {
       Thread.currentThread().interrupt();
       throw new NuScenesException("the simulation was interrupted; nothing was written", e);
     } catch (ExecutionException e) {
-      switch (e.getCause()) {
-        case IOException io -> throw io;
-        case RuntimeException runtime -> throw runtime;
-        case Error error -> throw error;
-        case null, default -> throw new CompletionException(e.getCause());
+      Throwable cause = e.getCause();
+      if (cause instanceof Error error) {
+        throw error;
       }
+      if (cause instanceof RuntimeException runtime) {
+        throw runtime;
+      }
+      throw cause instanceof IOException io ? io : new IOException(cause);
     }
   }
 
@@ -201,8 +198,7 @@ public final class Simulator {
             }
 
             @Override
-            public FileVisitResult postVisitDirectory(
-                Path visited, @Nullable IOException error)
+            public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException error)
                 throws IOException {
               if (error != null) {
                 throw error;

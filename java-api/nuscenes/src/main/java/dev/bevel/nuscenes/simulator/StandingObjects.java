@@ -216,16 +216,10 @@ final class StandingObjects {
     int count = 1 + random.nextInt(3);
     for (int n = 0; n < count; n++) {
       boolean police = Seeds.chance(random, 0.04);
-      ObjectShape shape =
-          ObjectShape.draw(police ? ObjectShape.POLICE : ObjectShape.ADULT, random);
+      ObjectShape shape = ObjectShape.draw(police ? ObjectShape.POLICE : ObjectShape.ADULT, random);
       double back = Sidewalks.STANDING + Seeds.between(random, 0, 0.4);
       Point at = walks.point(side, along + 0.85 * n, back);
-      put(
-          shape,
-          at.u(),
-          at.v(),
-          Seeds.between(random, -1, 1),
-          Seeds.chance(random, 0.5) ? 1 : -1);
+      put(shape, at.u(), at.v(), Seeds.between(random, -1, 1), Seeds.chance(random, 0.5) ? 1 : -1);
     }
   }
 

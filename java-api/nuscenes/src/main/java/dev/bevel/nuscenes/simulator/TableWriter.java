@@ -3,7 +3,6 @@ package dev.bevel.nuscenes.simulator;
 import com.fasterxml.jackson.core.JsonEncoding;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,8 +16,6 @@ final class TableWriter implements AutoCloseable {
 
   TableWriter(Path folder, String table) throws IOException {
     json = JSON.createGenerator(folder.resolve(table + ".json").toFile(), JsonEncoding.UTF8);
-    json.setPrettyPrinter(
-        new DefaultPrettyPrinter("\n").withArrayIndenter(null).withObjectIndenter(null));
     json.writeStartArray();
   }
 
@@ -33,6 +30,7 @@ final class TableWriter implements AutoCloseable {
   private void endRecord() throws IOException {
     if (inRecord) {
       json.writeEndObject();
+      json.writeRaw('\n');
     }
   }
 
@@ -77,7 +75,6 @@ final class TableWriter implements AutoCloseable {
   public void close() throws IOException {
     endRecord();
     json.writeEndArray();
-    json.writeRaw('\n');
     json.close();
   }
 }

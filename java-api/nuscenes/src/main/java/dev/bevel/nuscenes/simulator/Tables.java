@@ -130,8 +130,7 @@ final class Tables {
       for (SceneRecord scene : scenes) {
         List<Shot> shots = scene.timeline().shots();
         for (int i = 0; i < shots.size(); i++) {
-          out.record(recording(scene, shots.get(i)))
-              .number("timestamp", shots.get(i).timestamp());
+          out.record(recording(scene, shots.get(i))).number("timestamp", shots.get(i).timestamp());
           pose(out, scene.egoPoses().get(i));
         }
       }

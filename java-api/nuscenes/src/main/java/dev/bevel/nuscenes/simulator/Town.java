@@ -106,9 +106,7 @@ final class Town implements GroundMap {
   }
 
   private double[] bounds(TownFrame at) {
-    double[] bounds = {
-      Double.MAX_VALUE, Double.MAX_VALUE, -Double.MAX_VALUE, -Double.MAX_VALUE
-    };
+    double[] bounds = {Double.MAX_VALUE, Double.MAX_VALUE, -Double.MAX_VALUE, -Double.MAX_VALUE};
     for (double u = -MARGIN; u < endU() + MARGIN + 1; u += 1) {
       for (double v : new double[] {-MARGIN, endV() + MARGIN}) {
         bounds[0] = Math.min(bounds[0], at.x(u, v));
@@ -201,8 +199,7 @@ final class Town implements GroundMap {
   /** How far outside the outer kerbs of the ring a coordinate is; negative inside. */
   private static double beyondRing(double coordinate, double end, List<Street> streets) {
     return Math.max(
-        -streets.getFirst().half() - coordinate,
-        coordinate - end - streets.getLast().half());
+        -streets.getFirst().half() - coordinate, coordinate - end - streets.getLast().half());
   }
 
   /**
@@ -242,7 +239,8 @@ final class Town implements GroundMap {
     return separator && dash - Math.floor(dash) < 0.4 ? GroundKind.WHITE_PAINT : GroundKind.ROAD;
   }
 
-  private GroundKind land(double u, double v, double fromUpright, double fromLevel, boolean inRing) {
+  private GroundKind land(
+      double u, double v, double fromUpright, double fromLevel, boolean inRing) {
     double edge =
         inRing
             ? Math.min(fromUpright, fromLevel)

@@ -30,8 +30,7 @@ final class Track {
   static Track through(double[] pointsX, double[] pointsY, int count) {
     double[] along = new double[count];
     for (int i = 1; i < count; i++) {
-      along[i] =
-          along[i - 1] + distance(pointsX[i] - pointsX[i - 1], pointsY[i] - pointsY[i - 1]);
+      along[i] = along[i - 1] + distance(pointsX[i] - pointsX[i - 1], pointsY[i] - pointsY[i - 1]);
     }
     int points = (int) (along[count - 1] / STEP) + 1;
     double[] x = new double[points];
@@ -58,7 +57,8 @@ final class Track {
       double ay = y[i] - y[before];
       double bx = x[after] - x[i];
       double by = y[after] - y[i];
-      double sine = Math.abs(ax * by - ay * bx) / Math.max(1e-9, distance(ax, ay) * distance(bx, by));
+      double sine =
+          Math.abs(ax * by - ay * bx) / Math.max(1e-9, distance(ax, ay) * distance(bx, by));
       double curvature = sine / (CURVE_POINTS * STEP);
       limits[i] = Math.sqrt(SIDEWARD_ACCELERATION / Math.max(curvature, 1e-3));
     }

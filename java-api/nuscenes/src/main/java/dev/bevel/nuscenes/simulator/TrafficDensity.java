@@ -5,9 +5,9 @@ import java.util.Locale;
 /** How much is going on in the streets. */
 public enum TrafficDensity {
   /** About 15 to 25 objects within 50 m. */
-  SPARSE(48, 0.28, 0.2, 0.9, 0.35, 0.25, 0.35),
+  SPARSE(40, 0.4, 0.25, 0.7, 0.2, 0.2, 0.15),
   /** 40 objects and more within 50 m. */
-  DENSE(21, 0.7, 0.6, 3.2, 0.9, 0.5, 0.6);
+  DENSE(22, 0.75, 0.6, 2.2, 0.6, 0.4, 0.3);
 
   /** Mean metres of lane from one vehicle to the next. */
   final double vehicleSpacing;

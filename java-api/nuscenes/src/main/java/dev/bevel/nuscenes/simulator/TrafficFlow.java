@@ -5,10 +5,13 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Lets everybody move. A junction belongs to those whose ways through it do not cross: first come,
- * first served, and nobody enters before there is room on the other side.
+ * Lets everybody move. A junction belongs to those whose ways through it do not cross; nobody
+ * enters before there is room on the other side. Who has waited long is not passed over any more.
  */
 final class TrafficFlow {
+  /** Steps after which one who waits has precedence over all who came later. */
+  private static final int PATIENCE = 60;
+
   private TrafficFlow() {}
 
   /**
@@ -48,9 +51,10 @@ final class TrafficFlow {
     for (Request request : waiting) {
       if (holders.stream().noneMatch(other -> conflict(request, other))) {
         request.mover().grant();
+        holders.add(request);
+      } else if (step - request.mover().waitingSince() > PATIENCE) {
+        holders.add(request);
       }
-      // Those who have to wait are not overtaken by those who came later and are in their way.
-      holders.add(request);
     }
   }
 
