@@ -3,6 +3,7 @@ package dev.bevel.torch.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.bevel.nuscenes.BoxConvention;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.io.SafeTensors;
 import java.io.IOException;
@@ -47,7 +48,7 @@ class CheckpointTest {
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 9)) {
       run(trainer, network, 2);
-      Checkpoint.write(file, trainer, "name: x");
+      Checkpoint.write(file, trainer, "name: x", BoxConvention.MMDET3D_1);
     }
     torch.manual_seed(12345);
     try (SmallNetwork network = new SmallNetwork(77);
@@ -59,7 +60,8 @@ class CheckpointTest {
       assertThat(last).isEqualTo(lastStraight);
       assertThat(everything(trainer)).containsExactlyEntriesOf(straight);
     }
-    assertThat(Checkpoint.read(file)).isEqualTo(new Checkpoint("name: x", 2, 9));
+    assertThat(Checkpoint.read(file))
+        .isEqualTo(new Checkpoint("name: x", BoxConvention.MMDET3D_1, 2, 9));
   }
 
   private static void run(Trainer trainer, SmallNetwork network, int steps) {
@@ -87,14 +89,14 @@ class CheckpointTest {
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 1)) {
       run(trainer, network, 3);
-      Checkpoint.write(averaged, trainer, "");
+      Checkpoint.write(averaged, trainer, "", BoxConvention.MMDET3D_1);
       WeightAverage average = Objects.requireNonNull(trainer.average());
       mean = TrainerTest.bits(average.state());
     }
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = new Trainer(network, settings(null), 1)) {
       run(trainer, network, 3);
-      Checkpoint.write(plain, trainer, "");
+      Checkpoint.write(plain, trainer, "", BoxConvention.MMDET3D_1);
       weights = TrainerTest.bits(network.stateDict());
     }
     assertThat(mean).isNotEqualTo(weights);
@@ -112,7 +114,7 @@ class CheckpointTest {
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 9)) {
       run(trainer, network, 1);
-      Checkpoint.write(file, trainer, "");
+      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1);
     }
     try (SmallNetwork network = new SmallNetwork(2);
         Trainer otherSeed = trainer(network, 8)) {
@@ -135,7 +137,7 @@ class CheckpointTest {
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 9)) {
       run(trainer, network, 1);
-      Checkpoint.write(file, trainer, "");
+      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1);
       Map<String, String> before = everything(trainer);
 
       Path shape = rewrite(file, "optimizer.exp_avg.second.weight", Map.of());
@@ -175,6 +177,42 @@ class CheckpointTest {
   }
 
   @Test
+  void theBoxConventionMustBeStatedAndKnown() throws IOException {
+    Path file = folder.resolve("saved.safetensors");
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 9)) {
+      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_0);
+      Checkpoint saved = Checkpoint.read(file);
+      assertThat(saved.boxConvention()).isEqualTo(BoxConvention.MMDET3D_0);
+      saved.require(file, BoxConvention.MMDET3D_0);
+      assertThatThrownBy(() -> saved.require(file, BoxConvention.MMDET3D_1))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessage(
+              file
+                  + ": its boxes are in the convention mmdet3d-0, its configuration asks for"
+                  + " mmdet3d-1");
+      Path unknown = rewrite(file, "", Map.of("bevel.box_convention", "mmdet3d-7"));
+      assertThatThrownBy(() -> Checkpoint.resume(unknown, trainer))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessage(
+              "checkpoint "
+                  + unknown
+                  + " is in an unknown box convention 'mmdet3d-7', expected"
+                  + " one of [mmdet3d-0, mmdet3d-1]");
+      Path missing = folder.resolve("missing.safetensors");
+      try (TensorScope scope = TensorScope.open()) {
+        SafeTensors.Contents contents = SafeTensors.read(file);
+        Map<String, String> metadata = new LinkedHashMap<>(contents.metadata());
+        assertThat(metadata.remove("bevel.box_convention")).isEqualTo("mmdet3d-0");
+        SafeTensors.write(missing, contents.tensors(), metadata);
+      }
+      assertThatThrownBy(() -> Checkpoint.read(missing))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("does not say which box convention it is in");
+    }
+  }
+
+  @Test
   void otherFilesAreRefused() throws IOException {
     Path missing = folder.resolve("missing.safetensors");
     assertThatThrownBy(() -> Checkpoint.read(missing)).hasMessageContaining("no such checkpoint");
@@ -196,7 +234,7 @@ class CheckpointTest {
     Path file = folder.resolve("saved.safetensors");
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 9)) {
-      Checkpoint.write(file, trainer, "");
+      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1);
       Path random = rewrite(file, "random.torch", Map.of(), saved -> saved.bitwise_not());
       assertThatThrownBy(() -> Checkpoint.resume(random, trainer))
           .isInstanceOf(CheckpointException.class)

@@ -1,5 +1,8 @@
 package dev.bevel.nuscenes;
 
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
 /**
  * The two ways mmdetection3d writes a box as nine numbers {@code (x, y, z, d0, d1, d2, yaw, vx,
  * vy)}. This is the only place that knows them. In both, (x, y, z) is the gravity centre, as in the
@@ -14,7 +17,7 @@ public enum BoxConvention {
    * mmdetection3d before 1.0 and det3d: sizes (width, length, height), {@code yaw = −heading −
    * π/2}. BEVDet v1, BEVFormer, DETR3D, BEVFusion, CenterPoint.
    */
-  MMDET3D_0 {
+  MMDET3D_0("mmdet3d-0") {
     @Override
     public double[] encode(Box3d b) {
       return new double[] {
@@ -39,7 +42,7 @@ public enum BoxConvention {
    * mmdetection3d from 1.0: sizes (length, width, height), {@code yaw = heading}. BEVDepth, BEVDet
    * dev2 and dev3.
    */
-  MMDET3D_1 {
+  MMDET3D_1("mmdet3d-1") {
     @Override
     public double[] encode(Box3d b) {
       return new double[] {
@@ -52,6 +55,40 @@ public enum BoxConvention {
       return Box3d.upright(v[0], v[1], v[2], v[4], v[3], v[5], v[6], v[7], v[8]);
     }
   };
+
+  private final String stamp;
+
+  BoxConvention(String stamp) {
+    this.stamp = stamp;
+  }
+
+  /** The name and version to store beside numbers of this convention, e.g. {@code mmdet3d-1}. */
+  public String stamp() {
+    return stamp;
+  }
+
+  /**
+   * The convention of something stored.
+   *
+   * @param stamp what it says, null if it says nothing
+   * @param artefact names it in errors, e.g. {@code checkpoint run/last.safetensors}
+   * @throws NuScenesException if the stamp is missing or unknown
+   */
+  public static BoxConvention ofStamp(@Nullable String stamp, String artefact) {
+    for (BoxConvention convention : values()) {
+      if (convention.stamp.equals(stamp)) {
+        return convention;
+      }
+    }
+    throw new NuScenesException(
+        "%s %s, expected one of %s"
+            .formatted(
+                artefact,
+                stamp == null
+                    ? "does not say which box convention it is in"
+                    : "is in an unknown box convention '" + stamp + "'",
+                Arrays.stream(values()).map(BoxConvention::stamp).toList()));
+  }
 
   /** Nine numbers of a box, in the frame the box is in. */
   public abstract double[] encode(Box3d box);

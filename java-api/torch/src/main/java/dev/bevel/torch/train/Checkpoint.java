@@ -1,5 +1,7 @@
 package dev.bevel.torch.train;
 
+import dev.bevel.nuscenes.BoxConvention;
+import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TorchException;
 import dev.bevel.torch.io.SafeTensors;
@@ -18,30 +20,35 @@ import org.bytedeco.pytorch.global.torch;
  * A training in a safetensors file. The module's tensors stand under their own names, so that any
  * reader of the format can use them; beside them {@code optimizer.*}, {@code average.*} (the
  * module's names again) and {@code random.torch} (LibTorch's CPU generator). Metadata: {@code
- * bevel.step}, {@code bevel.seed}, {@code bevel.config} (the YAML document) and {@code
- * bevel.average_updates}.
+ * bevel.step}, {@code bevel.seed}, {@code bevel.config} (the YAML document), {@code
+ * bevel.box_convention} (the {@link BoxConvention#stamp} of the boxes that the module predicts) and
+ * {@code bevel.average_updates}.
  *
  * @param config the YAML document the training was started with
+ * @param boxConvention of the boxes that the module predicts
  * @param step steps taken
  * @param seed of the training
  */
-public record Checkpoint(String config, long step, long seed) {
+public record Checkpoint(String config, BoxConvention boxConvention, long step, long seed) {
   private static final String OPTIMIZER = "optimizer.";
   private static final String AVERAGE = "average.";
   private static final String RANDOM = "random.torch";
   private static final String STEP = "bevel.step";
   private static final String SEED = "bevel.seed";
   private static final String CONFIG = "bevel.config";
+  private static final String BOX_CONVENTION = "bevel.box_convention";
   private static final String AVERAGE_UPDATES = "bevel.average_updates";
 
   /**
    * Writes a training: under a temporary name first, so that the file is whole or not there.
    *
    * @param config the YAML document of model and training
+   * @param boxConvention of the boxes that the module predicts
    * @throws IOException if the file cannot be written
    */
   @SuppressWarnings("try") // the scope is there to be closed
-  public static void write(Path file, Trainer trainer, String config) throws IOException {
+  public static void write(Path file, Trainer trainer, String config, BoxConvention boxConvention)
+      throws IOException {
     try (TensorScope scope = TensorScope.open()) {
       Map<String, Tensor> tensors = new LinkedHashMap<>(trainer.module().stateDict());
       trainer.optimizer().state().forEach((name, tensor) -> tensors.put(OPTIMIZER + name, tensor));
@@ -49,6 +56,7 @@ public record Checkpoint(String config, long step, long seed) {
       metadata.put(STEP, Long.toString(trainer.step()));
       metadata.put(SEED, Long.toString(trainer.seed()));
       metadata.put(CONFIG, config);
+      metadata.put(BOX_CONVENTION, boxConvention.stamp());
       WeightAverage average = trainer.average();
       if (average != null) {
         average.state().forEach((name, tensor) -> tensors.put(AVERAGE + name, tensor));
@@ -62,7 +70,8 @@ public record Checkpoint(String config, long step, long seed) {
   /**
    * Reads what a checkpoint says about itself.
    *
-   * @throws CheckpointException if the file is no checkpoint of Bevel
+   * @throws CheckpointException if the file is no checkpoint of Bevel, or does not say in a known
+   *     stamp which box convention it is in
    * @throws IOException if the file cannot be read or is damaged
    */
   public static Checkpoint read(Path file) throws IOException {
@@ -71,7 +80,30 @@ public record Checkpoint(String config, long step, long seed) {
 
   private static Checkpoint describe(Path file, Map<String, String> metadata) {
     return new Checkpoint(
-        text(file, metadata, CONFIG), count(file, metadata, STEP), number(file, metadata, SEED));
+        text(file, metadata, CONFIG),
+        boxConvention(file, metadata),
+        count(file, metadata, STEP),
+        number(file, metadata, SEED));
+  }
+
+  private static BoxConvention boxConvention(Path file, Map<String, String> metadata) {
+    try {
+      return BoxConvention.ofStamp(metadata.get(BOX_CONVENTION), "checkpoint " + file);
+    } catch (NuScenesException e) {
+      throw new CheckpointException(e.getMessage(), e);
+    }
+  }
+
+  /**
+   * @throws CheckpointException if the boxes that are wanted are in another convention
+   */
+  void require(Path file, BoxConvention wanted) {
+    if (boxConvention != wanted) {
+      throw new CheckpointException(
+          "%s: its boxes are in the convention %s, its configuration asks for %s"
+              .formatted(file, boxConvention.stamp(), wanted.stamp()),
+          null);
+    }
   }
 
   /**

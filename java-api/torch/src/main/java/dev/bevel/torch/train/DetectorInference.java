@@ -47,7 +47,9 @@ public final class DetectorInference implements AutoCloseable {
     try {
       Checkpoint.loadWeights(checkpoint, detector);
       detector.eval();
-      return new DetectorInference(config, detector);
+      DetectorInference inference = new DetectorInference(config, detector);
+      saved.require(checkpoint, inference.inputs.convention());
+      return inference;
     } catch (IOException | RuntimeException e) {
       detector.close();
       throw e;

@@ -140,10 +140,12 @@ public final class DetectorTraining implements AutoCloseable {
    * @throws CheckpointException if the checkpoint is of another configuration or seed, or damaged
    */
   public void resume(Path checkpoint) throws IOException {
-    if (!Checkpoint.read(checkpoint).config().equals(config.text())) {
+    Checkpoint saved = Checkpoint.read(checkpoint);
+    if (!saved.config().equals(config.text())) {
       throw new CheckpointException(
           checkpoint + ": the training was started with another configuration", null);
     }
+    saved.require(checkpoint, inputs.convention());
     Checkpoint.resume(checkpoint, trainer);
   }
 
@@ -195,7 +197,7 @@ public final class DetectorTraining implements AutoCloseable {
 
   /** Writes a checkpoint; see {@link Checkpoint}. */
   public void save(Path file) throws IOException {
-    Checkpoint.write(file, trainer, config.text());
+    Checkpoint.write(file, trainer, config.text(), inputs.convention());
   }
 
   private List<DetectorInputs.Example> batch(long steps) {
