@@ -38,8 +38,8 @@ class RadarPointsTest {
   private static float[] two() {
     float[] points = Arrays.copyOf(RadarPcd.point(10.5f, -3.25f, 0, 4, -2), 36);
     System.arraycopy(RadarPcd.point(-7, 8, 1, -0.5f, 0.25f), 0, points, 18, 18);
-    points[18 + RadarField.ID.ordinal()] = -300;
-    points[18 + RadarField.DYN_PROP.ordinal()] = 7;
+    points[18 + RadarField.ID.column()] = -300;
+    points[18 + RadarField.DYN_PROP.column()] = 7;
     return points;
   }
 
@@ -81,7 +81,7 @@ class RadarPointsTest {
     assertThat(points.x(0)).isEqualTo(1.5f);
     assertThat(points.get(0, RadarField.DYN_PROP)).isEqualTo(200f);
     assertThat(points.get(0, RadarField.ID)).isEqualTo(65535f);
-    assertThat(points.get(0, RadarField.IS_QUALITY_VALID)).isEqualTo(4294967295f);
+    assertThat(points.get(0, RadarField.IS_QUALITY_VALID)).isEqualTo(0x1p32f);
     assertThat(points.get(0, RadarField.VY_RMS)).isEqualTo(-5f);
   }
 
@@ -91,9 +91,9 @@ class RadarPointsTest {
     for (int i = 0; i < 5; i++) {
       System.arraycopy(RadarPcd.point(i, 0, 0, 0, 0), 0, all, 18 * i, 18);
     }
-    all[18 + RadarField.INVALID_STATE.ordinal()] = 4;
-    all[2 * 18 + RadarField.DYN_PROP.ordinal()] = 7;
-    all[3 * 18 + RadarField.AMBIG_STATE.ordinal()] = 2;
+    all[18 + RadarField.INVALID_STATE.column()] = 4;
+    all[2 * 18 + RadarField.DYN_PROP.column()] = 7;
+    all[3 * 18 + RadarField.AMBIG_STATE.column()] = 2;
     RadarPoints points = read(RadarPcd.file(all));
     assertThat(points.count()).isEqualTo(5);
     RadarPoints kept = points.filtered(RadarFilter.DEVKIT);
@@ -108,7 +108,7 @@ class RadarPointsTest {
     float[] empty = RadarPcd.point(Float.NaN, Float.NaN, Float.NaN, 0, 0);
     assertThat(read(RadarPcd.file(empty)).count()).isZero();
     float[] later = two();
-    later[18 + RadarField.RCS.ordinal()] = Float.NaN;
+    later[18 + RadarField.RCS.column()] = Float.NaN;
     assertRefused(RadarPcd.file(later), "point 1 has the value NaN for rcs");
     float[] infinite = two();
     infinite[1] = Float.NEGATIVE_INFINITY;

@@ -41,7 +41,7 @@ class SensorFileTest {
     return encode(image, progressive);
   }
 
-  private static byte[] encode(BufferedImage image, boolean progressive) throws IOException {
+  static byte[] encode(BufferedImage image, boolean progressive) throws IOException {
     ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (var out = new MemoryCacheImageOutputStream(bytes)) {

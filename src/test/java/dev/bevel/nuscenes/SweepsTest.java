@@ -144,7 +144,7 @@ class SweepsTest {
   void brokenChainsAndFilesAreNamed() {
     TinyNuScenes tiny = new TinyNuScenes(root);
     tiny.table("sample_data").stream()
-        .filter(r -> r.get("token").equals("LIDAR_TOP-2"))
+        .filter(r -> "LIDAR_TOP-2".equals(r.get("token")))
         .forEach(r -> r.put("prev", "CAM_BACK-1"));
     NuScenes set = load(tiny);
     assertThatThrownBy(() -> LidarSweeps.read(set, set.sample("sample-2"), SweepOptions.devkit(2)))

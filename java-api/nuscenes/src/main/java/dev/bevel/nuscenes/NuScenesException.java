@@ -10,11 +10,24 @@ import org.jspecify.annotations.Nullable;
 public final class NuScenesException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
+  /** What a file says is quoted in messages; a hostile one may say megabytes, or line feeds. */
+  private static final int MAX_LENGTH = 1000;
+
   public NuScenesException(String message) {
-    super(message);
+    super(printable(message));
   }
 
   public NuScenesException(String message, @Nullable Throwable cause) {
-    super(message, cause);
+    super(printable(message), cause);
+  }
+
+  private static String printable(String message) {
+    String text =
+        message.length() <= MAX_LENGTH
+            ? message
+            : message.substring(0, MAX_LENGTH / 2)
+                + " … "
+                + message.substring(message.length() - MAX_LENGTH / 2);
+    return text.replaceAll("\\p{Cntrl}", "?");
   }
 }

@@ -105,7 +105,7 @@ final class RadarFile {
     int pointBytes = columns.stream().mapToInt(Column::bytes).sum();
     int count = count();
     long dataBytes = (long) count * pointBytes;
-    long left = bytes.length - at;
+    int left = bytes.length - at;
     if (left < dataBytes || left > dataBytes + MAX_TRAILING_BYTES) {
       throw fault(
           "must hold %d points of %d bytes after its header, which are %d bytes, got %d"
@@ -125,7 +125,7 @@ final class RadarFile {
       }
       throw fault(
           "is damaged: point %d has the value %s for %s, expected a finite number"
-              .formatted(point, data[i], RadarField.values()[field].pcdName()));
+              .formatted(point, data[i], RadarField.ofColumn(field).pcdName()));
     }
     return data;
   }
@@ -137,7 +137,7 @@ final class RadarFile {
     require(sizes.size() == RadarField.COUNT, "SIZE", RadarField.COUNT + " sizes", sizes);
     List<Column> columns = new ArrayList<>(RadarField.COUNT);
     for (int i = 0; i < RadarField.COUNT; i++) {
-      columns.add(column(RadarField.values()[i], types.get(i) + sizes.get(i)));
+      columns.add(column(RadarField.ofColumn(i), types.get(i) + sizes.get(i)));
     }
     return columns;
   }

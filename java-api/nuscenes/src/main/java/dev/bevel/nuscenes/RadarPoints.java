@@ -46,7 +46,7 @@ public final class RadarPoints {
                 .formatted(
                     i / RadarField.COUNT,
                     data[i],
-                    RadarField.values()[i % RadarField.COUNT].pcdName()));
+                    RadarField.ofColumn(i % RadarField.COUNT).pcdName()));
       }
     }
     return new RadarPoints(data.clone());
@@ -82,7 +82,7 @@ public final class RadarPoints {
 
   /** One number of a return. */
   public float get(int i, RadarField field) {
-    return data[i * RadarField.COUNT + field.ordinal()];
+    return data[i * RadarField.COUNT + field.column()];
   }
 
   public float x(int i) {

@@ -15,8 +15,8 @@ public final class RadarSweeps {
   /** Floats per return. */
   public static final int STRIDE = RadarField.COUNT + 1;
 
-  private static final int VX = RadarField.VX.ordinal();
-  private static final int VX_COMP = RadarField.VX_COMP.ordinal();
+  private static final int VX = RadarField.VX.column();
+  private static final int VX_COMP = RadarField.VX_COMP.column();
 
   private final float[] data;
 
@@ -70,7 +70,7 @@ public final class RadarSweeps {
         continue;
       }
       for (RadarField field : RadarField.values()) {
-        data[at + field.ordinal()] = points.get(i, field);
+        data[at + field.column()] = points.get(i, field);
       }
       sweep.move(points.x(i), points.y(i), points.z(i), data, at);
       if (velocities == Velocities.LIDAR_FRAME) {
@@ -89,7 +89,7 @@ public final class RadarSweeps {
 
   /** One number of a return; positions are in the LIDAR_TOP frame. */
   public float get(int i, RadarField field) {
-    return data[i * STRIDE + field.ordinal()];
+    return data[i * STRIDE + field.column()];
   }
 
   /** Seconds from the return's sweep to the key frame. */

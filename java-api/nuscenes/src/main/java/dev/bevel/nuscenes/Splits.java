@@ -20,7 +20,6 @@ import java.util.Objects;
  * a data set brings along in {@code <version>/splits.json}, an object of scene names by split.
  */
 public final class Splits {
-  private static final JsonFactory JSON = new JsonFactory();
   private static final String RESOURCE = "splits.json";
   private static final Map<String, List<String>> OFFICIAL = official();
 
@@ -84,7 +83,7 @@ public final class Splits {
 
   private static Map<String, List<String>> read(String name, InputStream in) throws IOException {
     Map<String, List<String>> splits = new LinkedHashMap<>();
-    try (JsonParser json = JSON.createParser(in)) {
+    try (JsonParser json = new JsonFactory().createParser(in)) {
       expect(name, json.nextToken(), JsonToken.START_OBJECT);
       while (json.nextToken() == JsonToken.FIELD_NAME) {
         String split = json.currentName();
@@ -94,9 +93,14 @@ public final class Splits {
           expect(name, json.currentToken(), JsonToken.VALUE_STRING);
           scenes.add(json.getText());
         }
-        splits.put(split, List.copyOf(scenes));
+        if (splits.put(split, List.copyOf(scenes)) != null) {
+          throw new NuScenesException("file %s holds two splits %s".formatted(name, split));
+        }
       }
       expect(name, json.currentToken(), JsonToken.END_OBJECT);
+      if (json.nextToken() != null) {
+        throw new NuScenesException("file " + name + " goes on after the end of its object");
+      }
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
           "file %s is not valid JSON: %s".formatted(name, e.getOriginalMessage()), e);

@@ -11,14 +11,33 @@ import java.util.List;
 final class SweepChain {
   private SweepChain() {}
 
-  /**
-   * One file of the cloud.
-   *
-   * @param toReference row-major 4×4 matrix: sensor frame at the file's time → reference frame
-   * @param seconds reference time less the file's
-   * @param closeRadius points nearer than this along both x and y are dropped; 0 drops none
-   */
-  record Sweep(SampleData data, double[] toReference, float seconds, double closeRadius) {
+  /** One file of the cloud. */
+  static final class Sweep {
+    private final SampleData data;
+    private final double[] toReference;
+    private final float seconds;
+    private final double closeRadius;
+
+    /**
+     * @param toReference sensor frame at the file's time → reference frame
+     * @param seconds reference time less the file's
+     * @param closeRadius points nearer than this along both x and y are dropped; 0 drops none
+     */
+    Sweep(SampleData data, Pose toReference, float seconds, double closeRadius) {
+      this.data = data;
+      this.toReference = toReference.matrix();
+      this.seconds = seconds;
+      this.closeRadius = closeRadius;
+    }
+
+    SampleData data() {
+      return data;
+    }
+
+    float seconds() {
+      return seconds;
+    }
+
     boolean isClose(float x, float y) {
       return Math.abs(x) < closeRadius && Math.abs(y) < closeRadius;
     }
@@ -95,6 +114,6 @@ final class SweepChain {
     // The reference's own points stay as they are to the last bit.
     Pose toReference = data.equals(reference) ? Pose.IDENTITY : set.sensorToSensor(data, reference);
     float seconds = (float) ((reference.timestamp() - data.timestamp()) * 1e-6);
-    return new Sweep(data, toReference.matrix(), seconds, closeRadius);
+    return new Sweep(data, toReference, seconds, closeRadius);
   }
 }

@@ -23,16 +23,18 @@ import org.jspecify.annotations.Nullable;
  * result. Every error names the file and, where there is one, the record and field.
  */
 final class TableReader {
-  private static final JsonFactory JSON =
-      JsonFactory.builder()
-          .enable(StreamReadFeature.USE_FAST_DOUBLE_PARSER) // correctly rounded, too
-          .streamReadConstraints(
-              StreamReadConstraints.builder()
-                  .maxStringLength(1 << 20)
-                  .maxNumberLength(64)
-                  .maxNestingDepth(16)
-                  .build())
-          .build();
+  /** Not shared: a factory remembers the field names of all that it has read. */
+  private static JsonFactory json() {
+    return JsonFactory.builder()
+        .enable(StreamReadFeature.USE_FAST_DOUBLE_PARSER) // correctly rounded, too
+        .streamReadConstraints(
+            StreamReadConstraints.builder()
+                .maxStringLength(1 << 20)
+                .maxNumberLength(64)
+                .maxNestingDepth(16)
+                .build())
+        .build();
+  }
 
   private TableReader() {}
 
@@ -56,7 +58,7 @@ final class TableReader {
     }
     List<T> records = new ArrayList<>();
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
-        JsonParser parser = JSON.createParser(in)) {
+        JsonParser parser = json().createParser(in)) {
       if (parser.nextToken() != JsonToken.START_ARRAY) {
         throw new NuScenesException(
             "table file " + file + " must hold a JSON array of records" + at(parser));

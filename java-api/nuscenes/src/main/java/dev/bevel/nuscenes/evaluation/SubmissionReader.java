@@ -37,16 +37,18 @@ import org.jspecify.annotations.Nullable;
  * the file, the sample and the box.
  */
 public final class SubmissionReader {
-  private static final JsonFactory JSON =
-      JsonFactory.builder()
-          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
-          .streamReadConstraints(
-              StreamReadConstraints.builder()
-                  .maxStringLength(1 << 16)
-                  .maxNumberLength(64)
-                  .maxNestingDepth(16)
-                  .build())
-          .build();
+  /** Not shared: a factory remembers the field names of all that it has read. */
+  private static JsonFactory json() {
+    return JsonFactory.builder()
+        .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+        .streamReadConstraints(
+            StreamReadConstraints.builder()
+                .maxStringLength(1 << 16)
+                .maxNumberLength(64)
+                .maxNestingDepth(16)
+                .build())
+        .build();
+  }
 
   /** The benchmark's score of a box that gives none. */
   private static final double WITHOUT_SCORE = -1;
@@ -135,7 +137,7 @@ public final class SubmissionReader {
 
   private static <T> T open(Path file, Reading<T> reading) {
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
-        JsonParser json = JSON.createParser(in)) {
+        JsonParser json = json().createParser(in)) {
       return reading.from(json);
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
