@@ -59,7 +59,8 @@ final class RenderCommand implements Callable<Integer> {
       names = "--score-threshold",
       paramLabel = "S",
       defaultValue = "0.3",
-      description = "Detections that are drawn have at least this score (default: ${DEFAULT-VALUE}).")
+      description =
+          "Detections that are drawn have at least this score (default: ${DEFAULT-VALUE}).")
   private double scoreThreshold;
 
   @Option(

@@ -9,10 +9,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -106,7 +103,7 @@ final class SimulateCommand implements Callable<Integer> {
     long start = System.nanoTime();
     Thread self = Thread.currentThread();
     try (OrderlyShutdown shutdown = new OrderlyShutdown(self::interrupt);
-        ProgressBar bar = progressBar()) {
+        ProgressBar bar = Progress.bar("simulate", 2L * scenes * seconds)) {
       Simulator.run(settings, out, (done, total) -> bar.stepTo(done));
     }
     PrintWriter print = spec.commandLine().getOut();
@@ -134,16 +131,5 @@ final class SimulateCommand implements Callable<Integer> {
             .withTraffic(traffic)
             .withSweeps(lidarSweeps, cameraSweeps);
     return threads == null ? settings : settings.withThreads(threads);
-  }
-
-  private ProgressBar progressBar() {
-    return new ProgressBarBuilder()
-        .setTaskName("simulate")
-        .setInitialMax(2L * scenes * seconds)
-        .setStyle(ProgressBarStyle.ASCII)
-        .setUpdateIntervalMillis(500)
-        .setMaxRenderedLength(150)
-        .setConsumer(new ConsoleProgressBarConsumer(System.err, 150))
-        .build();
   }
 }

@@ -6,10 +6,11 @@ package dev.bevel.nuscenes.simulator;
  * @param junction number of the junction
  * @param lane from which it is entered; followers from one lane never conflict. Negative for
  *     pedestrians, who do not conflict with one another
+ * @param isTurn whether it leads into another street
  * @param enter where the stretch begins, metres along the track
  * @param leave where it ends
  */
-record Crossover(int junction, int lane, Track track, double enter, double leave) {
+record Crossover(int junction, int lane, Track track, boolean isTurn, double enter, double leave) {
   /** Metres between the points at which two stretches are compared. */
   private static final double SPACING = 1;
 
@@ -17,7 +18,7 @@ record Crossover(int junction, int lane, Track track, double enter, double leave
   Crossover from(double rear) {
     return rear <= enter
         ? this
-        : new Crossover(junction, lane, track, Math.min(rear, leave), leave);
+        : new Crossover(junction, lane, track, isTurn, Math.min(rear, leave), leave);
   }
 
   /**

@@ -35,10 +35,15 @@ final class Mover {
   }
 
   /** Where one wants to be before a stop line, metres. */
-  private static final double BEFORE_LINE = 0.5;
+  private static final double BEFORE_LINE = 1.4;
 
   /** Free width on each side that one wants when passing. */
   private static final double PASSING = 0.25;
+
+  private static final double JUNCTION_PASSING = 0.35;
+
+  /** A turning body's ends swing out by this times the square of its length, about. */
+  private static final double SWING = 0.01;
 
   private static final double BODY_SPACING = 1.2;
 
@@ -49,6 +54,7 @@ final class Mover {
   private final double front;
   private final double rear;
   private final double width;
+  private final double longest;
   private final double desiredSpeed;
   private final double[] bodyX;
   private final double[] bodyY;
@@ -81,6 +87,7 @@ final class Mover {
     this.front = front;
     this.rear = rear;
     this.width = width;
+    this.longest = Math.max(2 * front, rear - front);
     this.desiredSpeed = desiredSpeed;
     this.position = route.start();
     this.journey = new Journey(route.track(), startTime);
@@ -208,9 +215,9 @@ final class Mover {
     granted = true;
   }
 
-  /** Least distance between the middles of the ways of two that may meet in a junction. */
-  double clearance(Mover other) {
-    return (width + other.width) / 2 + 0.7;
+  /** Room that it needs on each side of its way through a junction, metres. */
+  double halfSpace(Crossover way) {
+    return width / 2 + JUNCTION_PASSING + (way.isTurn() ? SWING * longest * longest : 0);
   }
 
   /** One step of {@link Journey#STEP} seconds. */

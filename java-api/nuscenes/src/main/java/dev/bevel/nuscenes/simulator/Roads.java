@@ -126,7 +126,8 @@ final class Roads {
       builder.curveTo(upright.centre() - uprightLeft, level.centre() + levelLeft, endU, endV);
     }
     int junction = junctionNumber(from);
-    builder.markCrossover(junction, HEADINGS * from.number() + from.heading(), enter);
+    int arm = HEADINGS * from.number() + from.heading();
+    builder.markCrossover(junction, arm, from.heading() != to.heading(), enter);
   }
 
   private int junctionNumber(Lane from) {

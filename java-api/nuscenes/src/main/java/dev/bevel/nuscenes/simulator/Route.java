@@ -22,8 +22,13 @@ record Route(Track track, List<Crossover> crossovers, double start) {
     private double length;
     private double lastU;
     private double lastV;
-    private final List<double[]> spans = new ArrayList<>();
-    private final List<int[]> junctions = new ArrayList<>();
+    private final List<Mark> marks = new ArrayList<>();
+
+    private record Mark(int junction, int lane, boolean isTurn, double enter, double leave) {
+      Crossover on(Track track) {
+        return new Crossover(junction, lane, track, isTurn, enter, leave);
+      }
+    }
 
     Builder(TownFrame frame, double u, double v) {
       this.frame = frame;
@@ -64,9 +69,8 @@ record Route(Track track, List<Crossover> crossovers, double start) {
     }
 
     /** What was drawn since the track was {@code from} metres long crosses a junction. */
-    Builder markCrossover(int junction, int lane, double from) {
-      spans.add(new double[] {from, length});
-      junctions.add(new int[] {junction, lane});
+    Builder markCrossover(int junction, int lane, boolean isTurn, double from) {
+      marks.add(new Mark(junction, lane, isTurn, from, length));
       return this;
     }
 
@@ -89,13 +93,7 @@ record Route(Track track, List<Crossover> crossovers, double start) {
 
     Route build(double start) {
       Track track = Track.through(x, y, count);
-      List<Crossover> crossovers = new ArrayList<>();
-      for (int i = 0; i < spans.size(); i++) {
-        crossovers.add(
-            new Crossover(
-                junctions.get(i)[0], junctions.get(i)[1], track, spans.get(i)[0], spans.get(i)[1]));
-      }
-      return new Route(track, List.copyOf(crossovers), start);
+      return new Route(track, marks.stream().map(mark -> mark.on(track)).toList(), start);
     }
   }
 }

@@ -100,7 +100,7 @@ final class Sidewalks {
     double enter = builder.length();
     Point beyond = walkPoint(to, clockwise, 0.3, line);
     builder.lineTo(beyond.u, beyond.v);
-    builder.markCrossover(junction(from, clockwise), -1, enter);
+    builder.markCrossover(junction(from, clockwise), -1, false, enter);
     Point on = walkPoint(to, clockwise, line + CORNER, line);
     builder.lineTo(on.u, on.v);
   }

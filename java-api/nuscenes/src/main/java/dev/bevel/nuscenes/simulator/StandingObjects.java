@@ -91,7 +91,7 @@ final class StandingObjects {
       double askew = Seeds.between(random, -0.02, 0.02);
       if (along + shape.length() < to) {
         double middle = begin + lane.direction() * (along + shape.length() / 2);
-        double out = Street.STRIP - 0.25 - shape.width() / 2 + aside;
+        double out = Street.STRIP - 0.15 - shape.width() / 2 + aside;
         putBeside(shape, lane, middle, out, lane.direction(), askew);
       }
       along += shape.length() + Seeds.between(random, 0.7, 1.8);
@@ -106,10 +106,7 @@ final class StandingObjects {
     if (draw < 0.89) {
       return ObjectShape.TRUCK;
     }
-    if (draw < 0.93) {
-      return ObjectShape.TRAILER;
-    }
-    return draw < 0.95 ? ObjectShape.BUS : ObjectShape.MOTORCYCLE;
+    return draw < 0.94 ? ObjectShape.TRAILER : ObjectShape.MOTORCYCLE;
   }
 
   /**

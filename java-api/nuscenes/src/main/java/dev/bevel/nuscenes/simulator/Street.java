@@ -21,7 +21,7 @@ record Street(
     boolean parkingForward,
     boolean parkingBackward) {
   static final double LANE = 3.5;
-  static final double STRIP = 2.6;
+  static final double STRIP = 2.7;
   static final double SIDEWALK = 4.2;
 
   /** From the edge of a junction to where lanes begin and end; crossings lie between. */

@@ -59,6 +59,7 @@ final class TrafficFlow {
   }
 
   private static boolean conflict(Request a, Request b) {
-    return a.crossover().conflicts(b.crossover(), a.mover().clearance(b.mover()));
+    double clearance = a.mover().halfSpace(a.crossover()) + b.mover().halfSpace(b.crossover());
+    return a.crossover().conflicts(b.crossover(), clearance);
   }
 }
