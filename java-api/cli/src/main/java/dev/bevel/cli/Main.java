@@ -27,6 +27,7 @@ import picocli.CommandLine.ScopeType;
       EvalCommand.class,
       SimulateCommand.class,
       RenderCommand.class,
+      ReportCommand.class,
       ValidateCommand.class,
       ParityCommand.class,
       BenchCommand.class

@@ -127,11 +127,16 @@ public final class EvaluationSet {
         .toList();
   }
 
-  private boolean isInRange(EvaluationBox box) {
+  /** Distance of a box's centre from the ego car of its sample in the ground plane, metres. */
+  public double egoDistance(EvaluationBox box) {
     Pose ego = frames.get(box.sample()).egoToGlobal;
     double dx = box.x() - ego.tx();
     double dy = box.y() - ego.ty();
-    return Math.sqrt(dx * dx + dy * dy) < EvaluationConfig.range(box.detectionClass());
+    return Math.sqrt(dx * dx + dy * dy);
+  }
+
+  private boolean isInRange(EvaluationBox box) {
+    return egoDistance(box) < EvaluationConfig.range(box.detectionClass());
   }
 
   private boolean isRacked(EvaluationBox box) {

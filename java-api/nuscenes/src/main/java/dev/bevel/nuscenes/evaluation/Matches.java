@@ -3,16 +3,19 @@ package dev.bevel.nuscenes.evaluation;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** Which detections of a class match, at one distance, and how well. */
 final class Matches {
-  private final boolean[] matched;
+  /** The ground truth that each detection matches, null where it matches none. */
+  private final @Nullable EvaluationBox[] matched;
+
   private final double[] scores;
   private final Map<TruePositiveMetric, double[]> errors = new EnumMap<>(TruePositiveMetric.class);
   private int count;
 
   private Matches(int detections, int most) {
-    matched = new boolean[detections];
+    matched = new EvaluationBox[detections];
     scores = new double[most];
     for (TruePositiveMetric metric : TruePositiveMetric.values()) {
       errors.put(metric, new double[most]);
@@ -52,7 +55,7 @@ final class Matches {
   }
 
   private void add(int detection, EvaluationBox truth, EvaluationBox box) {
-    matched[detection] = true;
+    matched[detection] = truth;
     scores[count] = box.score();
     errors.forEach((metric, values) -> values[count] = metric.error(truth, box));
     count++;
@@ -67,6 +70,11 @@ final class Matches {
   }
 
   boolean isMatch(int detection) {
+    return matched[detection] != null;
+  }
+
+  /** The ground truth that a detection matches, null if it matches none. */
+  @Nullable EvaluationBox truthOf(int detection) {
     return matched[detection];
   }
 
