@@ -13,8 +13,8 @@ final class LineChart {
   private static final int STYLES = 8;
 
   private static final double WIDTH = 640;
-  private static final double LEFT = 62;
-  private static final double RIGHT = 12;
+  private static final double LEFT = 84;
+  private static final double RIGHT = 26;
   private static final double TOP = 12;
   private static final double BOTTOM = 46;
 
@@ -122,13 +122,13 @@ final class LineChart {
         "text",
         yName,
         "x",
-        "14",
+        "20",
         "y",
         middle,
         "text-anchor",
         "middle",
         "transform",
-        "rotate(-90 14 " + middle + ")");
+        "rotate(-90 20 " + middle + ")");
   }
 
   private void drawCurve(Html html, Curve curve, Axis x, Axis y, int style) {

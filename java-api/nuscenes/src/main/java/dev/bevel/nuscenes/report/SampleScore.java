@@ -16,6 +16,15 @@ import java.util.List;
  * @param found objects that one of these detections matches
  */
 record SampleScore(int sample, int truths, int detections, int found) {
+  private static final Comparator<SampleScore> BY_F1 = Comparator.comparingDouble(s -> s.f1());
+
+  /** Of equals the one with more objects is the more telling. */
+  private static final Comparator<SampleScore> MORE_FIRST =
+      Comparator.comparingInt(SampleScore::truths).reversed().thenComparingInt(SampleScore::sample);
+
+  static final Comparator<SampleScore> BEST_FIRST = BY_F1.reversed().thenComparing(MORE_FIRST);
+  static final Comparator<SampleScore> WORST_FIRST = BY_F1.thenComparing(MORE_FIRST);
+
   /** Harmonic mean of precision and recall over all classes; NaN where there is nothing. */
   double f1() {
     return f1(truths, detections, found);
@@ -79,11 +88,7 @@ record SampleScore(int sample, int truths, int detections, int found) {
         scores.add(new SampleScore(i, truths[i], detections[i], found[i]));
       }
     }
-    // Of equals the one with more objects is the more telling.
-    scores.sort(
-        Comparator.comparingDouble((SampleScore score) -> score.f1())
-            .thenComparingInt(SampleScore::truths)
-            .reversed());
+    scores.sort(BEST_FIRST);
     return scores;
   }
 }

@@ -9,8 +9,6 @@ import dev.bevel.nuscenes.evaluation.EvaluationBox;
 import dev.bevel.nuscenes.evaluation.EvaluationSet;
 import dev.bevel.nuscenes.evaluation.Submission;
 import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,17 +48,34 @@ final class SampleSection {
             .formatted(Figures.fixed(threshold, 3)),
         "class",
         "note");
-    int most = Math.min(COUNT, scores.size() / 2 + scores.size() % 2);
-    List<SampleScore> best = scores.subList(0, most);
-    List<SampleScore> worst =
-        scores.subList(most, scores.size()).stream()
-            .sorted(
-                Comparator.comparingDouble((SampleScore score) -> score.f1())
-                    .thenComparing(Comparator.comparingInt(SampleScore::truths).reversed()))
+    List<SampleScore> shown = scores.stream().filter(this::hasImages).toList();
+    if (shown.size() < scores.size()) {
+      html.element(
+          "p",
+          "The images of %d of %d samples are there; of the others there are no pictures."
+              .formatted(shown.size(), scores.size()),
+          "class",
+          "absent");
+    }
+    List<SampleScore> ranked = shown.isEmpty() ? scores : shown;
+    int most = Math.min(COUNT, (ranked.size() + 1) / 2);
+    writeList(html, "Best samples", ranked.subList(0, most));
+    writeList(
+        html,
+        "Worst samples",
+        ranked.subList(most, ranked.size()).stream()
+            .sorted(SampleScore.WORST_FIRST)
             .limit(COUNT)
-            .toList();
-    writeList(html, "Best samples", best);
-    writeList(html, "Worst samples", worst);
+            .toList());
+  }
+
+  private boolean hasImages(SampleScore score) {
+    return DetectionSample.of(nuScenes, sample(score)).cameras().stream()
+        .allMatch(camera -> Files.exists(camera.image()));
+  }
+
+  private Sample sample(SampleScore score) {
+    return nuScenes.sample(Optional.ofNullable(tokens.get(score.sample())).orElseThrow());
   }
 
   private void writeList(Html html, String title, List<SampleScore> list) {
@@ -72,7 +87,7 @@ final class SampleSection {
   }
 
   private void writeSample(Html html, SampleScore score) {
-    Sample sample = nuScenes.sample(Optional.ofNullable(tokens.get(score.sample())).orElseThrow());
+    Sample sample = sample(score);
     String scene = nuScenes.scene(sample).name();
     html.open("article")
         .element("h4", scene + ", sample " + sample.token())
@@ -84,21 +99,10 @@ final class SampleSection {
                     score.found(),
                     score.truths(),
                     score.detections()));
-    Optional<Path> missing = missingImage(sample);
-    if (missing.isPresent()) {
-      html.element(
-          "p", "No pictures: image " + missing.get() + " does not exist.", "class", "absent");
-    } else {
+    if (hasImages(score)) {
       writePictures(html, sample, scene);
     }
     html.close("article");
-  }
-
-  private Optional<Path> missingImage(Sample sample) {
-    return DetectionSample.of(nuScenes, sample).cameras().stream()
-        .map(camera -> camera.image())
-        .filter(image -> !Files.exists(image))
-        .findFirst();
   }
 
   private void writePictures(Html html, Sample sample, String scene) {

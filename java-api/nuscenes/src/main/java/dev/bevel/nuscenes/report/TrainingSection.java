@@ -58,8 +58,10 @@ final class TrainingSection {
       }
     }
     losses.writeTo(html);
+    double[] rates = Smoothing.means(history.column("learning_rate"));
     new LineChart("Learning rate by step", "step", "learning rate", 320)
-        .curve("learning rate", steps, Smoothing.means(history.column("learning_rate")))
+        .axes(Axis.around(List.of(steps), true), Axis.around(List.of(rates), true))
+        .curve("learning rate", steps, rates)
         .writeTo(html);
     html.close("div");
     if (history.rows().size() > Smoothing.POINTS) {
