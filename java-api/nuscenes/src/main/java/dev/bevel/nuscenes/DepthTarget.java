@@ -224,47 +224,32 @@ public final class DepthTarget {
   private static final class Projection {
     final int width;
     final int height;
-    private final double[] lidarToCamera;
+    private final CameraProjection raw;
     private final double[] augmentation;
-    private final CameraSample camera;
-    private double rawU;
-    private double rawV;
     double u;
     double v;
     double z;
 
     Projection(CameraSample camera, Pose lidarToGlobal, ImageAugmentation augmentation) {
-      this.camera = camera;
       this.width = augmentation.width();
       this.height = augmentation.height();
       this.augmentation = augmentation.matrix();
-      this.lidarToCamera = camera.sensorToGlobal().inverse().compose(lidarToGlobal).matrix();
+      this.raw = new CameraProjection(camera, lidarToGlobal);
     }
 
     /** False for points that are not in front of the camera. */
     boolean project(LidarPoints points, int i) {
-      double[] m = lidarToCamera;
-      double px = points.x(i);
-      double py = points.y(i);
-      double pz = points.z(i);
-      z = m[8] * px + m[9] * py + m[10] * pz + m[11];
-      if (!(z > 0)) {
+      if (!raw.project(points.x(i), points.y(i), points.z(i))) {
         return false;
       }
-      double x = m[0] * px + m[1] * py + m[2] * pz + m[3];
-      double y = m[4] * px + m[5] * py + m[6] * pz + m[7];
-      rawU = camera.intrinsics().u(x, y, z);
-      rawV = camera.intrinsics().v(y, z);
-      u = augmentation[0] * rawU + augmentation[1] * rawV + augmentation[3];
-      v = augmentation[4] * rawU + augmentation[5] * rawV + augmentation[7];
+      z = raw.depth();
+      u = augmentation[0] * raw.u() + augmentation[1] * raw.v() + augmentation[3];
+      v = augmentation[4] * raw.u() + augmentation[5] * raw.v() + augmentation[7];
       return true;
     }
 
     boolean insideRawMargin(double margin) {
-      return rawU > margin
-          && rawU < camera.width() - margin
-          && rawV > margin
-          && rawV < camera.height() - margin;
+      return raw.isInside(margin);
     }
   }
 }

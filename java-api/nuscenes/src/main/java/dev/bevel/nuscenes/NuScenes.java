@@ -239,6 +239,19 @@ public final class NuScenes {
   }
 
   /**
+   * How much of the object the cameras see; empty where the set does not say.
+   *
+   * @throws NuScenesException if the table names a level that is none of nuScenes' four
+   */
+  public Optional<VisibilityLevel> visibility(SampleAnnotation annotation) {
+    String token = annotation.visibilityToken();
+    return token.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            VisibilityLevel.of(NuScenesTables.get(tables.visibilities(), "visibility", token)));
+  }
+
+  /**
    * Velocity of the object in the global frame by central differences: from the previous to the
    * next annotation of the instance, or to or from this one at the ends, over the samples' times.
    * Three NaNs where the instance has one annotation only, or where the time difference exceeds 1.5
