@@ -11,10 +11,12 @@ module dev.bevel.bench {
   requires dev.bevel.kernels;
   requires dev.bevel.nuscenes;
   requires dev.bevel.torch;
+  requires java.management;
   requires static jmh.core;
   requires static org.jspecify;
   requires org.bytedeco.javacpp;
   requires org.bytedeco.pytorch;
 
   exports dev.bevel.bench;
+  exports dev.bevel.bench.nuscenes;
 }

@@ -22,16 +22,18 @@ import picocli.CommandLine.Spec;
     name = "bench",
     description = "Times an operator against its peers, each verified first, and prints a table.",
     mixinStandardHelpOptions = true,
-    showDefaultValues = true)
+    showDefaultValues = true,
+    subcommands = {BenchTablesCommand.class, BenchEvaluationCommand.class})
 @SuppressWarnings("NullAway.Init") // picocli sets the options
 final class BenchCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Parameters(
       paramLabel = "OP",
+      arity = "0..1", // none with a subcommand
       completionCandidates = Operators.class,
       description = "The operator: ${COMPLETION-CANDIDATES}.")
-  private String operator;
+  private @Nullable String operator;
 
   @Option(
       names = "--case",
@@ -81,6 +83,14 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (operator == null) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "there is no benchmark named; there are %s, %s"
+              .formatted(
+                  String.join(", ", BenchmarkSuite.operators()),
+                  String.join(", ", spec.subcommands().keySet())));
+    }
     if (json != null && Files.isDirectory(json)) {
       throw new ParameterException(
           spec.commandLine(), "--json must name a file, " + json + " is a folder");
