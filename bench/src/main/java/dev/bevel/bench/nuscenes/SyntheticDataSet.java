@@ -51,30 +51,41 @@ public final class SyntheticDataSet {
       Path root, SyntheticSize size, long seed, @Nullable SubmissionWriter submission) {
     Path folder = root.resolve(VERSION);
     Path unfinished = root.resolve("." + VERSION + ".unfinished");
+    if (Files.exists(folder)) {
+      throw new NuScenesException("made-up tables: " + folder + " is there already");
+    }
     try {
       Files.createDirectories(root);
+      TemporaryFolder.delete(unfinished); // of a run that was killed
       Files.createDirectory(unfinished);
-      SyntheticTokens tokens = new SyntheticTokens(seed);
-      SplittableRandom random = new SplittableRandom(seed);
-      try (SyntheticTables tables = new SyntheticTables(unfinished, size, tokens)) {
-        for (int i = 0; i < size.scenes(); i++) {
-          SyntheticScene scene = SyntheticScene.random(size, i, random.split());
-          SplittableRandom detections = random.split();
-          if (submission != null) {
-            for (int sample = 0; sample < scene.samples(); sample++) {
-              submission.write(
-                  tables.sampleToken(sample),
-                  SyntheticDetections.FRAME,
-                  SyntheticDetections.of(scene, sample, detections));
-            }
-          }
-          tables.write(scene, random.split());
-        }
+      try {
+        writeTables(unfinished, size, seed, submission);
+        writeSplits(unfinished, size);
+        Files.move(unfinished, folder);
+      } finally {
+        TemporaryFolder.delete(unfinished);
       }
-      writeSplits(unfinished, size);
-      Files.move(unfinished, folder);
     } catch (IOException e) {
       throw new NuScenesException("made-up tables cannot be written to " + folder + ": " + e, e);
+    }
+  }
+
+  private static void writeTables(
+      Path folder, SyntheticSize size, long seed, @Nullable SubmissionWriter submission)
+      throws IOException {
+    SplittableRandom random = new SplittableRandom(seed);
+    try (SyntheticTables tables = new SyntheticTables(folder, size, new SyntheticTokens(seed))) {
+      for (int i = 0; i < size.scenes(); i++) {
+        SyntheticScene scene = SyntheticScene.random(size, i, random.split());
+        SplittableRandom detections = random.split();
+        for (int sample = 0; submission != null && sample < scene.samples(); sample++) {
+          submission.write(
+              tables.sampleToken(sample),
+              SyntheticDetections.FRAME,
+              SyntheticDetections.of(scene, sample, detections));
+        }
+        tables.write(scene, random.split());
+      }
     }
   }
 

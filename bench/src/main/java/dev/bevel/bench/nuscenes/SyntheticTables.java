@@ -21,6 +21,8 @@ final class SyntheticTables implements Closeable {
           "boston-seaport");
   private static final List<String> VISIBILITIES = List.of("v0-40", "v40-60", "v60-80", "v80-100");
 
+  private static final double NEAR = 10;
+
   private final SyntheticSize size;
   private final SyntheticTokens tokens;
   private final Path folder;
@@ -202,10 +204,11 @@ final class SyntheticTables implements Closeable {
     SyntheticSensor sensor = SyntheticSensor.ALL.get(sensorIndex);
     int sample = (int) (((long) (i + 1) * scene.samples() - 1) / count);
     boolean key = i + 1 == (int) ((long) (sample + 1) * count / scene.samples());
+    long late = sensor.isLidar() ? 0 : 1_000L * (sensorIndex + 1);
     long time =
         sensor.isLidar() && key
             ? scene.time(sample)
-            : scene.time((i + 1.0) / count * scene.samples() - 1) - 3_000L * sensorIndex;
+            : scene.time((i + 1.0) / count * scene.samples() - 1) - late;
     String token = tokens.of("sample_data", number);
     writePose(token, time, scene.path().at(scene.seconds(time)));
     sensorFiles.begin(token).text("sample_token", sampleToken(sample));
@@ -240,7 +243,7 @@ final class SyntheticTables implements Closeable {
         "translation", pose.tx() + random.nextDouble(-0.02, 0.02), pose.ty(), pose.tz());
     calibrations.numbers("rotation", pose.qw(), pose.qx(), pose.qy(), pose.qz());
     if (sensor.isCamera()) {
-      double focal = random.nextDouble(1250, 1270);
+      double focal = sensor.focal() * random.nextDouble(0.99, 1.01);
       calibrations.matrix(
           "camera_intrinsic",
           new double[] {focal, 0, random.nextDouble(790, 830)},
@@ -300,7 +303,9 @@ final class SyntheticTables implements Closeable {
     double squared = square(box.x() - ego.tx()) + square(box.y() - ego.ty());
     annotations.begin(annotation(number)).text("sample_token", sampleToken(sample));
     annotations.text("instance_token", tokens.of("instance", instanceCount + objectIndex));
-    annotations.text("visibility_token", Integer.toString(random.nextInt(1, 5)));
+    // Of near boxes the cameras may see nothing: between two of them, or below.
+    int visibility = squared < NEAR * NEAR ? 1 : random.nextInt(1, 5);
+    annotations.text("visibility_token", Integer.toString(visibility));
     int attribute = ObjectKind.ATTRIBUTES.indexOf(object.attribute());
     annotations.tokens(
         "attribute_tokens", attribute < 0 ? List.of() : List.of(tokens.of("attribute", attribute)));

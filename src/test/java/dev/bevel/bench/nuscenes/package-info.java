@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.bench.nuscenes;
+
+import org.jspecify.annotations.NullMarked;
