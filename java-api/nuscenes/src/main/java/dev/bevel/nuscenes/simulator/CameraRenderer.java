@@ -1,6 +1,5 @@
 package dev.bevel.nuscenes.simulator;
 
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,9 +10,8 @@ import org.jspecify.annotations.Nullable;
  *       plane first, then the triangles of every body that the camera may see;
  *   <li>{@link GroundShadows} projects the bodies along the sun onto the ground and darkens it
  *       where they stand; {@link SunShade} asks which bodies stand in the shadow of others;
- *   <li>each pixel gets the mean colour of its samples, where each face in it is shaded once: the
- *       ground by {@link GroundShader}, bodies by {@link FaceShader}, the sky, light and haze by
- *       {@link Atmosphere};
+ *   <li>{@link PictureShader} gives each pixel the mean colour of its samples: the ground by {@link
+ *       GroundShader}, bodies by {@link FaceShader}, the sky, light and haze by {@link Atmosphere};
  *   <li>{@link Film} turns light to 8-bit sRGB with exposure, vignette and noise.
  * </ol>
  *
@@ -23,20 +21,11 @@ final class CameraRenderer {
   /** Bodies farther than this many times the visibility are lost in the haze. */
   private static final double REACH = 5;
 
-  /** Samples a pixel along each axis. */
-  private static final int SAMPLES = 2;
-
-  private static final int GROUND = -1;
-  private static final int SKY = -2;
-
   private static final ThreadLocal<@Nullable CameraRenderer> SCRATCH = new ThreadLocal<>();
 
   private final Rasterizer raster;
   private final GroundShadows shadows;
   private final FaceShader faces = new FaceShader();
-  private final float[] colour = new float[3];
-  private final float[] mean = new float[3];
-  private final int[] pixelFaces = new int[SAMPLES * SAMPLES];
   private final double[] bodyToCamera = new double[12];
   private double[] cameraPoints = new double[1024];
   private double[] globalPoints = new double[1024];
@@ -51,7 +40,8 @@ final class CameraRenderer {
    *
    * @param exposure factor on the light, about 1
    * @param noiseSeed of the sensor's noise
-   * @throws IllegalArgumentException if the camera is not above the ground or the picture is empty
+   * @throws IllegalArgumentException if the camera is not above the ground, the picture is empty or
+   *     the exposure is not a positive number
    */
   static Rendering render(Snapshot snapshot, CameraView view, double exposure, long noiseSeed) {
     if (!(view.cameraToGlobal().tz() > 0) || view.width() <= 0 || view.height() <= 0) {
@@ -59,7 +49,10 @@ final class CameraRenderer {
           "camera must stand above the ground and see a picture of at least 1×1, got height %s m and %d×%d pixels"
               .formatted(view.cameraToGlobal().tz(), view.width(), view.height()));
     }
-    CameraGeometry camera = new CameraGeometry(view, SAMPLES);
+    if (!(exposure > 0 && exposure < Double.POSITIVE_INFINITY)) {
+      throw new IllegalArgumentException("exposure must be a positive number, got " + exposure);
+    }
+    CameraGeometry camera = new CameraGeometry(view, PictureShader.SCALE);
     CameraRenderer renderer = SCRATCH.get();
     if (renderer == null) {
       renderer = new CameraRenderer(camera);
@@ -70,7 +63,7 @@ final class CameraRenderer {
 
   private Rendering take(Snapshot snapshot, CameraView view, CameraGeometry camera, Film film) {
     raster.begin(camera);
-    shadows.begin(camera, SAMPLES);
+    shadows.begin(camera, PictureShader.SCALE);
     faces.begin();
     drawBodies(snapshot, camera);
     for (Placement body : snapshot.bodies()) {
@@ -83,14 +76,7 @@ final class CameraRenderer {
     Rendering picture =
         new Rendering(
             view.width(), view.height(), new int[pixels], new float[pixels], new int[pixels]);
-    Atmosphere air = new Atmosphere(snapshot.lighting());
-    GroundShader ground = new GroundShader(snapshot.ground());
-    for (int row = 0; row < view.height(); row++) {
-      for (int column = 0; column < view.width(); column++) {
-        pixel(column, row, camera, air, ground, picture);
-        picture.rgb()[row * view.width() + column] = film.expose(column, row, mean);
-      }
-    }
+    new PictureShader(snapshot, camera, raster, shadows, faces, picture).shade(film);
     return picture;
   }
 
@@ -127,128 +113,6 @@ final class CameraRenderer {
       int face = faces.face(globalPoints, a, b, c, mesh.materials()[i]);
       raster.triangle(cameraPoints, a, b, c, face);
     }
-  }
-
-  /** Shades one pixel into {@link #mean} and notes what it shows. */
-  private void pixel(
-      int column,
-      int row,
-      CameraGeometry camera,
-      Atmosphere air,
-      GroundShader ground,
-      Rendering picture) {
-    double u = SAMPLES * (column + 0.5);
-    double v = SAMPLES * (row + 0.5);
-    Arrays.fill(mean, 0);
-    int samples = SAMPLES * SAMPLES;
-    int first = SAMPLES * (row * camera.columns + column);
-    for (int i = 0; i < samples; i++) {
-      pixelFaces[i] = surface(first + i / SAMPLES * camera.columns + i % SAMPLES);
-    }
-    int most = 0;
-    int at = row * picture.width() + column;
-    for (int i = 0; i < samples; i++) {
-      int face = pixelFaces[i];
-      if (seenBefore(i)) {
-        continue;
-      }
-      int count = 0;
-      int shaded = 0;
-      double inverse = 0;
-      for (int j = i; j < samples; j++) {
-        if (pixelFaces[j] == face) {
-          int sample = first + j / SAMPLES * camera.columns + j % SAMPLES;
-          count++;
-          shaded += shadows.shaded(sample);
-          inverse += raster.inverseDepth[sample];
-        }
-      }
-      inverse /= count;
-      surfaceColour(
-          face, u, v, inverse, (float) shaded / count, shadows.openness(at), camera, air, ground);
-      for (int k = 0; k < 3; k++) {
-        mean[k] += colour[k] * count / samples;
-      }
-      if (count > most) {
-        most = count;
-        picture.depth()[at] = (float) (1 / inverse);
-        picture.ids()[at] = face >= 0 ? faces.id(face) : Placement.SCENERY;
-      }
-    }
-  }
-
-  private int surface(int sample) {
-    int face = raster.face[sample];
-    return face != Rasterizer.NONE ? face : raster.inverseDepth[sample] > 0 ? GROUND : SKY;
-  }
-
-  private boolean seenBefore(int i) {
-    for (int j = 0; j < i; j++) {
-      if (pixelFaces[j] == pixelFaces[i]) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** Light from a surface at image point (u, v), haze included, into {@link #colour}. */
-  private void surfaceColour(
-      int face,
-      double u,
-      double v,
-      double inverseDepth,
-      float shaded,
-      float openness,
-      CameraGeometry camera,
-      Atmosphere air,
-      GroundShader ground) {
-    double rx = camera.rayX(u, v);
-    double ry = camera.rayY(v);
-    double[] r = camera.rotation;
-    double gx = r[0] * rx + r[1] * ry + r[2];
-    double gy = r[3] * rx + r[4] * ry + r[5];
-    double gz = r[6] * rx + r[7] * ry + r[8];
-    double norm = Math.sqrt(rx * rx + ry * ry + 1);
-    if (face == SKY) {
-      air.sky(gx / norm, gy / norm, gz / norm, colour);
-      return;
-    }
-    double depth = 1 / inverseDepth;
-    double distance = depth * norm;
-    double px = camera.x + depth * gx;
-    double py = camera.y + depth * gy;
-    if (face == GROUND) {
-      // Moving a pixel turns the ray by dr; the point on the plane moves by depth (dr − r dr.z /
-      // r.z).
-      double du = SAMPLES / camera.fx * depth;
-      double dv = SAMPLES / camera.fy * depth;
-      double uz = r[6] / gz;
-      double vz = r[7] / gz;
-      ground.albedo(
-          px,
-          py,
-          du * (r[0] - gx * uz),
-          du * (r[3] - gy * uz),
-          dv * (r[1] - gx * vz),
-          dv * (r[4] - gy * vz),
-          distance,
-          colour);
-      air.light(0, 0, 1, (1 - shaded) * openness, (1 - 0.15f * shaded) * openness, colour);
-    } else {
-      double pz = camera.z + depth * gz;
-      faces.shade(
-          face,
-          px,
-          py,
-          pz,
-          gx / norm,
-          gy / norm,
-          gz / norm,
-          SAMPLES / camera.fx * depth,
-          air,
-          colour);
-    }
-    air.haze(distance, colour);
   }
 
   /** Distance of the farthest vertex from the origin. */

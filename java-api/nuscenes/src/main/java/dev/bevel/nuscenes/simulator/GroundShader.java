@@ -1,24 +1,37 @@
 package dev.bevel.nuscenes.simulator;
 
 /**
- * The ground's colour at a pixel. Paint is sampled over the pixel's footprint, the more often the
- * longer it is, so that far lines fade instead of flickering; grain finer than the footprint is
- * left out.
+ * The ground's colour at a pixel. The map is asked at several places of the pixel's footprint, the
+ * more the longer it is, so that edges of paint are smooth and far lines fade instead of
+ * flickering; grain finer than the footprint is left out.
  */
 final class GroundShader {
-  /** Longest stretch of ground that one sample of paint stands for, metres. */
-  private static final double SAMPLE_LENGTH = 0.12;
+  /** Longest stretch of ground that one question to the map stands for, metres. */
+  private static final double SAMPLE_LENGTH = 0.08;
 
-  private static final int MAX_SAMPLES = 8;
+  private static final int MIN_SAMPLES = 4;
+  private static final int MAX_SAMPLES = 10;
 
   /** Beyond this distance the map is not asked: haze hides it. */
   private static final double FAR = 400;
 
   private static final double SLAB = 0.6;
   private static final double JOINT = 0.02;
+  private static final GroundKind[] KINDS = GroundKind.values();
+
+  /** Where samples lie in the pixel's breadth: the golden ratio's multiples spread them evenly. */
+  private static final double[] ACROSS = new double[MAX_SAMPLES];
+
+  static {
+    for (int i = 0; i < MAX_SAMPLES; i++) {
+      ACROSS[i] = (i + 0.5) * 0.618033988749895 % 1 - 0.5;
+    }
+  }
 
   private final GroundMap map;
-  private final float[] sum = new float[3];
+
+  /** How many samples of the pixel at hand show each kind. */
+  private final int[] hits = new int[KINDS.length];
 
   GroundShader(GroundMap map) {
     this.map = map;
@@ -43,55 +56,43 @@ final class GroundShader {
       double vy,
       double distance,
       float[] out) {
-    if (distance > FAR) {
-      base(GroundKind.GRASS, out);
-      return;
-    }
     double across = Math.sqrt(ux * ux + uy * uy);
     double along = Math.sqrt(vx * vx + vy * vy);
-    int samples = (int) Math.clamp(Math.ceil(along / SAMPLE_LENGTH), 1, MAX_SAMPLES);
-    if (samples == 1) {
-      kind(map.at(x, y), x, y, across, along, out);
+    int samples = (int) Math.clamp(Math.ceil(along / SAMPLE_LENGTH), MIN_SAMPLES, MAX_SAMPLES);
+    out[0] = 0;
+    out[1] = 0;
+    out[2] = 0;
+    if (distance > FAR) {
+      add(GroundKind.GRASS, 1, out);
       return;
     }
-    sum[0] = 0;
-    sum[1] = 0;
-    sum[2] = 0;
     for (int i = 0; i < samples; i++) {
       double v = (i + 0.5) / samples - 0.5;
-      // The golden ratio's multiples spread the samples evenly over the pixel's breadth.
-      double u = (i * 0.618033988749895) % 1 - 0.5;
-      double px = x + u * ux + v * vx;
-      double py = y + u * uy + v * vy;
-      kind(map.at(px, py), px, py, across, along / samples, out);
-      sum[0] += out[0];
-      sum[1] += out[1];
-      sum[2] += out[2];
+      double u = ACROSS[i];
+      hits[map.at(x + u * ux + v * vx, y + u * uy + v * vy).ordinal()]++;
     }
-    for (int i = 0; i < 3; i++) {
-      out[i] = sum[i] / samples;
+    for (int kind = 0; kind < hits.length; kind++) {
+      if (hits[kind] > 0) {
+        float value = texture(KINDS[kind], x, y, Math.max(across, along));
+        add(KINDS[kind], value * hits[kind] / samples, out);
+        hits[kind] = 0;
+      }
     }
   }
 
-  private void kind(GroundKind kind, double x, double y, double across, double along, float[] out) {
-    base(kind, out);
-    double footprint = Math.max(across, along);
+  /** Light and dark of a kind of ground, about 1. */
+  private static float texture(GroundKind kind, double x, double y, double footprint) {
     float coarse = Noise.at(x * 0.21, y * 0.21);
     float fine = Noise.at(x * 2.3, y * 2.3) * fade(footprint, 0.4);
     float grain = footprint < 0.12 ? Noise.at(x * 27, y * 27) * fade(footprint, 0.037) : 0;
-    float value =
-        switch (kind) {
-          case ROAD, CAR_PARK -> 1 + 0.12f * coarse + 0.12f * fine + 0.3f * grain;
-          case WHITE_PAINT, YELLOW_PAINT, CROSSING_STRIPE ->
-              1 - 0.12f * Math.max(0, fine + coarse) + 0.08f * grain;
-          case KERB -> 1 + 0.08f * fine + 0.1f * grain;
-          case SIDEWALK ->
-              (1 + 0.07f * coarse + 0.08f * fine + 0.12f * grain) * slabs(x, y, footprint);
-          case GRASS -> 1 + 0.25f * coarse + 0.25f * fine + 0.5f * grain;
-        };
-    for (int i = 0; i < 3; i++) {
-      out[i] *= value;
-    }
+    return switch (kind) {
+      case ROAD, CAR_PARK -> 1 + 0.12f * coarse + 0.12f * fine + 0.3f * grain;
+      case WHITE_PAINT, YELLOW_PAINT, CROSSING_STRIPE ->
+          1 - 0.12f * Math.max(0, fine + coarse) + 0.08f * grain;
+      case KERB -> 1 + 0.08f * fine + 0.1f * grain;
+      case SIDEWALK -> (1 + 0.07f * coarse + 0.08f * fine + 0.12f * grain) * slabs(x, y, footprint);
+      case GRASS -> 1 + 0.25f * coarse + 0.25f * fine + 0.5f * grain;
+    };
   }
 
   /** How much of a structure of this size is left when it is averaged over the footprint. */
@@ -114,22 +115,22 @@ final class GroundShader {
     return covered / width;
   }
 
-  private static void base(GroundKind kind, float[] out) {
+  private static void add(GroundKind kind, float weight, float[] out) {
     switch (kind) {
-      case ROAD -> set(out, 0.095f, 0.095f, 0.1f);
-      case CAR_PARK -> set(out, 0.13f, 0.128f, 0.125f);
-      case WHITE_PAINT -> set(out, 0.62f, 0.62f, 0.6f);
-      case CROSSING_STRIPE -> set(out, 0.55f, 0.55f, 0.53f);
-      case YELLOW_PAINT -> set(out, 0.6f, 0.4f, 0.05f);
-      case KERB -> set(out, 0.4f, 0.39f, 0.37f);
-      case SIDEWALK -> set(out, 0.29f, 0.275f, 0.255f);
-      case GRASS -> set(out, 0.065f, 0.115f, 0.025f);
+      case ROAD -> add(out, weight, 0.095f, 0.095f, 0.1f);
+      case CAR_PARK -> add(out, weight, 0.13f, 0.128f, 0.125f);
+      case WHITE_PAINT -> add(out, weight, 0.62f, 0.62f, 0.6f);
+      case CROSSING_STRIPE -> add(out, weight, 0.55f, 0.55f, 0.53f);
+      case YELLOW_PAINT -> add(out, weight, 0.6f, 0.4f, 0.05f);
+      case KERB -> add(out, weight, 0.4f, 0.39f, 0.37f);
+      case SIDEWALK -> add(out, weight, 0.29f, 0.275f, 0.255f);
+      case GRASS -> add(out, weight, 0.065f, 0.115f, 0.025f);
     }
   }
 
-  private static void set(float[] out, float red, float green, float blue) {
-    out[0] = red;
-    out[1] = green;
-    out[2] = blue;
+  private static void add(float[] out, float weight, float red, float green, float blue) {
+    out[0] += weight * red;
+    out[1] += weight * green;
+    out[2] += weight * blue;
   }
 }

@@ -32,6 +32,15 @@ final class LidarScanner {
   /** Standard deviation of the measured range, metres; no error exceeds 3.5 of it. */
   static final double RANGE_NOISE = 0.02;
 
+  /**
+   * Return strength that is still measured at the full range. With it asphalt is lost between 25 m
+   * and 45 m, as in a real sweep.
+   */
+  private static final double FULL_RANGE_RETURN = 0.12;
+
+  /** Above this reflectivity a surface throws light back to the sensor: intensities 100–255. */
+  private static final double RETROREFLECTOR = 0.85;
+
   private static final double[] TANGENT = new double[RINGS];
   private static final double[] COSINE = new double[COLUMNS];
   private static final double[] SINE = new double[COLUMNS];
@@ -227,7 +236,7 @@ final class LidarScanner {
     long noise = Hash.bits(seed, ray);
     // Light comes back from rough ground even at grazing angles, so less than the cosine is lost.
     double back = reflectivity * Math.sqrt(cosine[ray]);
-    double reach = MAX_RANGE * Math.sqrt(Math.min(1, back / 0.25));
+    double reach = MAX_RANGE * Math.sqrt(Math.min(1, back / FULL_RANGE_RETURN));
     double ratio = range / reach;
     double lost = 0.01 + ratio * ratio * ratio * ratio;
     if (range > MAX_RANGE || range < 0.5 || (noise & 0xffff) * 0x1p-16 < lost) {
@@ -241,7 +250,10 @@ final class LidarScanner {
     // Four uniform numbers have the variance 1/3.
     double measured = (range + RANGE_NOISE * 1.7320508 * sum) / length;
     double flicker = 0.85 + 0.3 * ((noise >>> 16 & 0xffff) * 0x1p-16);
-    double intensity = 110 * reflectivity * (0.4 + 0.6 * cosine[ray]) * flicker;
+    double intensity =
+        reflectivity > RETROREFLECTOR
+            ? 100 + 155 * (reflectivity - RETROREFLECTOR) / (1 - RETROREFLECTOR) * flicker
+            : 100 * reflectivity * (0.4 + 0.6 * cosine[ray]) * flicker;
     int at = count * LidarPoints.STRIDE;
     points[at] = (float) (measured * COSINE[column]);
     points[at + 1] = (float) (measured * SINE[column]);

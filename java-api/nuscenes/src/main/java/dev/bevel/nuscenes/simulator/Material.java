@@ -7,7 +7,8 @@ package dev.bevel.nuscenes.simulator;
  * @param green albedo, 0–1, linear
  * @param blue albedo, 0–1, linear
  * @param gloss share of the sky's light that is mirrored, 0–1: windows and varnish
- * @param reflectivity of the LiDAR's infrared light, 0–1
+ * @param reflectivity of the LiDAR's infrared light, 0–1; above 0.85 it is thrown back to the
+ *     sensor, as by number plates and reflectors
  * @param pattern drawn over the colour, in the body's frame
  */
 record Material(

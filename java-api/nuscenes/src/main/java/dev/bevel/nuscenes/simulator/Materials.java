@@ -4,12 +4,13 @@ import dev.bevel.nuscenes.simulator.Material.Pattern;
 
 /** What the bodies of the town are made of. Colours are linear albedos. */
 final class Materials {
-  static final Material GLASS = new Material(0.02, 0.025, 0.03, 0.2, 0.1, Pattern.PLAIN);
+  static final Material GLASS = new Material(0.02, 0.025, 0.03, 0.2, 0.03, Pattern.PLAIN);
   static final Material RUBBER = plain(0.025, 0.025, 0.027, 0.08);
   static final Material DARK = plain(0.03, 0.03, 0.033, 0.12);
   static final Material METAL = new Material(0.3, 0.31, 0.33, 0.1, 0.4, Pattern.PLAIN);
   static final Material HEADLIGHT = plain(1.0, 0.98, 0.9, 0.9);
   static final Material REAR_LIGHT = plain(0.75, 0.015, 0.015, 0.9);
+  static final Material WHITE = new Material(0.8, 0.8, 0.79, 0.06, 0.6, Pattern.PLAIN);
   static final Material PLATE = plain(0.85, 0.85, 0.85, 1.0);
   static final Material HAIR = plain(0.04, 0.03, 0.02, 0.15);
   static final Material SHOE = plain(0.04, 0.035, 0.03, 0.15);

@@ -32,7 +32,7 @@ final class ObjectModels {
           case "vehicle.emergency.police" ->
               VehicleModels.policeCar(width, length, height, variant);
           case "vehicle.emergency.ambulance" ->
-              VehicleModels.truck(width, length, height, Materials.PLATE, variant);
+              VehicleModels.truck(width, length, height, Materials.WHITE, variant);
           case "vehicle.truck" ->
               VehicleModels.truck(width, length, height, Materials.cargo(variant), variant);
           case "vehicle.trailer" -> VehicleModels.trailer(width, length, height, variant);

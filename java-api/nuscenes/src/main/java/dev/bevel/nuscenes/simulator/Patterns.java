@@ -34,15 +34,22 @@ final class Patterns {
 
   /** Panes in a grid with a light frame around each and a ledge between the storeys. */
   private static double windows(double along, double up, double footprint, float[] colour) {
-    double ledge = band(up / STOREY + 0.5, 0.06, footprint / STOREY);
-    scale(colour, 1 - 0.3f * (float) ledge);
-    double frame =
-        band(along / BAY, 0.6, footprint / BAY) * band(up / STOREY, 0.56, footprint / STOREY);
-    double pane =
-        band(along / BAY, 0.54, footprint / BAY) * band(up / STOREY, 0.52, footprint / STOREY);
+    double bay = along / BAY;
+    double storey = up / STOREY;
+    double wide = footprint / BAY;
+    double high = footprint / STOREY;
+    double frame = band(storey, 0.56, high);
+    if (frame < 1) {
+      scale(colour, 1 - 0.3f * (float) band(storey + 0.5, 0.06, high));
+    }
+    frame = frame > 0 ? frame * band(bay, 0.6, wide) : 0;
+    if (frame == 0) {
+      return 0;
+    }
+    double pane = band(bay, 0.54, wide) * band(storey, 0.52, high);
     blend(colour, 0.55f, 0.55f, 0.53f, (float) (frame - pane));
     if (pane > 0) {
-      long cell = (long) Math.floor(along / BAY) * 8191 + (long) Math.floor(up / STOREY);
+      long cell = (long) Math.floor(bay) * 8191 + (long) Math.floor(storey);
       float glass = (float) Hash.between(0x77696eL, cell, 0.01, 0.09);
       blend(colour, 0.9f * glass, glass, 1.1f * glass, (float) pane);
     }

@@ -21,7 +21,7 @@ final class VehicleModels {
   static MeshBuilder policeCar(double width, double length, double height, long variant) {
     double bar = 0.1;
     Material blue = Materials.plain(0.02, 0.05, 0.8, 0.8);
-    return car(width, length, height - bar, Materials.PLATE, variant)
+    return car(width, length, height - bar, Materials.WHITE, variant)
         .box(-0.1, -0.3 * width, height - bar, 0.15, 0.3 * width, height, Faces.of(blue));
   }
 
@@ -51,7 +51,7 @@ final class VehicleModels {
     mesh.extrusion(side, -w, w, paint, dark, dark, dark, paint, paint, paint, paint);
     double roofFront = windscreen - Hash.between(variant, 23, 0.13, 0.18) * length;
     Slice low =
-        Slice.of(saloon ? -l + 0.16 * length : -l + 0.02 * length, windscreen, 0.97 * w, deck);
+        Slice.of(saloon ? -l + 0.16 * length : -l + 0.02 * length, windscreen, 0.985 * w, deck);
     Slice high =
         Slice.of(
             saloon ? -l + 0.3 * length : -l + 0.08 * length, roofFront, 0.78 * w, 0.97 * height);
