@@ -60,6 +60,7 @@ final class AgreementCheck {
     for (int row = 0; row < check.data.rows(); row++) {
       check.sensorFile(row);
     }
+    check.sensorsOfFiles();
     check.logs();
     check.attributes();
     check.radarPoints();
@@ -177,6 +178,31 @@ final class AgreementCheck {
       }
       if (time != Column.Longs.MISSING && Long.parseLong(name.group(3)) != time) {
         fault(row, "timestamp", "the time in its file's name, " + name.group(3), "" + time);
+      }
+    }
+  }
+
+  /** A calibration of which every file lies in another channel's folder has the wrong sensor. */
+  private void sensorsOfFiles() {
+    TableData table = set.table("calibrated_sensor");
+    boolean[] agrees = new boolean[table.rows()];
+    String[] folder = new String[table.rows()];
+    for (int row = 0; row < data.rows(); row++) {
+      String[] path = data.text("filename", row).split("/");
+      if (set.dataSensor[row] != TableData.NONE && path.length > 2) {
+        int calibration = set.dataCalibration[row];
+        folder[calibration] = path[path.length - 2];
+        agrees[calibration] |= folder[calibration].equals(set.channel(row));
+      }
+    }
+    for (int row = 0; row < table.rows(); row++) {
+      if (folder[row] != null && !agrees[row]) {
+        fault(
+            "calibrated_sensor",
+            table.label(row),
+            "sensor_token",
+            "the sensor in whose folder its files are, " + folder[row],
+            set.table("sensor").text("channel", set.calibratedSensor[row]));
       }
     }
   }

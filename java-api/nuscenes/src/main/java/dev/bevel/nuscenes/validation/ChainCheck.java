@@ -275,6 +275,21 @@ final class ChainCheck {
                   chains.table.name(),
                   found == TableData.NONE ? "" : ", " + chains.table.label(found)),
           chains.table.label(stated));
+      stranger(chains, owners, owner, field, stated);
+    }
+  }
+
+  /** A record without neighbours that another owner names: it may be the one that is wrong. */
+  private void stranger(Chains chains, TableData owners, int owner, String field, int stated) {
+    boolean isAlone =
+        chains.prev[stated] == TableData.NONE && chains.next[stated] == TableData.NONE;
+    if (isAlone && chains.group[stated] != owner) {
+      fault(
+          chains,
+          stated,
+          chains.common.getFirst().field,
+          "%s, whose %s is this one".formatted(owners.label(owner), field),
+          chains.group[stated] == TableData.NONE ? "none" : owners.label(chains.group[stated]));
     }
   }
 

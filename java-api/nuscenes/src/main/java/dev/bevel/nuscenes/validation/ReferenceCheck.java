@@ -113,15 +113,8 @@ final class ReferenceCheck {
           continue;
         }
         if (mapOfLog[log] != TableData.NONE) {
-          findings.add(
-              new Finding(
-                  Rule.REFERENCE,
-                  "map",
-                  maps.label(map),
-                  "log_tokens[%d]".formatted(i - lists.start(map)),
-                  "logs that no other map names",
-                  "\"%s\", which map %s names too"
-                      .formatted(logs.label(log), maps.label(mapOfLog[log]))));
+          sharedLog(map, mapOfLog[log], log);
+          sharedLog(mapOfLog[log], map, log);
         }
         mapOfLog[log] = map;
       }
@@ -138,5 +131,23 @@ final class ReferenceCheck {
                 "none"));
       }
     }
+  }
+
+  private void sharedLog(int map, int other, int log) {
+    TableData maps = set.table("map");
+    Column.Lists lists = maps.lists("log_tokens");
+    int index = 0;
+    while (set.table("log").row(lists.element(lists.start(map) + index)) != log) {
+      index++;
+    }
+    findings.add(
+        new Finding(
+            Rule.REFERENCE,
+            "map",
+            maps.label(map),
+            "log_tokens[%d]".formatted(index),
+            "logs that no other map names",
+            "\"%s\", which map %s names too"
+                .formatted(set.table("log").label(log), maps.label(other))));
   }
 }

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.nuscenes.validation;
+
+import org.jspecify.annotations.NullMarked;
