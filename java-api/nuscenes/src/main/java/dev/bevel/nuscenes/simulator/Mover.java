@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 final class Mover {
   /** What kind of road user it is. */
   enum Kind {
+    /** The vehicle with the sensors: others let it pass, so that no scene is spent waiting. */
+    EGO(1.6, 2.2, 1.3, 1.8, 6),
     VEHICLE(1.6, 2.2, 1.3, 1.8, 6),
     CYCLE(1.1, 2.0, 1.0, 1.2, 5),
     WALKER(1.0, 1.5, 0.5, 0.5, 4);
@@ -193,8 +195,9 @@ final class Mover {
     return next;
   }
 
+  /** The step since when it waits at a junction; long ago for those who are let through first. */
   int waitingSince() {
-    return waitingSince;
+    return kind == Kind.EGO ? Integer.MIN_VALUE / 2 : waitingSince;
   }
 
   private boolean isFirst(Crossover next, double line) {

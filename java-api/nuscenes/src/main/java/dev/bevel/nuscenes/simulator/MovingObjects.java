@@ -96,7 +96,7 @@ final class MovingObjects {
     Route route = roads.route(lane, along, duration * FASTEST + 20, random);
     return new Mover(
         0,
-        Mover.Kind.VEHICLE,
+        Mover.Kind.EGO,
         route,
         EgoVehicle.LENGTH / 2,
         EgoVehicle.LENGTH / 2,

@@ -114,7 +114,7 @@ final class Scenery {
           height,
           street.u() - lamp.u(),
           street.v() - lamp.v());
-      if (trees) {
+      if (trees && along + LAMP_SPACING / 2 < walks.length(side) - SETBACK) {
         tree(walks.point(side, along + LAMP_SPACING / 2, Street.SIDEWALK + 1.2), random);
       }
       along += LAMP_SPACING;
