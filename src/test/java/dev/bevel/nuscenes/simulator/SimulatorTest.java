@@ -31,6 +31,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -65,8 +66,7 @@ final class SimulatorTest {
     Map<String, Integer> hashes = new TreeMap<>();
     try (Stream<Path> files = Files.walk(folder)) {
       for (Path file : files.filter(Files::isRegularFile).toList()) {
-        hashes.put(
-            folder.relativize(file).toString(), Arrays.hashCode(Files.readAllBytes(file)));
+        hashes.put(folder.relativize(file).toString(), Arrays.hashCode(Files.readAllBytes(file)));
       }
     }
     return hashes;
@@ -201,7 +201,7 @@ final class SimulatorTest {
               String last = "";
               String expectedSample = "";
               while (!token.isEmpty()) {
-                SampleAnnotation at = annotations.get(token);
+                SampleAnnotation at = Objects.requireNonNull(annotations.get(token));
                 assertThat(at.instanceToken()).isEqualTo(instance.token());
                 assertThat(at.prev()).isEqualTo(last);
                 if (count > 0) {
@@ -222,7 +222,10 @@ final class SimulatorTest {
     NuScenes set = NuScenes.load(data, Simulator.VERSION);
     EvaluationSet truth = EvaluationSet.of(set, Splits.scenes(set, "sim_val"));
     List<EvaluationBox> boxes =
-        truth.truth().stream().filter(box -> box.points() > 0).map(SimulatorTest::detected).toList();
+        truth.truth().stream()
+            .filter(box -> box.points() > 0)
+            .map(SimulatorTest::detected)
+            .toList();
     DetectionMetrics metrics =
         DetectionEvaluation.evaluate(truth, new Submission(Map.of("use_camera", true), boxes));
     List<EvaluationBox> counted = truth.filter(truth.truth());
@@ -269,8 +272,9 @@ final class SimulatorTest {
               .filter(s -> map.logTokens().contains(s.logToken()))
               .findFirst()
               .orElseThrow();
-      Pose ego = set.egoPose(set.keyFrame(set.sample(scene.firstSampleToken()), "LIDAR_TOP"))
-          .egoToGlobal();
+      Pose ego =
+          set.egoPose(set.keyFrame(set.sample(scene.firstSampleToken()), "LIDAR_TOP"))
+              .egoToGlobal();
       int column = (int) (ego.tx() / MapMask.RESOLUTION);
       int row = image.getHeight() - 1 - (int) (ego.ty() / MapMask.RESOLUTION);
       assertThat(image.getRaster().getSample(column, row, 0)).isEqualTo(255);
@@ -297,7 +301,8 @@ final class SimulatorTest {
       train.removeAll(each.getValue());
       assertThat(Files.readString(folder.resolve("splits.json")))
           .isEqualTo(
-              "{\"sim_train\":%s,\"sim_val\":%s}".formatted(quoted(train), quoted(each.getValue())));
+              "{\"sim_train\":%s,\"sim_val\":%s}"
+                  .formatted(quoted(train), quoted(each.getValue())));
     }
   }
 

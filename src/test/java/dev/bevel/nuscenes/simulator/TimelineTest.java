@@ -63,10 +63,7 @@ final class TimelineTest {
         .hasSize((SAMPLES - 1) * 3 + 1)
         .filteredOn(shot -> shot.sample() == 2)
         .isEqualTo(
-            of(all, SensorRig.LIDAR).stream()
-                .filter(shot -> shot.sample() == 2)
-                .skip(7)
-                .toList());
+            of(all, SensorRig.LIDAR).stream().filter(shot -> shot.sample() == 2).skip(7).toList());
   }
 
   @Test

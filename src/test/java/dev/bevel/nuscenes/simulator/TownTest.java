@@ -39,8 +39,10 @@ final class TownTest {
       Town town = new Town(seed);
       for (boolean alongU : new boolean[] {true, false}) {
         for (Street street : town.streets(alongU)) {
-          double along = (town.crossStreets(street).get(0).centre()
-              + town.crossStreets(street).get(1).centre()) / 2;
+          double along =
+              (town.crossStreets(street).get(0).centre()
+                      + town.crossStreets(street).get(1).centre())
+                  / 2;
           double edge = street.lanes() * Street.LANE;
           assertThat(at(town, street, along, 0)).isEqualTo(GroundKind.ROAD);
           assertThat(at(town, street, along, 0.1)).isEqualTo(GroundKind.YELLOW_PAINT);

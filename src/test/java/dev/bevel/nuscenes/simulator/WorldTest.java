@@ -101,8 +101,7 @@ final class WorldTest {
                 if (body.id() == Placement.SCENERY) {
                   Pose at = body.bodyToGlobal();
                   assertThat(world.town().at(at.tx(), at.ty()))
-                      .isNotIn(
-                          GroundKind.ROAD, GroundKind.WHITE_PAINT, GroundKind.CROSSING_STRIPE);
+                      .isNotIn(GroundKind.ROAD, GroundKind.WHITE_PAINT, GroundKind.CROSSING_STRIPE);
                 }
               }
             });
@@ -157,8 +156,7 @@ final class WorldTest {
         .forEach(
             shape -> {
               DetectionClass of = DetectionClass.ofCategory(shape.category()).orElseThrow();
-              double[] range =
-                  switch (of) { // least and greatest width, length, height
+              double[] range = switch (of) { // least and greatest width, length, height
                     case CAR -> new double[] {1.6, 2.2, 3.8, 5.5, 1.35, 2.1};
                     case TRUCK -> new double[] {2.1, 2.8, 4.5, 9, 2.2, 3.5};
                     case BUS -> new double[] {2.6, 3.2, 9, 13.5, 3, 3.8};
@@ -197,7 +195,7 @@ final class WorldTest {
 
   private static double meanNear(TrafficDensity density) {
     int count = 0;
-    int worlds = 8;
+    int worlds = 5;
     for (int seed = 0; seed < worlds; seed++) {
       World world = world(density, seed);
       Pose ego = world.ego().pose(6);

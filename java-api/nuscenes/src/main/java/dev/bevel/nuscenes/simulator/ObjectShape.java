@@ -40,7 +40,7 @@ record ObjectShape(String category, double width, double length, double height, 
           case TRUCK -> new double[] {2.4, 0.08, 6.8, 0.9, 2.85, 0.25};
           case BUS -> new double[] {2.85, 0.06, 11.4, 0.6, 3.4, 0.12};
           case TRAILER -> new double[] {2.42, 0.07, 10.5, 1.2, 3.7, 0.2};
-          case CONSTRUCTION -> new double[] {2.4, 0.06, 6.3, 0.6, 3.0, 0.2};
+          case CONSTRUCTION -> new double[] {2.25, 0.05, 6.3, 0.6, 3.0, 0.2};
           case MOTORCYCLE -> new double[] {0.78, 0.05, 2.1, 0.12, withRider ? 1.6 : 1.3, 0.06};
           case BICYCLE -> new double[] {0.6, 0.04, 1.75, 0.07, withRider ? 1.65 : 1.1, 0.06};
           case CHILD -> new double[] {0.45, 0.03, 0.47, 0.04, 1.25, 0.1};

@@ -16,7 +16,7 @@ final class StandingObjects {
   /** How far from the ego vehicle's way objects are put, metres. */
   private static final double RADIUS = 95;
 
-  private static final double MARGIN = 0.15;
+  private static final double MARGIN = 0.1;
 
   /** Length of a free place in a parking strip. */
   private static final double FREE = 6.5;
@@ -136,14 +136,14 @@ final class StandingObjects {
     int barriers = 4 + random.nextInt(3);
     for (int i = 0; i < barriers; i++) {
       ObjectShape barrier = ObjectShape.draw(ObjectShape.BARRIER, random);
-      putBeside(barrier, lane, begin + d * (7.6 + 2.75 * i), 0.32, 0, lane.direction());
+      putBeside(barrier, lane, begin + d * (7.6 + 2.75 * i), 0.25, 0, lane.direction());
     }
     ObjectShape machine = ObjectShape.draw(ObjectShape.CONSTRUCTION, random);
     putBeside(
         machine,
         lane,
         begin + d * (11 + Seeds.between(random, 0, 1)),
-        0.65 + machine.width() / 2,
+        0.68 + machine.width() / 2,
         Seeds.chance(random, 0.5) ? d : -d,
         0);
     int workers = 1 + random.nextInt(3);
