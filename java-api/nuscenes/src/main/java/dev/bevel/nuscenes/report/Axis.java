@@ -16,13 +16,23 @@ record Axis(double low, double high, boolean logarithmic) {
   /** Factor of the values from which on a logarithmic axis shows more. */
   private static final double WIDE = 30;
 
-  /** An axis with round ends that spans all finite values; 0 to 1 where there are none. */
+  /** What is larger has no round neighbour that is a double, and no place on an axis. */
+  private static final double LARGEST = 1e305;
+
+  private static final double LEAST_LOGARITHMIC = 1e-300;
+
+  /**
+   * An axis with round ends that spans all values up to ±1e305; 0 to 1 where there are none. It is
+   * logarithmic if all are positive and far apart.
+   *
+   * @param fromZero whether it spans 0 too, and is linear
+   */
   static Axis around(List<double[]> values, boolean fromZero) {
     double least = Double.POSITIVE_INFINITY;
     double most = Double.NEGATIVE_INFINITY;
     for (double[] each : values) {
       for (double value : each) {
-        if (Double.isFinite(value)) {
+        if (Math.abs(value) <= LARGEST) {
           least = Math.min(least, value);
           most = Math.max(most, value);
         }
@@ -31,7 +41,7 @@ record Axis(double low, double high, boolean logarithmic) {
     if (least > most) {
       return new Axis(0, 1, false);
     }
-    if (!fromZero && least > 0 && most / least >= WIDE) {
+    if (!fromZero && least >= LEAST_LOGARITHMIC && most / least >= WIDE) {
       return new Axis(
           Math.pow(10, Math.floor(Math.log10(least) + 1e-9)),
           Math.pow(10, Math.ceil(Math.log10(most) - 1e-9)),

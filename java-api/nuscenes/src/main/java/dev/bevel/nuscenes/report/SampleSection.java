@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.report;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.TableRecord.Sample;
+import dev.bevel.nuscenes.TableRecord.SampleData;
 import dev.bevel.nuscenes.draw.SamplePictures;
 import dev.bevel.nuscenes.evaluation.DetectionMatch;
 import dev.bevel.nuscenes.evaluation.EvaluationBox;
@@ -70,8 +71,13 @@ final class SampleSection {
   }
 
   private boolean hasImages(SampleScore score) {
-    return DetectionSample.of(nuScenes, sample(score)).cameras().stream()
-        .allMatch(camera -> Files.exists(camera.image()));
+    Map<String, SampleData> files = nuScenes.keyFrames(sample(score));
+    return DetectionSample.CAMERA_ORDER.stream()
+        .allMatch(
+            channel -> {
+              SampleData file = files.get(channel);
+              return file != null && Files.exists(nuScenes.path(file));
+            });
   }
 
   private Sample sample(SampleScore score) {
