@@ -24,7 +24,8 @@ class DetectorConfigTest {
     DetectorConfig config = DetectorConfig.load(name);
     assertThat(config.name()).isEqualTo(name);
     assertThat(config.head().tasks().stream().mapToInt(java.util.List::size).sum()).isEqualTo(10);
-    assertThat(config.grid().cells()).containsExactly(128, 128, 1);
+    int cells = name.equals("bevdepth-demo") ? 64 : 128;
+    assertThat(config.grid().cells()).containsExactly(cells, cells, 1);
   }
 
   @Test

@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.UnaryOperator;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -97,12 +96,12 @@ final class DetectCommand implements Callable<Integer> {
     try (OrderlyShutdown shutdown = new OrderlyShutdown(() -> toldToEnd.set(true));
         detector) {
       Files.createDirectories(out);
-      new DetectionRun(detector, scoreThreshold, toldToEnd::get)
+      new DetectionRun(scoreThreshold, toldToEnd::get)
           .write(
               detector.config().detector().name(),
+              detector::detect,
               samples,
               results,
-              UnaryOperator.identity(),
               (index, detections, milliseconds) -> {
                 total[0] += milliseconds;
                 if (isDrawn(index, samples.size(), pictures)) {

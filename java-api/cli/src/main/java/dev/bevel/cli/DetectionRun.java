@@ -3,21 +3,25 @@ package dev.bevel.cli;
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.SubmissionWriter;
-import dev.bevel.torch.train.DetectorInference;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.BooleanSupplier;
-import java.util.function.UnaryOperator;
 import me.tongfei.progressbar.ProgressBar;
 
 /**
  * Runs a detector on samples and writes the submission.
  *
- * @param detector at work
  * @param scoreThreshold detections have a higher score
  * @param toldToEnd whether to give up; asked before each sample
  */
-record DetectionRun(DetectorInference detector, double scoreThreshold, BooleanSupplier toldToEnd) {
+record DetectionRun(double scoreThreshold, BooleanSupplier toldToEnd) {
+  /** A way to find things in a sample, e.g. {@code detector::detect}. */
+  @FunctionalInterface
+  interface Finder {
+    /** Detections with a higher score than the threshold, in the key ego frame. */
+    List<Detection> detect(DetectionSample sample, double scoreThreshold);
+  }
+
   /** Told of each sample. */
   @FunctionalInterface
   interface Listener {
@@ -36,15 +40,11 @@ record DetectionRun(DetectorInference detector, double scoreThreshold, BooleanSu
    *
    * @param title of the bar
    * @param results file to write
-   * @param change what is done to the normalised images, see {@link DetectorInference#detect}
+   * @param listener told of each sample
    * @throws IllegalStateException if told to end; nothing is written then
    */
   void write(
-      String title,
-      List<DetectionSample> samples,
-      Path results,
-      UnaryOperator<float[]> change,
-      Listener listener) {
+      String title, Finder finder, List<DetectionSample> samples, Path results, Listener listener) {
     try (ProgressBar bar = Progress.bar(title, samples.size());
         SubmissionWriter writer = new SubmissionWriter(results, SubmissionWriter.Meta.CAMERA)) {
       for (int i = 0; i < samples.size(); i++) {
@@ -54,7 +54,7 @@ record DetectionRun(DetectorInference detector, double scoreThreshold, BooleanSu
         }
         DetectionSample sample = samples.get(i);
         long start = System.nanoTime();
-        List<Detection> detections = detector.detect(sample, scoreThreshold, change);
+        List<Detection> detections = finder.detect(sample, scoreThreshold);
         double milliseconds = (System.nanoTime() - start) * 1e-6;
         writer.write(sample.token(), sample.egoToGlobal(), detections);
         listener.seen(i, detections, milliseconds);

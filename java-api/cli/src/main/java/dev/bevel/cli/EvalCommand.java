@@ -2,14 +2,8 @@ package dev.bevel.cli;
 
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.NuScenes;
-import dev.bevel.nuscenes.Splits;
-import dev.bevel.nuscenes.evaluation.DetectionEvaluation;
 import dev.bevel.nuscenes.evaluation.DetectionMetrics;
 import dev.bevel.nuscenes.evaluation.EvaluationConfig;
-import dev.bevel.nuscenes.evaluation.EvaluationSet;
-import dev.bevel.nuscenes.evaluation.MetricsWriter;
-import dev.bevel.nuscenes.evaluation.Submission;
-import dev.bevel.nuscenes.evaluation.SubmissionReader;
 import dev.bevel.nuscenes.evaluation.TruePositiveMetric;
 import dev.bevel.nuscenes.report.RunFolder;
 import java.io.PrintWriter;
@@ -73,17 +67,9 @@ final class EvalCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    NuScenes nuScenes = version == null ? NuScenes.load(data) : NuScenes.load(data, version);
-    EvaluationSet set = EvaluationSet.of(nuScenes, Splits.scenes(nuScenes, split));
-    Submission submission = SubmissionReader.read(results, set);
-    long start = System.nanoTime();
-    DetectionMetrics metrics = DetectionEvaluation.evaluate(set, submission);
-    double seconds = (System.nanoTime() - start) * 1e-9;
-    RunFolder folder = new RunFolder(out);
-    MetricsWriter.writeSummary(folder.metricsSummary(), metrics, submission.meta(), seconds);
-    MetricsWriter.writeDetails(folder.metricsDetails(), metrics);
-    folder.write(new RunFolder.Evaluation(data, nuScenes.version(), split, results));
-    print(spec.commandLine().getOut(), metrics, seconds);
+    NuScenes set = version == null ? NuScenes.load(data) : NuScenes.load(data, version);
+    EvaluationRun run = EvaluationRun.evaluate(set, split, results, new RunFolder(out));
+    print(spec.commandLine().getOut(), run.metrics(), run.seconds());
     return 0;
   }
 

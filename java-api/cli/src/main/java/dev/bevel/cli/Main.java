@@ -22,6 +22,7 @@ import picocli.CommandLine.ScopeType;
     mixinStandardHelpOptions = true,
     subcommands = {
       DoctorCommand.class,
+      DemoCommand.class,
       TrainCommand.class,
       DetectCommand.class,
       EvalCommand.class,

@@ -171,7 +171,12 @@ public record DetectorConfig(
 
   /** Names of the configurations that travel with this library. */
   public static final List<String> NAMES =
-      List.of("bevdet-r50", "bevdet-dev2-r50-cbgs", "bevdepth-r50-256x704", "bevdepth-r18-128x352");
+      List.of(
+          "bevdet-r50",
+          "bevdet-dev2-r50-cbgs",
+          "bevdepth-r50-256x704",
+          "bevdepth-r18-128x352",
+          "bevdepth-demo");
 
   /**
    * The configuration with a name of {@link #NAMES}, or else in the YAML file at that path.

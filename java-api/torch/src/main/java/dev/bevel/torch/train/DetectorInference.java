@@ -105,6 +105,14 @@ public final class DetectorInference implements AutoCloseable {
     }
   }
 
+  /**
+   * What the detector makes of black images in place of the sample's: how much of what it finds
+   * does not come from the images at all.
+   */
+  public List<Detection> detectOnBlackImages(DetectionSample sample, double scoreThreshold) {
+    return detect(sample, scoreThreshold, images -> inputs.blackImages(sample.cameras().size()));
+  }
+
   @Override
   public void close() {
     detector.close();

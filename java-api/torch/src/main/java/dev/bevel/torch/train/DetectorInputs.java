@@ -10,6 +10,7 @@ import dev.bevel.nuscenes.ImageAugmentation;
 import dev.bevel.nuscenes.ImagePipeline;
 import dev.bevel.nuscenes.PixelNormalization;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.RgbImage;
 import dev.bevel.torch.head.GroundTruth;
 import dev.bevel.torch.model.Calibration;
 import dev.bevel.torch.model.ConfigException;
@@ -147,6 +148,22 @@ public final class DetectorInputs {
     float[] images = new float[sample.cameras().size() * 3 * size.height() * size.width()];
     ImagePipeline.load(sample, augmentations, normalization, images);
     return new Input(images, calibration(sample, augmentations));
+  }
+
+  /**
+   * What black images become.
+   *
+   * @return {@code [cameras, 3, height, width]}, normalised
+   */
+  float[] blackImages(int cameras) {
+    DetectorConfig.Image size = config.image();
+    RgbImage black = RgbImage.black(size.width(), size.height());
+    int each = 3 * size.height() * size.width();
+    float[] images = new float[cameras * each];
+    for (int i = 0; i < cameras; i++) {
+      normalization.write(black, images, i * each);
+    }
+    return images;
   }
 
   /**

@@ -1,0 +1,181 @@
+package dev.bevel.cli;
+
+import dev.bevel.nuscenes.DetectionClass;
+import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.Splits;
+import dev.bevel.nuscenes.evaluation.DetectionMetrics;
+import dev.bevel.nuscenes.report.RunFolder;
+import dev.bevel.nuscenes.report.RunReport;
+import dev.bevel.nuscenes.simulator.SimulationSettings;
+import dev.bevel.nuscenes.simulator.Simulator;
+import dev.bevel.torch.train.ConfigDocument;
+import dev.bevel.torch.train.DetectorInference;
+import dev.bevel.torch.train.DetectorTraining;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import me.tongfei.progressbar.ProgressBar;
+
+/**
+ * All of Bevel in one run without any data: simulates streets, trains a detector on some of them,
+ * has it find the objects in the others, evaluates, asks the same of black images, and writes the
+ * report.
+ */
+final class Demo {
+  private static final String TRAIN = "sim_train";
+  private static final String VAL = "sim_val";
+  private static final int STAGES = 5;
+
+  /** Low, since the evaluation looks at precision over all recalls. */
+  private static final double SCORE_THRESHOLD = 0.03;
+
+  private static final double MATCH_DISTANCE = 4;
+
+  private final DemoSettings settings;
+  private final Path folder;
+  private final long seed;
+  private final PrintWriter out;
+  private volatile Runnable ender = () -> {};
+  private volatile boolean toldToEnd;
+  private int stage;
+
+  /**
+   * What came out.
+   *
+   * @param metrics of the images
+   * @param black of black images
+   * @param report the report's file
+   */
+  record Outcome(DetectionMetrics metrics, DetectionMetrics black, Path report) {
+    /** Average precision of cars, matched within 4 m. */
+    static double cars(DetectionMetrics metrics) {
+      return metrics.curve(DetectionClass.CAR, MATCH_DISTANCE).averagePrecision();
+    }
+
+    void print(PrintWriter out) {
+      out.printf(
+          Locale.ROOT,
+          "AP of cars within 4 m on unseen scenes: %.3f; on black images: %.3f%n",
+          cars(metrics),
+          cars(black));
+      out.printf(
+          Locale.ROOT,
+          "mAP: %.4f, NDS: %.4f%nreport: %s%n",
+          metrics.meanAveragePrecision(),
+          metrics.detectionScore(),
+          report);
+    }
+  }
+
+  /**
+   * @param folder for everything, empty or missing
+   * @param seed settles towns, weights and order
+   * @param out told of each stage
+   */
+  Demo(DemoSettings settings, Path folder, long seed, PrintWriter out) {
+    this.settings = settings;
+    this.folder = folder;
+    this.seed = seed;
+    this.out = out;
+  }
+
+  /** Makes {@link #run} end at the next opportunity; from any thread. */
+  void stop() {
+    toldToEnd = true;
+    ender.run();
+  }
+
+  /**
+   * Runs all stages.
+   *
+   * @throws IllegalStateException if it was told to end
+   */
+  Outcome run() throws IOException {
+    ConfigDocument config = ConfigDocument.load(settings.config());
+    RunFolder run = new RunFolder(folder);
+    RunFolder blackRun = new RunFolder(folder.resolve("black-images"));
+    Path data = folder.resolve("data");
+
+    simulate(data);
+    NuScenes set = NuScenes.load(data, Simulator.VERSION);
+    List<DetectionSample> unseen = samples(set, VAL);
+    train(config, set, run);
+    try (DetectorInference detector = DetectorInference.load(run.checkpoint())) {
+      detect(detector, unseen, run, blackRun);
+    }
+    tell("evaluate on " + VAL + ", and on black images");
+    DetectionMetrics metrics = EvaluationRun.evaluate(set, VAL, run.results(), run).metrics();
+    DetectionMetrics black =
+        EvaluationRun.evaluate(set, VAL, blackRun.results(), blackRun).metrics();
+    tell("report");
+    RunReport.write(run, null, run.report());
+    return new Outcome(metrics, black, run.report());
+  }
+
+  private static List<DetectionSample> samples(NuScenes set, String split) {
+    return DetectorTraining.usableSamples(set, Splits.scenes(set, split));
+  }
+
+  private void simulate(Path data) {
+    SimulationSettings simulation = settings.simulation(seed);
+    tell("simulate %d scenes of %d s".formatted(settings.scenes(), settings.seconds()));
+    Thread thread = Thread.currentThread();
+    beginUntil(thread::interrupt);
+    try (ProgressBar bar = Progress.bar("simulate", 1)) {
+      Simulator.run(
+          simulation,
+          data,
+          (done, all) -> {
+            bar.maxHint(all);
+            bar.stepTo(done);
+          });
+    }
+  }
+
+  private void train(ConfigDocument config, NuScenes set, RunFolder run) throws IOException {
+    List<DetectionSample> samples = samples(set, TRAIN);
+    String name = config.detector().name();
+    tell("train %s on %d key frames of %s".formatted(name, samples.size(), TRAIN));
+    try (DetectorTraining training = new DetectorTraining(config, samples, seed)) {
+      beginUntil(training::stop);
+      new TrainingRun(run, name, set, TRAIN, seed)
+          .train(training, settings.steps(), settings.steps(), null);
+      requireGoingOn();
+    }
+  }
+
+  private void detect(
+      DetectorInference detector,
+      List<DetectionSample> samples,
+      RunFolder run,
+      RunFolder blackRun) {
+    tell("detect on %d key frames of %s, of scenes never seen".formatted(samples.size(), VAL));
+    beginUntil(() -> {});
+    DetectionRun detection = new DetectionRun(SCORE_THRESHOLD, () -> toldToEnd);
+    DetectionRun.Listener nobody = (index, detections, milliseconds) -> {};
+    detection.write("images", detector::detect, samples, run.results(), nobody);
+    detection.write(
+        "black images", detector::detectOnBlackImages, samples, blackRun.results(), nobody);
+  }
+
+  /** From now on the request to end does this too. */
+  private void beginUntil(Runnable newEnder) {
+    ender = newEnder;
+    requireGoingOn();
+  }
+
+  private void requireGoingOn() {
+    if (toldToEnd) {
+      throw new IllegalStateException(
+          "told to end before all was done; " + folder + " holds what there is");
+    }
+  }
+
+  private void tell(String what) {
+    out.printf(Locale.ROOT, "%d/%d %s%n", ++stage, STAGES, what);
+    out.flush();
+  }
+}

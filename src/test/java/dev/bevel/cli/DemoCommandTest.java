@@ -1,0 +1,134 @@
+package dev.bevel.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.Splits;
+import dev.bevel.nuscenes.report.RunFolder;
+import dev.bevel.nuscenes.report.TrainingHistory;
+import dev.bevel.testing.SmallConfig;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DemoCommandTest {
+  @TempDir private Path folder;
+
+  private final StringWriter printed = new StringWriter();
+
+  /** Two scenes of a second, and two steps. */
+  private DemoSettings tiny() throws IOException {
+    Path config = folder.resolve("small.yaml");
+    Files.writeString(config, SmallConfig.yaml(1, "none"));
+    return new DemoSettings(2, 1, config.toString(), 2);
+  }
+
+  private Demo demo(DemoSettings settings, Path out) {
+    return new Demo(settings, out, 3, new PrintWriter(printed));
+  }
+
+  @Test
+  void goesFromNothingToAReport() throws IOException {
+    Path out = folder.resolve("demo");
+    Demo.Outcome outcome = demo(tiny(), out).run();
+    assertThat(printed.toString().lines())
+        .hasSize(5)
+        .allMatch(line -> line.matches("[1-5]/5 [a-z].*"))
+        .anyMatch(line -> line.contains("train small on 2 key frames of sim_train"))
+        .anyMatch(line -> line.contains("detect on 2 key frames of sim_val"));
+
+    RunFolder run = new RunFolder(out);
+    Path data = out.resolve("data").toAbsolutePath();
+    assertThat(run.training())
+        .contains(new RunFolder.Training("small", data, "v1.0-sim", "sim_train", 2, 3));
+    assertThat(run.evaluation())
+        .contains(new RunFolder.Evaluation(data, "v1.0-sim", "sim_val", run.results()));
+    assertThat(TrainingHistory.read(run.history()).rows()).hasSize(2);
+    RunFolder black = new RunFolder(out.resolve("black-images"));
+    assertThat(black.metricsSummary()).isRegularFile();
+    assertThat(Files.readString(black.results()))
+        .as("what is found without images is something else")
+        .isNotEqualTo(Files.readString(run.results()));
+    NuScenes set = NuScenes.load(data);
+    assertThat(Splits.scenes(set, "sim_val"))
+        .doesNotContainAnyElementsOf(Splits.scenes(set, "sim_train"));
+    assertThat(outcome.report()).isRegularFile().isEqualTo(run.report());
+    outcome.print(new PrintWriter(printed, true));
+    assertThat(printed.toString())
+        .containsPattern(
+            "AP of cars within 4 m on unseen scenes: 0\\.\\d{3}; on black images: 0\\.")
+        .containsPattern("mAP: 0\\.\\d{4}, NDS: 0\\.\\d{4}")
+        .contains("report: " + run.report());
+  }
+
+  @Test
+  void toldToEndItSaysSoAndLeavesWholeFilesOnly() throws IOException {
+    Path out = folder.resolve("demo");
+    Demo early = demo(tiny(), out);
+    early.stop();
+    assertThatThrownBy(early::run).hasMessageContaining("told to end");
+    assertThat(out).doesNotExist();
+
+    // While it simulates: as the thread that works is interrupted, nothing of the data remains.
+    DemoSettings longer = new DemoSettings(40, 60, tiny().config(), 2);
+    Demo demo = demo(longer, out);
+    CompletableFuture<Throwable> failure = new CompletableFuture<>();
+    Thread.ofPlatform()
+        .start(
+            () -> {
+              try {
+                demo.run();
+                failure.complete(new AssertionError("it went on to the end"));
+              } catch (IOException | RuntimeException e) {
+                failure.complete(e);
+              }
+            });
+    while (!printed.toString().contains("simulate")) {
+      Thread.onSpinWait();
+    }
+    demo.stop();
+    assertThat(failure.join())
+        .isInstanceOfAny(NuScenesException.class, IllegalStateException.class)
+        .hasMessageMatching(".*(interrupted|told to end).*");
+    assertThat(out.resolve("data")).doesNotExist();
+  }
+
+  @Test
+  void onlyAFreeFolderIsTaken() throws IOException {
+    Path full = Files.createDirectory(folder.resolve("full"));
+    Files.writeString(full.resolve("x"), "x");
+    for (Path taken : new Path[] {full, full.resolve("x")}) {
+      StringWriter error = new StringWriter();
+      int status =
+          Main.commandLine()
+              .setErr(new PrintWriter(error, true))
+              .execute("demo", "--out", taken.toString());
+      assertThat(status).isEqualTo(2);
+      assertThat(error.toString())
+          .contains("--out must name a missing or empty folder, " + taken + " is ");
+    }
+    assertThat(full).isDirectoryContaining("glob:**/x");
+  }
+
+  /** The default settings. Takes minutes: runs with {@code -Dbevel.test.long=true}. */
+  @Test
+  void findsCarsInUnseenStreetsByTheirImages() throws IOException {
+    Assumptions.assumeTrue(
+        Boolean.getBoolean("bevel.test.long"),
+        "skipped: takes minutes, give -Dbevel.test.long=true");
+    Demo.Outcome outcome = demo(DemoSettings.DEFAULT, folder.resolve("demo")).run();
+    double cars = Demo.Outcome.cars(outcome.metrics());
+    double black = Demo.Outcome.cars(outcome.black());
+    System.out.printf("DemoCommandTest: AP of cars within 4 m %.3f, black %.3f%n", cars, black);
+    assertThat(cars).isGreaterThanOrEqualTo(0.15);
+    assertThat(black).isLessThan(cars / 3);
+  }
+}
