@@ -113,7 +113,7 @@ public final class MapRegion {
         && row >= 0
         && column < area.width
         && row < area.height
-        && (pixels[(int) row * area.width + (int) column] & 0xff) >= WHITE;
+        && (pixels[((int) row) * area.width + (int) column] & 0xff) >= WHITE;
   }
 
   private static Path path(NuScenes set, MapMask map) {

@@ -84,7 +84,7 @@ record Axis(double low, double high, boolean logarithmic) {
       long decades = Math.round(Math.log10(high / low));
       long every = Math.max(1, decades / TICKS);
       for (long i = 0; i <= decades; i += every) {
-        ticks.add(low * Math.pow(10, i));
+        ticks.add(low * Math.pow(10, (double) i));
       }
       return ticks;
     }

@@ -76,7 +76,7 @@ final class Html {
 
   /** Control characters are not allowed in HTML. */
   private static boolean isPrintable(char c) {
-    return c >= ' ' && c != 0x7f && !(c >= 0x80 && c < 0xa0) || c == '\n' || c == '\t';
+    return c == '\n' || c == '\t' || (c >= ' ' && c < 0x7f) || c >= 0xa0;
   }
 
   @Override

@@ -18,7 +18,7 @@ final class LineChart {
   private static final double TOP = 12;
   private static final double BOTTOM = 46;
 
-  private record Curve(String name, double[] x, double[] y) {}
+  private record Curve(String name, Series series) {}
 
   private final String title;
   private final String xName;
@@ -43,7 +43,7 @@ final class LineChart {
 
   /** Adds a curve; as many numbers of {@code y} as of {@code x}. */
   LineChart curve(String name, double[] x, double[] y) {
-    curves.add(new Curve(name, x, y));
+    curves.add(new Curve(name, new Series(x, y)));
     return this;
   }
 
@@ -59,8 +59,8 @@ final class LineChart {
     return curves.stream()
         .allMatch(
             curve -> {
-              for (int i = 0; i < curve.y.length; i++) {
-                if (Double.isFinite(curve.x[i]) && Double.isFinite(curve.y[i])) {
+              for (int i = 0; i < curve.series.size(); i++) {
+                if (curve.series.isFinite(i)) {
                   return false;
                 }
               }
@@ -69,8 +69,9 @@ final class LineChart {
   }
 
   void writeTo(Html html) {
-    Axis x = xAxis == null ? Axis.around(curves.stream().map(Curve::x).toList(), true) : xAxis;
-    Axis y = yAxis == null ? Axis.around(curves.stream().map(Curve::y).toList(), false) : yAxis;
+    List<Series> all = curves.stream().map(Curve::series).toList();
+    Axis x = xAxis == null ? Axis.around(all.stream().map(Series::x).toList(), true) : xAxis;
+    Axis y = yAxis == null ? Axis.around(all.stream().map(Series::y).toList(), false) : yAxis;
     html.open("figure")
         .open(
             "svg",
@@ -84,7 +85,7 @@ final class LineChart {
             "chart");
     drawAxes(html, x, y);
     for (int i = 0; i < curves.size(); i++) {
-      drawCurve(html, curves.get(i), x, y, i % STYLES);
+      drawCurve(html, curves.get(i).series, x, y, i % STYLES);
     }
     if (isEmpty()) {
       text(html, "no values", (LEFT + WIDTH - RIGHT) / 2, height / 2, "middle");
@@ -131,12 +132,12 @@ final class LineChart {
         "rotate(-90 20 " + middle + ")");
   }
 
-  private void drawCurve(Html html, Curve curve, Axis x, Axis y, int style) {
+  private void drawCurve(Html html, Series curve, Axis x, Axis y, int style) {
     StringBuilder path = new StringBuilder();
     int inRow = 0;
-    for (int i = 0; i < curve.x.length; i++) {
-      double u = px(x, curve.x[i]);
-      double v = py(y, curve.y[i]);
+    for (int i = 0; i < curve.size(); i++) {
+      double u = px(x, curve.x()[i]);
+      double v = py(y, curve.y()[i]);
       if (!Double.isFinite(u) || !Double.isFinite(v)) {
         inRow = 0;
         continue;
@@ -145,7 +146,7 @@ final class LineChart {
           .append(Figures.pixel(u))
           .append(' ')
           .append(Figures.pixel(v));
-      boolean alone = inRow == 1 && (i + 1 == curve.x.length || !Double.isFinite(curve.y[i + 1]));
+      boolean alone = inRow == 1 && (i + 1 == curve.size() || !curve.isFinite(i + 1));
       if (alone) {
         path.append("h0.1"); // round ends make it a dot
       }

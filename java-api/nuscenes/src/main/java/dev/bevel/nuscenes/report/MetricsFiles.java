@@ -41,9 +41,6 @@ final class MetricsFiles {
       List<Double> precisions,
       Map<TruePositiveMetric, Double> errors) {}
 
-  /** Precision over recall, as many numbers of each. */
-  record PrecisionCurve(double[] recall, double[] precision) {}
-
   /**
    * Reads {@code metrics_summary.json}.
    *
@@ -88,14 +85,14 @@ final class MetricsFiles {
   }
 
   /**
-   * Reads {@code metrics_details.json}: the curves by class and by distance, as the file names
-   * them.
+   * Reads {@code metrics_details.json}: precision (y) over recall (x) by class and by distance, as
+   * the file names them.
    *
    * @throws dev.bevel.nuscenes.NuScenesException naming file and field if it is damaged
    */
-  static Map<String, Map<String, PrecisionCurve>> readDetails(Path file) {
+  static Map<String, Map<String, Series>> readDetails(Path file) {
     JsonDocument root = JsonDocument.read(file);
-    Map<String, Map<String, PrecisionCurve>> curves = new LinkedHashMap<>();
+    Map<String, Map<String, Series>> curves = new LinkedHashMap<>();
     for (String key : root.names()) {
       int colon = key.lastIndexOf(':');
       if (colon < 0) {
@@ -111,7 +108,7 @@ final class MetricsFiles {
       }
       curves
           .computeIfAbsent(key.substring(0, colon), name -> new LinkedHashMap<>())
-          .put(key.substring(colon + 1), new PrecisionCurve(recall, precision));
+          .put(key.substring(colon + 1), new Series(recall, precision));
       if (curves.size() > MAX_CLASSES) {
         throw root.broken("has more than %d classes".formatted(MAX_CLASSES));
       }

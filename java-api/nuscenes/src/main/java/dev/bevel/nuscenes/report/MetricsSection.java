@@ -2,7 +2,6 @@ package dev.bevel.nuscenes.report;
 
 import dev.bevel.nuscenes.evaluation.TruePositiveMetric;
 import dev.bevel.nuscenes.report.MetricsFiles.ClassFigures;
-import dev.bevel.nuscenes.report.MetricsFiles.PrecisionCurve;
 import dev.bevel.nuscenes.report.MetricsFiles.Summary;
 import java.nio.file.Files;
 import java.util.ArrayList;
@@ -83,7 +82,7 @@ final class MetricsSection {
     };
   }
 
-  private static void writeCurves(Html html, Map<String, Map<String, PrecisionCurve>> classes) {
+  private static void writeCurves(Html html, Map<String, Map<String, Series>> classes) {
     Axis unit = new Axis(0, 1, false);
     html.open("div", "class", "charts small");
     classes.forEach(
@@ -92,8 +91,7 @@ final class MetricsSection {
               new LineChart(name + ": precision over recall", "recall", "precision", 400)
                   .axes(unit, unit);
           curves.forEach(
-              (distance, curve) ->
-                  chart.curve(distance + " m", curve.recall(), reached(curve.precision())));
+              (distance, curve) -> chart.curve(distance + " m", curve.x(), reached(curve.y())));
           chart.writeTo(html);
         });
     html.close("div");

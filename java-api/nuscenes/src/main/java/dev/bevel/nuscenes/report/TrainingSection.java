@@ -67,10 +67,9 @@ final class TrainingSection {
     if (history.rows().size() > Smoothing.POINTS) {
       html.element(
           "p",
-          "Each of the %d points of a curve is the mean of about %s steps."
+          "Each of the %d points of a curve is the mean of about %d steps."
               .formatted(
-                  Smoothing.POINTS,
-                  Figures.brief(Math.round(history.rows().size() / (double) Smoothing.POINTS))),
+                  Smoothing.POINTS, Math.round(history.rows().size() / (double) Smoothing.POINTS)),
           "class",
           "note");
     }
