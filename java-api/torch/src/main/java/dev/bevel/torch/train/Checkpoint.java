@@ -90,7 +90,7 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
     try {
       return BoxConvention.ofStamp(metadata.get(BOX_CONVENTION), "checkpoint " + file);
     } catch (NuScenesException e) {
-      throw new CheckpointException(e.getMessage(), e);
+      throw new CheckpointException(String.valueOf(e.getMessage()), e);
     }
   }
 
