@@ -76,7 +76,11 @@ public final class SubmissionReader {
   private final Map<String, Boolean> meta = new LinkedHashMap<>();
   private final List<EvaluationBox> boxes = new ArrayList<>();
   private final Set<String> seen = new HashSet<>();
-  private String place = "";
+
+  /** Where the parser is: a sample's token or {@code ""}, and the number of a box or −1. */
+  private String sampleToken = "";
+
+  private int boxNumber = -1;
 
   /**
    * @param index of a sample by its token, empty if the sample is not asked for
@@ -196,7 +200,8 @@ public final class SubmissionReader {
     expect(json.currentToken(), JsonToken.START_OBJECT, "an object for results");
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String token = json.currentName();
-      place = ", sample " + token;
+      sampleToken = token;
+      boxNumber = -1;
       Optional<Integer> sample = index.apply(token);
       if (sample.isEmpty() && passOthers) {
         json.nextToken();
@@ -211,14 +216,15 @@ public final class SubmissionReader {
       }
       readSample(token, sample.get());
     }
-    place = "";
+    sampleToken = "";
+    boxNumber = -1;
   }
 
   private void readSample(String token, int sample) throws IOException {
     expect(json.nextToken(), JsonToken.START_ARRAY, "an array of boxes");
     int count = 0;
     while (json.nextToken() != JsonToken.END_ARRAY) {
-      place = ", sample " + token + ", box " + count;
+      boxNumber = count;
       if (++count > EvaluationConfig.MAX_BOXES) {
         throw broken("is one too many, " + EvaluationConfig.MAX_BOXES + " are allowed");
       }
@@ -285,7 +291,7 @@ public final class SubmissionReader {
           known,
           -1);
     } catch (NuScenesException e) {
-      throw new NuScenesException("submission " + file + place + ": " + e.getMessage(), e);
+      throw new NuScenesException("submission " + file + place() + ": " + e.getMessage(), e);
     }
   }
 
@@ -350,8 +356,13 @@ public final class SubmissionReader {
     }
   }
 
+  private String place() {
+    return (sampleToken.isEmpty() ? "" : ", sample " + sampleToken)
+        + (boxNumber < 0 ? "" : ", box " + boxNumber);
+  }
+
   private NuScenesException broken(String how) {
-    return new NuScenesException("submission " + file + place + " " + how);
+    return new NuScenesException("submission " + file + place() + " " + how);
   }
 
   /** Jackson gives no place for what exceeds its limits. */
