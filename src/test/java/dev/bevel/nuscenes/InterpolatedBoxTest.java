@@ -24,6 +24,8 @@ class InterpolatedBoxTest {
   private NuScenes withSweepAt(long time) {
     TinyNuScenes tiny = new TinyNuScenes(root);
     for (Map<String, Object> record : tiny.table("sample_data")) {
+      record.put("prev", "");
+      record.put("next", "");
       if ("LIDAR_TOP-1".equals(record.get("token"))) {
         record.put("is_key_frame", false);
         record.put("timestamp", time);

@@ -21,16 +21,22 @@ import org.jspecify.annotations.Nullable;
 final class JsonFile {
   private JsonFile() {}
 
+  /** A file that holds an object. */
   static Map<?, ?> read(Path file) throws IOException {
+    return object(readValue(file));
+  }
+
+  /** A file that holds anything. */
+  static Object readValue(Path file) throws IOException {
     try (JsonParser json =
         JsonFactory.builder()
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .build()
             .createParser(file.toFile())) {
       json.nextToken();
-      Map<?, ?> map = object(value(json));
+      Object value = value(json);
       assertThat(json.nextToken()).as("after the end of %s", file).isNull();
-      return map;
+      return value;
     }
   }
 

@@ -12,6 +12,7 @@ import dev.bevel.testing.TestData;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -79,7 +80,7 @@ class NuScenesTest {
   void velocityIsUnknownAcrossLongGapsAndAlone() {
     TinyNuScenes tiny = new TinyNuScenes(root);
     tiny.record("sample", 2).put("timestamp", 1_500_000_000_000_000L + 2_200_000L);
-    tiny.record("sample_annotation", 6).put("next", "");
+    tiny.record("sample_annotation", 6).put("next", ""); // trimmed: person-1 still links back
     NuScenes set = NuScenes.load(tiny.write().root);
     assertThat(set.velocity(annotation(set, "car-2")))
         .as("1.7 s to one neighbour")
@@ -223,7 +224,10 @@ class NuScenesTest {
         .hasMessageContaining("two records")
         .hasMessageContaining("category.json");
     tiny.table("category").removeLast();
-    tiny.record("sample_data", 1).put("calibrated_sensor_token", "calibrated-CAM_BACK");
+    Map<String, Object> twin = new LinkedHashMap<>(tiny.record("sample_data", 5));
+    assertThat(twin).containsEntry("token", "CAM_BACK-0");
+    twin.putAll(Map.of("token", "twin", "prev", "", "next", ""));
+    tiny.table("sample_data").add(twin);
     tiny.write();
     assertThatThrownBy(() -> NuScenes.load(root))
         .hasMessageContaining("both key frames of CAM_BACK");

@@ -23,6 +23,8 @@ public final class BoxPoints {
   @FunctionalInterface
   public interface Visitor {
     /**
+     * Told of one point in one box.
+     *
      * @param box index in the list of boxes
      * @param point index in the sweep
      */

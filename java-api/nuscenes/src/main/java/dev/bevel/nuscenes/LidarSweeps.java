@@ -28,8 +28,8 @@ public final class LidarSweeps {
    * first, each in file order. Follows {@code prev} of {@code sample_data} and ends early at the
    * start of the scene.
    *
-   * @throws NuScenesException if the sample has no LIDAR_TOP key frame, a {@code prev} leads to
-   *     another sensor's file or to a later one, or a file is missing or damaged
+   * @throws NuScenesException if the sample has no LIDAR_TOP key frame, or a file is missing or
+   *     damaged
    */
   public static LidarSweeps read(NuScenes set, Sample sample, SweepOptions options) {
     SampleData key = set.keyFrame(sample, DetectionSample.LIDAR_CHANNEL);

@@ -38,8 +38,8 @@ public final class RadarSweeps {
    *
    * @param channels for example {@link RadarPoints#CHANNELS}
    * @param filter which returns to keep, for example {@link RadarFilter#DEVKIT}
-   * @throws NuScenesException if the sample has no key frame of a channel or of LIDAR_TOP, a {@code
-   *     prev} leads to another sensor's file or to a later one, or a file is missing or damaged
+   * @throws NuScenesException if the sample has no key frame of a channel or of LIDAR_TOP, or a
+   *     file is missing or damaged
    */
   public static RadarSweeps read(
       NuScenes set,

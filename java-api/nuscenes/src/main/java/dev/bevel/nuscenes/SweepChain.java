@@ -71,7 +71,7 @@ final class SweepChain {
     double radius = filterPrevious ? options.closeRadius() : 0;
     SampleData at = key;
     while (sweeps.size() <= options.previous() && !at.prev().isEmpty()) {
-      at = previous(set, at);
+      at = NuScenesTables.get(set.tables().sampleData(), "sample_data", at.prev());
       sweeps.add(sweep(set, at, reference, radius));
     }
     pad(sweeps, sweep(set, key, reference, radius), options);
@@ -90,23 +90,6 @@ final class SweepChain {
     while (wanted && sweeps.size() <= options.previous()) {
       sweeps.add(padding);
     }
-  }
-
-  private static SampleData previous(NuScenes set, SampleData data) {
-    SampleData previous = NuScenesTables.get(set.tables().sampleData(), "sample_data", data.prev());
-    boolean sameSensor = set.channel(previous).equals(set.channel(data));
-    if (!sameSensor || previous.timestamp() >= data.timestamp()) {
-      throw new NuScenesException(
-          "table sample_data, record %s, field prev: must be an earlier file of %s (before %d µs), got %s of %s at %d µs"
-              .formatted(
-                  data.token(),
-                  set.channel(data),
-                  data.timestamp(),
-                  previous.token(),
-                  set.channel(previous),
-                  previous.timestamp()));
-    }
-    return previous;
   }
 
   private static Sweep sweep(
