@@ -104,6 +104,18 @@ final class SimulatorTest {
   }
 
   @Test
+  void oddImagesAndExtremeSeedsMakeValidSetsToo(@TempDir Path folder) throws InterruptedException {
+    SimulationSettings odd =
+        SimulationSettings.of(1, 1, Long.MIN_VALUE)
+            .withImageSize(33, 77)
+            .withSweeps(9, 5)
+            .withTraffic(TrafficDensity.DENSE)
+            .withThreads(2);
+    Simulator.run(odd, folder, SILENT);
+    assertThat(DataSetValidator.of(folder).validate().findings()).isEmpty();
+  }
+
+  @Test
   void everyFileIsThereAndOfTheStatedSize() {
     NuScenes set = NuScenes.load(data, Simulator.VERSION);
     assertThat(set.samples()).hasSize(SCENES * SECONDS * 2);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.bevel.nuscenes.simulator.Timeline.Shot;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 
 final class TimelineTest {
@@ -68,7 +69,16 @@ final class TimelineTest {
 
   @Test
   void filesAreNamedAsInTheRealData() {
-    Timeline timeline = Timeline.of(1, SAMPLES, 1, 0, 5);
+    Locale before = Locale.getDefault();
+    Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab")); // has digits of its own
+    try {
+      filesAreNamedAsInTheRealData(Timeline.of(1, SAMPLES, 1, 0, 5));
+    } finally {
+      Locale.setDefault(before);
+    }
+  }
+
+  private static void filesAreNamedAsInTheRealData(Timeline timeline) {
     assertThat(timeline.file(of(timeline, "CAM_BACK").getFirst()))
         .matches(
             "samples/CAM_BACK/n900-2025-01-01-10-00-00\\+0000__CAM_BACK__17357255\\d{8}\\.jpg");

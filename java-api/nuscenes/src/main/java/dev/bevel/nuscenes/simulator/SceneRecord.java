@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.simulator;
 import dev.bevel.nuscenes.Box3d;
 import dev.bevel.nuscenes.Pose;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * What the tables say of one scene.
@@ -42,6 +43,6 @@ record SceneRecord(
 
   /** E.g. {@code scene-0001}. */
   String name() {
-    return "scene-%04d".formatted(index + 1);
+    return String.format(Locale.ROOT, "scene-%04d", index + 1);
   }
 }

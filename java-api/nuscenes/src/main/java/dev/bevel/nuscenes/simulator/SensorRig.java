@@ -54,7 +54,10 @@ record SensorRig(List<Mounted> sensors, int width, int height) {
     sensors = List.copyOf(sensors);
   }
 
-  /** The rig of one drive. */
+  /**
+   * The rig of one drive. The width settles the focal lengths; images that are not 16:9 see more or
+   * less above and below.
+   */
   static SensorRig of(int width, int height, long seed) {
     SplittableRandom random = Seeds.random(seed, "rig");
     List<Mounted> sensors = new ArrayList<>();
@@ -82,11 +85,11 @@ record SensorRig(List<Mounted> sensors, int width, int height) {
       double focalLength, int width, int height, SplittableRandom random) {
     double scaleX = width / DESIGN_WIDTH;
     double scaleY = height / DESIGN_HEIGHT;
-    double focal = Seeds.near(random, focalLength, 3);
+    double focal = Seeds.near(random, focalLength, 3) * scaleX;
     return new CameraIntrinsics(
-        focal * scaleX,
+        focal,
         0,
-        focal * scaleY,
+        focal,
         Seeds.near(random, DESIGN_WIDTH / 2 + 14, 6) * scaleX,
         Seeds.near(random, DESIGN_CENTRE_Y, 5) * scaleY);
   }

@@ -95,13 +95,12 @@ record Timeline(long start, List<Shot> shots) {
 
   /** The file of a recording, relative to the data folder. */
   String file(Shot shot) {
-    return "%s/%s/%s__%s__%d.%s"
-        .formatted(
-            shot.keyFrame ? "samples" : "sweeps",
-            shot.channel,
-            logFile(),
-            shot.channel,
-            shot.timestamp,
-            shot.channel.equals(SensorRig.LIDAR) ? "pcd.bin" : "jpg");
+    String folder = shot.keyFrame ? "samples/" : "sweeps/";
+    String ending = shot.channel.equals(SensorRig.LIDAR) ? ".pcd.bin" : ".jpg";
+    return folder
+        + shot.channel
+        + "/"
+        + String.join("__", logFile(), shot.channel, Long.toString(shot.timestamp))
+        + ending;
   }
 }
