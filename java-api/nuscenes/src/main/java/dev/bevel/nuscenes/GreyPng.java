@@ -50,6 +50,9 @@ final class GreyPng {
    *     is not a greyscale PNG of at most 8 bits without interlacing
    */
   static byte[] read(Path file, BiFunction<Integer, Integer, Rectangle> part) {
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      throw new NuScenesException("image " + file + " is not a regular file");
+    }
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
       GreyPng png = new GreyPng(file, in);
       png.readHeader();

@@ -9,7 +9,6 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import dev.bevel.nuscenes.NuScenesException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  * the place. NaN literals are numbers, as the devkit writes them.
  */
 final class JsonDocument {
-  /** A file of metrics has about 800 kB. */
-  private static final long MAX_BYTES = 32L << 20;
+  /** A file of metrics has about 800 kB; in memory values take up to ten times a file's size. */
+  private static final long MAX_BYTES = 8L << 20;
 
   private static final JsonFactory JSON =
       JsonFactory.builder()
@@ -55,21 +54,14 @@ final class JsonDocument {
    * @throws NuScenesException if it cannot be read, is too large or no JSON object
    */
   static JsonDocument read(Path file) {
-    try {
-      if (Files.size(file) > MAX_BYTES) {
-        throw new NuScenesException(
-            "file %s is larger than the %d bytes allowed for such a file"
-                .formatted(file, MAX_BYTES));
+    try (JsonParser json = JSON.createParser(RunFolder.content(file, MAX_BYTES))) {
+      json.nextToken();
+      JsonDocument root = new JsonDocument(file, "", value(json));
+      root.object();
+      if (json.nextToken() != null) {
+        throw root.broken("goes on after its end");
       }
-      try (JsonParser json = JSON.createParser(Files.readAllBytes(file))) {
-        json.nextToken();
-        JsonDocument root = new JsonDocument(file, "", value(json));
-        root.object();
-        if (json.nextToken() != null) {
-          throw root.broken("goes on after its end");
-        }
-        return root;
-      }
+      return root;
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
           "file %s is not valid JSON%s: %s"

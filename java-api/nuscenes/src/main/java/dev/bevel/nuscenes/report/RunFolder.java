@@ -5,7 +5,9 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import dev.bevel.nuscenes.AtomicFile;
+import dev.bevel.nuscenes.NuScenesException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -106,7 +108,7 @@ public final class RunFolder {
   /**
    * What was trained, if {@code run.json} says.
    *
-   * @throws dev.bevel.nuscenes.NuScenesException if the file is damaged
+   * @throws NuScenesException if the file is damaged
    */
   public Optional<Training> training() {
     return Optional.ofNullable(read().training);
@@ -115,7 +117,7 @@ public final class RunFolder {
   /**
    * What was evaluated, if {@code run.json} says.
    *
-   * @throws dev.bevel.nuscenes.NuScenesException if the file is damaged
+   * @throws NuScenesException if the file is damaged
    */
   public Optional<Evaluation> evaluation() {
     return Optional.ofNullable(read().evaluation);
@@ -124,8 +126,7 @@ public final class RunFolder {
   /**
    * Writes the training's part of {@code run.json}; the folder is made if missing.
    *
-   * @throws dev.bevel.nuscenes.NuScenesException if the present file is damaged, or it cannot be
-   *     written
+   * @throws NuScenesException if the present file is damaged, or it cannot be written
    */
   public void write(Training training) {
     write(new Contents(training, read().evaluation));
@@ -134,7 +135,7 @@ public final class RunFolder {
   /**
    * Writes the evaluation's part of {@code run.json}; the folder is made if missing.
    *
-   * @throws dev.bevel.nuscenes.NuScenesException as {@link #write(Training)}
+   * @throws NuScenesException as {@link #write(Training)}
    */
   public void write(Evaluation evaluation) {
     write(new Contents(read().training, evaluation));
@@ -148,6 +149,28 @@ public final class RunFolder {
     return new Contents(
         root.find("training").map(RunFolder::training).orElse(null),
         root.find("evaluation").map(this::evaluation).orElse(null));
+  }
+
+  /**
+   * The bytes of one of a run's files.
+   *
+   * @param most a larger file is an error
+   */
+  static byte[] content(Path file, long most) {
+    // Neither a pipe, which might never end, nor a folder.
+    if (!Files.isRegularFile(file)) {
+      throw new NuScenesException("file " + file + " is not a regular file");
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] bytes = in.readNBytes(Math.toIntExact(most + 1));
+      if (bytes.length > most) {
+        throw new NuScenesException(
+            "file %s is larger than the %d bytes allowed for such a file".formatted(file, most));
+      }
+      return bytes;
+    } catch (IOException e) {
+      throw new NuScenesException("file %s cannot be read: %s".formatted(file, e), e);
+    }
   }
 
   private static Training training(JsonDocument json) {

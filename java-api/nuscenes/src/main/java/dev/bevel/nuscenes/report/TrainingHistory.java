@@ -1,8 +1,7 @@
 package dev.bevel.nuscenes.report;
 
 import dev.bevel.nuscenes.NuScenesException;
-import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,7 +19,7 @@ public record TrainingHistory(List<String> columns, List<double[]> rows) {
   public static final List<String> FIRST_COLUMNS =
       List.of("step", "seconds", "learning_rate", "loss");
 
-  private static final long MAX_BYTES = 256L << 20;
+  private static final long MAX_BYTES = 64L << 20;
   private static final int MAX_COLUMNS = 64;
 
   /** Copies the lists. */
@@ -54,7 +53,7 @@ public record TrainingHistory(List<String> columns, List<double[]> rows) {
    * @throws NuScenesException naming file and line if it cannot be read or is damaged
    */
   public static TrainingHistory read(Path file) {
-    String text = content(file);
+    String text = new String(RunFolder.content(file, MAX_BYTES), StandardCharsets.UTF_8);
     int end = text.lastIndexOf('\n') + 1;
     List<String> columns = List.of();
     List<double[]> rows = new ArrayList<>();
@@ -74,19 +73,6 @@ public record TrainingHistory(List<String> columns, List<double[]> rows) {
       throw new NuScenesException("file " + file + " has no header");
     }
     return new TrainingHistory(columns, rows);
-  }
-
-  private static String content(Path file) {
-    try {
-      if (Files.size(file) > MAX_BYTES) {
-        throw new NuScenesException(
-            "file %s is larger than the %d bytes allowed for such a file"
-                .formatted(file, MAX_BYTES));
-      }
-      return Files.readString(file);
-    } catch (IOException e) {
-      throw new NuScenesException("file %s cannot be read: %s".formatted(file, e), e);
-    }
   }
 
   private static List<String> header(String place, List<String> names) {
