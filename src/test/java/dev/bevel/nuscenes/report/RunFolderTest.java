@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.testing.Fuzz;
+import dev.bevel.testing.Seed;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -114,5 +116,43 @@ class RunFolderTest {
       large.setLength(1L << 40); // sparse
     }
     assertThatThrownBy(() -> TrainingHistory.read(file)).hasMessageContaining("is larger than");
+  }
+
+  @Test
+  void fuzzedFilesAreReadOrRefused() throws IOException {
+    long seed = Seed.random(RunFolderTest.class).nextLong();
+    RunFolder run = SampleRun.train(root, "net", Path.of("/data"), "v1.0-sim");
+    fuzz("run.json", run.run(), seed, file -> run.training());
+    fuzz("history.csv", run.history(), seed, TrainingHistory::read);
+    Files.writeString(
+        run.metricsSummary(),
+        """
+        {"label_aps": {"car": {"0.5": 0.25, "1.0": NaN}}, "mean_dist_aps": {"car": 0.5},
+         "mean_ap": 0.125, "nd_score": 0.5,
+         "label_tp_errors": {"car": {"trans_err": 1, "scale_err": 0.5, "orient_err": 0.25,
+          "vel_err": NaN, "attr_err": 1}},
+         "tp_errors": {"trans_err": 1, "scale_err": 0.5, "orient_err": 0.25, "vel_err": 1,
+          "attr_err": 1}}
+        """);
+    fuzz("metrics_summary.json", run.metricsSummary(), seed, MetricsFiles::readSummary);
+    Files.writeString(
+        run.metricsDetails(),
+        """
+        {"car:0.5": {"recall": [0, 0.5, 1], "precision": [1, 0.75, 0]},
+         "car:1.0": {"recall": [0, 0.5, 1], "precision": [1, 0.75, NaN]}}
+        """);
+    fuzz("metrics_details.json", run.metricsDetails(), seed, MetricsFiles::readDetails);
+  }
+
+  private static void fuzz(String name, Path file, long seed, Fuzz.Parser parser)
+      throws IOException {
+    List<byte[]> sources = List.of(Files.readAllBytes(file));
+    // The first refusal of a process loads what makes sentences.
+    Files.writeString(file, "{");
+    assertThatThrownBy(() -> parser.parse(file)).isInstanceOf(NuScenesException.class);
+    Fuzz.Report report =
+        new Fuzz(name, file, sources, seed, NuScenesException.class)
+            .run(400, new Fuzz.Budget(1_000_000, 200), parser);
+    assertThat(report.refused()).isBetween(report.variants() / 10, report.variants() - 1);
   }
 }
