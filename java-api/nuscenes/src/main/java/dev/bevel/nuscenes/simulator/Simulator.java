@@ -111,12 +111,12 @@ public final class Simulator {
       if (index + 1 < settings.scenes()) {
         next = begin(index + 1);
       }
+      Future<Void> map = pool.submit(writeMap(recorder, index));
       List<Future<Observation>> observations = new ArrayList<>();
       for (int sample = 0; sample < settings.samples(); sample++) {
         int number = sample;
         observations.add(pool.submit(() -> recorder.record(number)));
       }
-      Future<Void> map = pool.submit(writeMap(recorder, index));
       records.add(collect(recorder, observations));
       await(map);
     }
