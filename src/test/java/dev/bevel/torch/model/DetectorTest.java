@@ -31,9 +31,9 @@ class DetectorTest {
         c.name(),
         c.family(),
         c.frame(),
-        new DetectorConfig.Image(64, 96, 16),
+        new DetectorConfig.Image(64, 96, c.image().stride()),
         c.normalization(),
-        new DetectorConfig.Backbone(18, 64),
+        new DetectorConfig.Backbone(18, c.backbone().width()),
         64,
         new DetectorConfig.Lift(1, 20, 1, 8, c.lift().depthNetWidth() == 0 ? 0 : 16, 0),
         new DetectorConfig.Grid(axis, axis, c.grid().z()),
@@ -142,8 +142,24 @@ class DetectorTest {
     }
   }
 
+  @Test
+  void halfTheStrideGivesTwiceTheRowsAndColumns() throws IOException {
+    DetectorConfig config = reduced("bevdepth-demo");
+    try (TensorScope scope = TensorScope.open();
+        Detector detector = create(config)) {
+      assertThat(TensorScope.current()).isSameAs(scope);
+      detector.eval();
+      DetectorOutput output = detector.forward(torch.zeros(1, 2, 3, 64, 96), calibration(0));
+      assertThat(output.depthLogits().shape()).containsExactly(2, 19, 8, 12);
+      assertThat(output.bev().shape()).containsExactly(1, 8, 32, 32);
+      assertThat(detector.stateDict().get("model.backbone.img_backbone.conv1.weight").shape())
+          .as("half of the published width")
+          .containsExactly(32, 3, 7, 7);
+    }
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"bevdet-r50", "bevdepth-r18-128x352"})
+  @ValueSource(strings = {"bevdet-r50", "bevdepth-r18-128x352", "bevdepth-demo"})
   void everyParameterGetsAGradient(String name) throws IOException {
     try (TensorScope scope = TensorScope.open();
         Detector detector = create(reduced(name))) {

@@ -170,7 +170,7 @@ final class Demo {
   private void requireGoingOn() {
     if (toldToEnd) {
       throw new IllegalStateException(
-          "told to end before all was done; " + folder + " holds what there is");
+          "told to end before all was done; what is finished is in " + folder);
     }
   }
 

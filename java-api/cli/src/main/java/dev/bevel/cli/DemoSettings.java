@@ -18,7 +18,7 @@ record DemoSettings(int scenes, int seconds, String config, int steps) {
   private static final int IMAGE_HEIGHT = 216;
 
   /** What takes minutes. */
-  static final DemoSettings DEFAULT = new DemoSettings(24, 6, "bevdepth-demo", 800);
+  static final DemoSettings DEFAULT = new DemoSettings(40, 4, "bevdepth-demo", 1000);
 
   /** What to simulate: streets full of cars, since cars are to be found; key frames only. */
   SimulationSettings simulation(long seed) {
