@@ -27,6 +27,7 @@ public final class Fuzz {
   public static final boolean LONG = Boolean.getBoolean("bevel.test.long");
 
   private static final int LONG_FACTOR = 10;
+  private static final int ATTEMPTS = 3;
   private static final double MAX_SECONDS = 10;
   private static final double HANG_SECONDS = 60;
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -170,25 +171,47 @@ public final class Fuzz {
     }
   }
 
+  /** Other threads allocate too and may hold this one up, so what is too much is tried again. */
   private void one(int size, Budget budget, Parser parser) {
+    String excess = "";
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+      excess = excess(size, budget, parser);
+      if (excess.isEmpty()) {
+        return;
+      }
+    }
+    throw new AssertionError(excess);
+  }
+
+  private String excess(int size, Budget budget, Parser parser) {
     started = System.nanoTime();
     long before = THREADS.getTotalThreadAllocatedBytes();
+    boolean accepted = accepts(parser);
+    long allocated = THREADS.getTotalThreadAllocatedBytes() - before;
+    double seconds = (System.nanoTime() - started) * 1e-9;
+    if (seconds > MAX_SECONDS) {
+      return "takes %.1f s".formatted(seconds);
+    }
+    if (allocated > budget.bytes(size)) {
+      return "allocates %d bytes for a file of %d, allowed are %.0f"
+          .formatted(allocated, size, budget.bytes(size));
+    }
+    refused += accepted ? 0 : 1;
+    slowest = Math.max(slowest, seconds);
+    hungriest = Math.max(hungriest, allocated / budget.bytes(size));
+    return "";
+  }
+
+  private boolean accepts(Parser parser) {
     try {
       parser.parse(file);
+      return true;
     } catch (RuntimeException e) {
       if (!refusal.isInstance(e)) {
         throw e;
       }
-      refused++;
       assertThat(e.getMessage()).isNotBlank().doesNotContain("\n").hasSizeLessThan(2000);
+      return false;
     }
-    long allocated = THREADS.getTotalThreadAllocatedBytes() - before;
-    double seconds = (System.nanoTime() - started) * 1e-9;
-    assertThat(seconds).as("seconds").isLessThan(MAX_SECONDS);
-    assertThat((double) allocated)
-        .as("bytes allocated for a file of %d bytes", size)
-        .isLessThanOrEqualTo(budget.bytes(size));
-    slowest = Math.max(slowest, seconds);
-    hungriest = Math.max(hungriest, allocated / budget.bytes(size));
   }
 }
