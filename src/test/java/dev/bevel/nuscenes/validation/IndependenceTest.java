@@ -32,6 +32,7 @@ class IndependenceTest {
             JavaClass.Predicates.resideInAnyPackage(
                     "dev.bevel.nuscenes.validation",
                     "java..",
+                    "javax.imageio..",
                     "com.fasterxml.jackson.core..",
                     "org.jspecify..")
                 .or(DescribedPredicate.describe("the report's writer", IndependenceTest::isPlain)))

@@ -366,6 +366,7 @@ class RuleFaultTest {
     return Stream.of(
         calibrated("a camera turned about", "CAM_FRONT", "rotation", r -> turn(r, 180)),
         calibrated("a camera turned to its neighbour", "CAM_BACK", "rotation", r -> turn(r, 70)),
+        calibrated("a camera 25° off", "CAM_FRONT_LEFT", "rotation", r -> turn(r, 25)),
         calibrated("a LiDAR whose x points forward", "LIDAR_TOP", "rotation", r -> turn(r, 90)),
         calibrated(
             "a quaternion in the order x, y, z, w",
@@ -458,28 +459,38 @@ class RuleFaultTest {
             }));
   }
 
-  /** All vehicles turned; the place is that of the fastest one's record before the last. */
+  /** All objects turned; the place is the last fast step of one that drove three such steps. */
   private static Place sideways(EditableSet set) {
-    Map<String, Object> fastest = Map.of();
-    double most = 0;
-    for (Map<String, Object> record : set.table("sample_annotation")) {
-      turn(record, 90);
-      if (!text(record, "next").isEmpty()) {
-        Map<String, Object> next = set.follow(record, "next", "sample_annotation");
-        double way = 0;
-        for (int i = 0; i < 2; i++) {
-          double from = ((Number) list(record, "translation").get(i)).doubleValue();
-          double to = ((Number) list(next, "translation").get(i)).doubleValue();
-          way = Math.hypot(way, to - from);
-        }
-        if (way > most && text(next, "next").isEmpty()) {
-          most = way;
-          fastest = record;
-        }
-      }
+    set.table("sample_annotation").forEach(record -> turn(record, 90));
+    Map<String, Object> place =
+        set.table("sample_annotation").stream()
+            .filter(record -> fastSteps(set, record) >= 3)
+            .filter(record -> fastSteps(set, set.follow(record, "next", "sample_annotation")) == 0)
+            .findFirst()
+            .orElseThrow();
+    return at(Rule.MOTION, "sample_annotation", place, "rotation");
+  }
+
+  /** Steps above 5.5 m/s of a vehicle, without a pause up to the one that begins at a record. */
+  private static int fastSteps(EditableSet set, Map<String, Object> record) {
+    var instance = set.follow(record, "instance_token", "instance");
+    String category = text(set.follow(instance, "category_token", "category"), "name");
+    if (text(record, "next").isEmpty() || !category.startsWith("vehicle.")) {
+      return 0;
     }
-    assertThat(most).as("way of the fastest object in half a second").isGreaterThan(3);
-    return at(Rule.MOTION, "sample_annotation", fastest, "rotation");
+    Map<String, Object> next = set.follow(record, "next", "sample_annotation");
+    double way = 0;
+    for (int i = 0; i < 2; i++) {
+      double from = ((Number) list(record, "translation").get(i)).doubleValue();
+      double to = ((Number) list(next, "translation").get(i)).doubleValue();
+      way = Math.hypot(way, to - from);
+    }
+    if (way < 5.5 * 0.5) {
+      return 0;
+    }
+    return text(record, "prev").isEmpty()
+        ? 1
+        : 1 + fastSteps(set, set.follow(record, "prev", "sample_annotation"));
   }
 
   static Stream<Named<Damage>> splits() {

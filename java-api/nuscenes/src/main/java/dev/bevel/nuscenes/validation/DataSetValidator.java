@@ -107,10 +107,14 @@ public final class DataSetValidator {
       KeyFrameCheck.run(set, findings);
       AgreementCheck.run(set, findings);
       MountingCheck.run(set, findings);
+      SurroundCheck.run(set, findings);
       MotionCheck.run(set, findings);
       VisibilityCheck.run(set, findings);
       SplitCheck.run(set, findings);
       files.run(threads);
+      if (scope != FileScope.MAPS) {
+        ProjectionCheck.run(set, findings);
+      }
     }
     Map<String, Integer> records = new LinkedHashMap<>();
     set.tables().forEach((name, table) -> records.put(name, table.rows()));

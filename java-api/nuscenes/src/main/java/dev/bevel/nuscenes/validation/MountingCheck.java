@@ -40,6 +40,11 @@ final class MountingCheck {
     this.table = set.table("calibrated_sensor");
   }
 
+  /** Whether a channel is one of the six cameras that look all around. */
+  static boolean isSurroundCamera(String channel) {
+    return CAMERA_YAW.containsKey(channel);
+  }
+
   static void run(DataSet set, Findings findings) {
     MountingCheck check = new MountingCheck(set, findings);
     for (int row = 0; row < check.table.rows(); row++) {

@@ -45,8 +45,7 @@ final class PointCounts {
     int compared = 0;
     for (int i = 0; i < objects.count(sample); i++) {
       int row = objects.row(sample, i);
-      if (RigidTransform.isKnown(annotations, row)
-          && !annotations.doubles("size").isMissing(row)
+      if (View.hasBox(annotations, row)
           && annotations.ints("num_lidar_pts").get(row) != Column.Ints.MISSING) {
         object(row, data, global);
         compared++;

@@ -22,6 +22,8 @@ public enum Rule {
   AGREEMENT,
   /** Sensors stand and look as their channels say. */
   MOUNTING,
+  /** What stands out in the pictures is where boxes are projected to. */
+  PROJECTION,
   /** Poses and objects move as vehicles and people can. */
   MOTION,
   /** A file is there and is what its record says. */

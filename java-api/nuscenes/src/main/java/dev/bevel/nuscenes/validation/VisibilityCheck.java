@@ -20,14 +20,6 @@ final class VisibilityCheck {
   private final int[] next;
   private final int[] prev;
 
-  /**
-   * A picture of one sample.
-   *
-   * @param micros between it and the sample
-   */
-  private record View(
-      RigidTransform globalToCamera, double[] k, int width, int height, double micros) {}
-
   private VisibilityCheck(DataSet set, Findings findings) {
     this.set = set;
     this.findings = findings;
@@ -48,56 +40,41 @@ final class VisibilityCheck {
     Members files = new Members(set.dataSample, samples.rows());
     Members objects = new Members(set.annotationSample, samples.rows());
     for (int sample = 0; sample < samples.rows(); sample++) {
-      View[] views = views(files, sample);
-      for (int i = 0; views.length > 0 && i < objects.count(sample); i++) {
+      List<View> views = views(files, sample);
+      for (int i = 0; !views.isEmpty() && i < objects.count(sample); i++) {
         object(objects.row(sample, i), views);
       }
     }
   }
 
   /** All pictures of a sample; none if one of them cannot be placed. */
-  private View[] views(Members files, int sample) {
+  private List<View> views(Members files, int sample) {
     List<View> views = new ArrayList<>();
-    TableData calibrations = set.table("calibrated_sensor");
-    TableData poses = set.table("ego_pose");
-    long sampleTime = set.table("sample").longs("timestamp").get(sample);
     for (int i = 0; i < files.count(sample); i++) {
       int row = files.row(sample, i);
-      if (!set.isKeyFrame(row) || !set.modality(row).equals("camera")) {
-        continue;
+      if (set.isKeyFrame(row) && set.modality(row).equals("camera")) {
+        View view = View.of(set, row);
+        if (view == null) {
+          return List.of();
+        }
+        views.add(view);
       }
-      int calibration = set.dataCalibration[row];
-      int pose = set.dataPose[row];
-      if (!RigidTransform.isKnown(calibrations, calibration)
-          || !RigidTransform.isKnown(poses, pose)
-          || calibrations.doubles("camera_intrinsic").isMissing(calibration)) {
-        return new View[0];
-      }
-      views.add(
-          new View(
-              RigidTransform.of(poses, pose)
-                  .after(RigidTransform.of(calibrations, calibration))
-                  .inverse(),
-              calibrations.doubles("camera_intrinsic").get(calibration),
-              data.ints("width").get(row),
-              data.ints("height").get(row),
-              Math.abs(data.longs("timestamp").get(row) - sampleTime)));
     }
-    return views.toArray(new View[0]);
+    return views;
   }
 
-  private void object(int row, View[] views) {
+  private void object(int row, List<View> views) {
     int level = set.table("visibility").row(annotations.ints("visibility_token").get(row));
     if (level == TableData.NONE
         || set.table("visibility").text("level", level).equals(LOWEST)
-        || !RigidTransform.isKnown(annotations, row)
-        || annotations.doubles("size").isMissing(row)) {
+        || !View.hasBox(annotations, row)) {
       return;
     }
-    double[] corners = corners(row);
+    long sampleTime = set.table("sample").longs("timestamp").get(set.annotationSample[row]);
     double speed = Math.max(speed(row, next[row]), speed(row, prev[row]));
     for (View view : views) {
-      if (!isUnseen(corners, view, MARGIN + speed * view.micros * 1e-6)) {
+      long micros = Math.abs(data.longs("timestamp").get(view.data()) - sampleTime);
+      if (!isUnseen(view.corners(annotations, row), view, MARGIN + speed * micros * 1e-6)) {
         return;
       }
     }
@@ -108,23 +85,8 @@ final class VisibilityCheck {
             annotations.label(row),
             "visibility_token",
             "visibility %s of a box that is outside all %d pictures"
-                .formatted(LOWEST, views.length),
+                .formatted(LOWEST, views.size()),
             set.table("visibility").text("level", level)));
-  }
-
-  private double[] corners(int row) {
-    RigidTransform box = RigidTransform.of(annotations, row);
-    Column.Doubles size = annotations.doubles("size");
-    double[] corners = new double[24];
-    for (int c = 0; c < 8; c++) {
-      double x = ((c & 1) == 0 ? -0.5 : 0.5) * size.get(row, 1);
-      double y = ((c & 2) == 0 ? -0.5 : 0.5) * size.get(row, 0);
-      double z = ((c & 4) == 0 ? -0.5 : 0.5) * size.get(row, 2);
-      corners[3 * c] = box.x(x, y, z);
-      corners[3 * c + 1] = box.y(x, y, z);
-      corners[3 * c + 2] = box.z(x, y, z);
-    }
-    return corners;
   }
 
   private double speed(int row, int other) {
@@ -148,23 +110,22 @@ final class VisibilityCheck {
    * sees: its own plane, and the four through the image's edges.
    */
   private static boolean isUnseen(double[] corners, View view, double margin) {
-    double[] k = view.k;
+    double[] k = view.k();
     double[][] planes = {
       {0, 0, 1},
       {k[0], k[1], k[2]},
-      {-k[0], -k[1], view.width - k[2]},
+      {-k[0], -k[1], view.width() - k[2]},
       {0, k[4], k[5]},
-      {0, -k[4], view.height - k[5]},
+      {0, -k[4], view.height() - k[5]},
     };
     for (double[] n : planes) {
       double norm = Math.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]);
       double nearest = Double.NEGATIVE_INFINITY;
       for (int c = 0; c < 24; c += 3) {
-        RigidTransform t = view.globalToCamera;
-        double x = t.x(corners[c], corners[c + 1], corners[c + 2]);
-        double y = t.y(corners[c], corners[c + 1], corners[c + 2]);
-        double z = t.z(corners[c], corners[c + 1], corners[c + 2]);
-        nearest = Math.max(nearest, (n[0] * x + n[1] * y + n[2] * z) / norm);
+        nearest =
+            Math.max(
+                nearest,
+                (n[0] * corners[c] + n[1] * corners[c + 1] + n[2] * corners[c + 2]) / norm);
       }
       if (nearest < -margin) {
         return true;
