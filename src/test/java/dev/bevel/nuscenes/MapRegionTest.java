@@ -177,6 +177,10 @@ class MapRegionTest {
         .hasMessageContaining("65536×65536");
     ByteBuffer.wrap(bytes).putInt(20, 32_000);
     repairChecksums(bytes);
+    assertThatThrownBy(() -> MapRegion.read(file(bytes), 0, 0, 9))
+        .hasMessageEndingWith("too few for the 65536×32000 pixels of its header");
+    ByteBuffer.wrap(bytes).putInt(16, 9).putInt(20, 10);
+    repairChecksums(bytes);
     assertThatThrownBy(() -> MapRegion.read(file(bytes), 0, 0, 9)).hasMessageEndingWith("cut off");
     assertThatThrownBy(() -> MapRegion.read(root.resolve("nowhere.png"), 0, 0, 9))
         .isInstanceOf(NuScenesException.class)

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.bevel.nuscenes.evaluation.EvaluationSet;
 import dev.bevel.nuscenes.evaluation.SubmissionReader;
+import dev.bevel.nuscenes.validation.DataSetValidator;
+import dev.bevel.nuscenes.validation.Finding;
 import dev.bevel.testing.Fuzz;
 import dev.bevel.testing.Seed;
 import java.awt.image.BufferedImage;
@@ -17,6 +19,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -124,6 +127,41 @@ class ParserFuzzTest {
                   changed -> NuScenes.load(root)));
     }
     assertThat(reports.values()).allSatisfy(ParserFuzzTest::assertBothHappened);
+  }
+
+  /**
+   * The validator reads the same tables with its own reader and reports what it finds: something
+   * new, beside what the made-up set lacks anyway, where the reader refuses.
+   */
+  @Test
+  void tablesInTheValidator() throws IOException {
+    TinyNuScenes tiny = new TinyNuScenes(root).write();
+    Set<Finding> known = Set.copyOf(findings(root));
+    for (String table : tiny.tables.keySet()) {
+      String file = TinyNuScenes.VERSION + "/" + table + ".json";
+      List<byte[]> sources = List.of(Files.readAllBytes(root.resolve(file)));
+      fuzz("validator, table " + table, file, sources)
+          .run(
+              VARIANTS / 50,
+              new Fuzz.Budget(20_000_000, 200),
+              changed -> {
+                boolean found = !known.containsAll(findings(root));
+                try {
+                  NuScenes.load(root);
+                } catch (NuScenesException e) {
+                  assertThat(found).as(e.getMessage()).isTrue();
+                  throw e;
+                }
+              });
+    }
+  }
+
+  private static List<Finding> findings(Path root) {
+    try {
+      return DataSetValidator.of(root).validate().findings();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   @Test

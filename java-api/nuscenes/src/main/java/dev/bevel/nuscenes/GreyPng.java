@@ -30,6 +30,9 @@ final class GreyPng {
   private static final int MAX_SIDE = 1 << 16;
   private static final long MAX_PIXELS = 1L << 31;
 
+  /** Deflate makes at most 258 bytes of two bits. A header that claims more lies. */
+  private static final long MAX_BYTES_PER_BYTE = 258 * 8 / 2;
+
   private final Path file;
   private final DataInputStream in;
   private final CRC32 checksum = new CRC32();
@@ -56,6 +59,7 @@ final class GreyPng {
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
       GreyPng png = new GreyPng(file, in);
       png.readHeader();
+      png.checkClaim(Files.size(file));
       return png.readRows(part.apply(png.width, png.height));
     } catch (EOFException e) {
       throw new NuScenesException("image " + file + " is cut off", e);
@@ -100,6 +104,16 @@ final class GreyPng {
       throw fault(
           "must be greyscale with at most 8 bits and no interlacing, got colour type %d, %d bits, interlacing %d"
               .formatted(colour, depth, interlace));
+    }
+  }
+
+  /** A small file may not make anyone allocate, or wait for, a large image. */
+  private void checkClaim(long fileBytes) {
+    long claimed = height * (1 + (width * (long) depth + 7) / 8);
+    if (claimed > MAX_BYTES_PER_BYTE * fileBytes) {
+      throw fault(
+          "is damaged: %d bytes are too few for the %d×%d pixels of its header"
+              .formatted(fileBytes, width, height));
     }
   }
 
