@@ -9,6 +9,8 @@ import dev.bevel.nuscenes.Splits;
 import dev.bevel.nuscenes.report.RunFolder;
 import dev.bevel.nuscenes.report.TrainingHistory;
 import dev.bevel.testing.SmallConfig;
+import dev.bevel.torch.train.ConfigDocument;
+import dev.bevel.torch.train.LearningRate;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -67,6 +69,16 @@ class DemoCommandTest {
             "AP of cars within 4 m on unseen scenes: 0\\.\\d{3}; on black images: 0\\.")
         .containsPattern("mAP: 0\\.\\d{4}, NDS: 0\\.\\d{4}")
         .contains("report: " + run.report());
+  }
+
+  /** A schedule of another length would end too early or with too high a rate. */
+  @Test
+  void theScheduleIsAsLongAsTheTraining() throws IOException {
+    ConfigDocument config = ConfigDocument.load(DemoSettings.DEFAULT.config());
+    assertThat(config.training().optimization().schedule())
+        .isInstanceOfSatisfying(
+            LearningRate.OneCycle.class,
+            cycle -> assertThat(cycle.steps()).isEqualTo(DemoSettings.DEFAULT.steps()));
   }
 
   @Test

@@ -152,9 +152,11 @@ class DetectorTest {
       DetectorOutput output = detector.forward(torch.zeros(1, 2, 3, 64, 96), calibration(0));
       assertThat(output.depthLogits().shape()).containsExactly(2, 19, 8, 12);
       assertThat(output.bev().shape()).containsExactly(1, 8, 32, 32);
-      assertThat(detector.stateDict().get("model.backbone.img_backbone.conv1.weight").shape())
+      assertThat(detector.stateDict())
           .as("half of the published width")
-          .containsExactly(32, 3, 7, 7);
+          .hasEntrySatisfying(
+              "model.backbone.img_backbone.conv1.weight",
+              weight -> assertThat(weight.shape()).containsExactly(32, 3, 7, 7));
     }
   }
 
