@@ -1,7 +1,9 @@
 package dev.bevel.nuscenes.validation;
 
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * {@code prev} and {@code next} chain all samples of a scene, all files of a channel in a scene and
@@ -78,16 +80,20 @@ final class ChainCheck {
     TableData sensors = set.table("sensor");
     int[] scene = DataSet.through(set.dataSample, set.sampleScene);
     int[] group = new int[data.rows()];
-    int groups = Math.multiplyExact(set.table("scene").rows(), sensors.rows());
+    Map<Long, Integer> groups = new HashMap<>();
     for (int row = 0; row < group.length; row++) {
       boolean known = scene[row] != TableData.NONE && set.dataSensor[row] != TableData.NONE;
-      group[row] = known ? scene[row] * sensors.rows() + set.dataSensor[row] : TableData.NONE;
+      group[row] =
+          known
+              ? groups.computeIfAbsent(
+                  (long) scene[row] * sensors.rows() + set.dataSensor[row], key -> groups.size())
+              : TableData.NONE;
     }
     check(
         chains(
             "sample_data",
             group,
-            groups,
+            groups.size(),
             times(data.longs("timestamp"), data.rows()),
             "timestamp",
             List.of(

@@ -16,8 +16,8 @@ import java.util.stream.Stream;
  * sensor files, counted points and visibility. A sound set gives no finding; each finding names
  * table, record and field, what was expected and what was there.
  *
- * <p>Tables are streamed into compact columns (about 1 GB for the full trainval tables); sensor
- * files are read one a thread.
+ * <p>Tables are streamed into compact columns (about 1.5 GB of heap for the full trainval tables);
+ * sensor files are read one a thread.
  */
 public final class DataSetValidator {
   private final Path data;
