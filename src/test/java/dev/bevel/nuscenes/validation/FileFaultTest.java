@@ -235,6 +235,25 @@ class FileFaultTest {
   }
 
   @Test
+  void sweepsOfAnotherPlaceAreNamed() throws InterruptedException {
+    EditableSet set = new EditableSet(base);
+    List<Map<String, Object>> sweeps = set.files("LIDAR_TOP", false);
+    for (int i = 0; i < sweeps.size(); i++) {
+      Map<String, Object> other = sweeps.get((i + sweeps.size() / 2) % sweeps.size());
+      set.replaceFile(text(sweeps.get(i), "filename"), set.file(text(other, "filename")));
+    }
+    assertThat(validator(set).validate().findings())
+        .isNotEmpty()
+        .allMatch(
+            finding ->
+                finding.rule() == Rule.POINT_COUNT
+                    && finding.table().equals("sample_data")
+                    && finding.field().equals("ego_pose_token")
+                    && sweeps.stream().anyMatch(s -> token(s).equals(finding.token())));
+    assertThat(validator(set).files(FileScope.KEY_FRAMES).validate().findings()).isEmpty();
+  }
+
+  @Test
   void theReportIsTheSameForAnyNumberOfThreads() throws InterruptedException {
     EditableSet set = new EditableSet(base);
     for (Map<String, Object> record : set.table("sample_data")) {

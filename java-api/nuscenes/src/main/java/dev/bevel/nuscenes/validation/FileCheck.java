@@ -21,6 +21,7 @@ final class FileCheck {
   private final FileScope scope;
   private final TableData data;
   private final PointCounts counts;
+  private final SweepCounts sweeps;
   private final AtomicLong files = new AtomicLong();
   private final AtomicLong boxes = new AtomicLong();
 
@@ -30,6 +31,7 @@ final class FileCheck {
     this.scope = scope;
     this.data = set.table("sample_data");
     this.counts = new PointCounts(set, findings);
+    this.sweeps = new SweepCounts(set, findings);
   }
 
   /** Files that were looked into. */
@@ -102,8 +104,12 @@ final class FileCheck {
 
   private FileInspector.@Nullable Fault lidar(int row, Path file) throws IOException {
     FileInspector.Lidar lidar = FileInspector.lidar(file);
-    if (lidar.fault() == null && set.isKeyFrame(row) && set.channel(row).equals("LIDAR_TOP")) {
-      boxes.addAndGet(counts.compare(row, lidar.points()));
+    if (lidar.fault() == null && set.channel(row).equals("LIDAR_TOP")) {
+      if (set.isKeyFrame(row)) {
+        boxes.addAndGet(counts.compare(row, lidar.points()));
+      } else {
+        sweeps.compare(row, lidar.points());
+      }
     }
     return lidar.fault();
   }

@@ -1,5 +1,7 @@
 package dev.bevel.nuscenes.validation;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Counts the points of a key frame's LiDAR file inside each of its boxes, in double precision and
  * in the global frame, and compares them with {@code num_lidar_pts}. Points on a face are inside.
@@ -29,19 +31,11 @@ final class PointCounts {
    * @return boxes compared; 0 if the file cannot be placed
    */
   int compare(int data, float[] points) {
-    TableData poses = set.table("ego_pose");
-    TableData calibrations = set.table("calibrated_sensor");
     int sample = set.dataSample[data];
-    if (sample == TableData.NONE
-        || !RigidTransform.isKnown(poses, set.dataPose[data])
-        || !RigidTransform.isKnown(calibrations, set.dataCalibration[data])) {
+    double[] global = global(set, data, points);
+    if (sample == TableData.NONE || global == null) {
       return 0;
     }
-    double[] global =
-        transformed(
-            points,
-            RigidTransform.of(poses, set.dataPose[data])
-                .after(RigidTransform.of(calibrations, set.dataCalibration[data])));
     int compared = 0;
     for (int i = 0; i < objects.count(sample); i++) {
       int row = objects.row(sample, i);
@@ -54,7 +48,22 @@ final class PointCounts {
     return compared;
   }
 
-  private static double[] transformed(float[] points, RigidTransform transform) {
+  /**
+   * Points of a file in the global frame, {@code [n, 3]}.
+   *
+   * @param points {@code [n, 5]} in the sensor's frame
+   * @return null if the file cannot be placed
+   */
+  static double @Nullable [] global(DataSet set, int data, float[] points) {
+    TableData poses = set.table("ego_pose");
+    TableData calibrations = set.table("calibrated_sensor");
+    if (!RigidTransform.isKnown(poses, set.dataPose[data])
+        || !RigidTransform.isKnown(calibrations, set.dataCalibration[data])) {
+      return null;
+    }
+    RigidTransform transform =
+        RigidTransform.of(poses, set.dataPose[data])
+            .after(RigidTransform.of(calibrations, set.dataCalibration[data]));
     double[] result = new double[points.length / 5 * 3];
     for (int i = 0, j = 0; j < result.length; i += 5, j += 3) {
       result[j] = transform.x(points[i], points[i + 1], points[i + 2]);
