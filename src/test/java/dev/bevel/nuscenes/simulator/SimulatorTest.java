@@ -1,5 +1,8 @@
 package dev.bevel.nuscenes.simulator;
 
+import dev.bevel.nuscenes.simulator.town.MapMask;
+import dev.bevel.nuscenes.simulator.world.World;
+import dev.bevel.nuscenes.simulator.world.WorldObject;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;

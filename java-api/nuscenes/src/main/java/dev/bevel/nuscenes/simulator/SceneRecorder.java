@@ -1,5 +1,15 @@
 package dev.bevel.nuscenes.simulator;
 
+import dev.bevel.nuscenes.simulator.scene.CameraView;
+import dev.bevel.nuscenes.simulator.scene.Seeds;
+import dev.bevel.nuscenes.simulator.sensors.CameraRenderer;
+import dev.bevel.nuscenes.simulator.sensors.JpegWriter;
+import dev.bevel.nuscenes.simulator.sensors.LidarScanner;
+import dev.bevel.nuscenes.simulator.sensors.Rendering;
+import dev.bevel.nuscenes.simulator.sensors.VisibilityMeter;
+import dev.bevel.nuscenes.simulator.town.MapMask;
+import dev.bevel.nuscenes.simulator.world.World;
+import dev.bevel.nuscenes.simulator.world.WorldObject;
 import dev.bevel.nuscenes.LidarPoints;
 import dev.bevel.nuscenes.Pose;
 import dev.bevel.nuscenes.simulator.SceneRecord.Annotated;
@@ -50,7 +60,7 @@ final class SceneRecorder {
     this.timeline =
         Timeline.of(
             index, settings.samples(), settings.lidarSweeps(), settings.cameraSweeps(), seed);
-    this.world = new World(settings.traffic(), settings.seconds(), seed);
+    this.world = new World(settings.traffic().amounts(), settings.seconds(), seed);
     this.sampleTimes = new double[settings.samples()];
     for (Shot shot : timeline.shots()) {
       if (shot.keyFrame() && shot.channel().equals(SensorRig.LIDAR)) {

@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.simulator;
 
+import dev.bevel.nuscenes.simulator.scene.Seeds;
 import dev.bevel.nuscenes.Box3d;
 import dev.bevel.nuscenes.CameraIntrinsics;
 import dev.bevel.nuscenes.Pose;

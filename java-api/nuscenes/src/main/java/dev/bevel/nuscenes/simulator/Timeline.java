@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.simulator;
 
+import dev.bevel.nuscenes.simulator.scene.Seeds;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
