@@ -2,6 +2,7 @@ package dev.bevel;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
@@ -73,6 +74,10 @@ final class ArchitectureTest {
           .should()
           .dependOnClassesThat()
           .resideInAPackage(BYTEDECO);
+
+  @ArchTest
+  static final ArchRule PARTS_OF_THE_SIMULATOR_HAVE_NO_CYCLE =
+      slices().matching("dev.bevel.nuscenes.(simulator.*)..").should().beFreeOfCycles();
 
   @ArchTest
   static final ArchRule THE_BINDING_IS_PRIVATE =

@@ -1,8 +1,5 @@
 package dev.bevel.nuscenes.simulator;
 
-import dev.bevel.nuscenes.simulator.town.MapMask;
-import dev.bevel.nuscenes.simulator.world.World;
-import dev.bevel.nuscenes.simulator.world.WorldObject;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -24,6 +21,9 @@ import dev.bevel.nuscenes.evaluation.EvaluationConfig;
 import dev.bevel.nuscenes.evaluation.EvaluationSet;
 import dev.bevel.nuscenes.evaluation.Submission;
 import dev.bevel.nuscenes.evaluation.TruePositiveMetric;
+import dev.bevel.nuscenes.simulator.town.MapMask;
+import dev.bevel.nuscenes.simulator.world.World;
+import dev.bevel.nuscenes.simulator.world.WorldObject;
 import dev.bevel.nuscenes.validation.DataSetValidator;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -158,7 +158,7 @@ final class SimulatorTest {
     for (Scene record : set.scenes()) {
       long seed = SETTINGS.sceneSeed(scene);
       Timeline timeline = Timeline.of(scene++, SECONDS * 2, 1, 1, seed);
-      World world = new World(SETTINGS.traffic(), SECONDS, seed);
+      World world = new World(SETTINGS.traffic().amounts(), SECONDS, seed);
       Collection<Sample> samples =
           set.samples().stream().filter(s -> s.sceneToken().equals(record.token())).toList();
       for (Sample sample : samples) {

@@ -1,10 +1,10 @@
 package dev.bevel.nuscenes.simulator.models;
 
-import dev.bevel.nuscenes.simulator.scene.Mesh;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.bevel.nuscenes.simulator.scene.Mesh;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -1,5 +1,13 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.bevel.nuscenes.CameraIntrinsics;
+import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.models.MeshBuilder;
+import dev.bevel.nuscenes.simulator.models.ObjectModels;
 import dev.bevel.nuscenes.simulator.scene.CameraView;
 import dev.bevel.nuscenes.simulator.scene.GroundKind;
 import dev.bevel.nuscenes.simulator.scene.GroundMap;
@@ -8,15 +16,6 @@ import dev.bevel.nuscenes.simulator.scene.Material;
 import dev.bevel.nuscenes.simulator.scene.Mesh;
 import dev.bevel.nuscenes.simulator.scene.Placement;
 import dev.bevel.nuscenes.simulator.scene.Snapshot;
-import dev.bevel.nuscenes.simulator.models.Materials;
-import dev.bevel.nuscenes.simulator.models.MeshBuilder;
-import dev.bevel.nuscenes.simulator.models.ObjectModels;
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
-
-import dev.bevel.nuscenes.CameraIntrinsics;
-import dev.bevel.nuscenes.Pose;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.joml.Vector3d;
@@ -216,7 +215,7 @@ class CameraRendererTest {
 
   @Test
   void hazeTakesContrastWithDistance() {
-    Material black = Materials.plain(0, 0, 0, 0.1);
+    Material black = new Material(0, 0, 0, 0, 0.1, Material.Pattern.PLAIN);
     Mesh mesh = new MeshBuilder().box(0, 0, 0, 1, 1, 1, MeshBuilder.Faces.of(black)).fit(4, 4, 4);
     int last = -1;
     for (double x : new double[] {10, 40, 120, 300}) {

@@ -1,14 +1,14 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
-import dev.bevel.nuscenes.simulator.scene.GroundKind;
-import dev.bevel.nuscenes.simulator.scene.Placement;
-import dev.bevel.nuscenes.simulator.scene.Snapshot;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.bevel.nuscenes.Box3d;
 import dev.bevel.nuscenes.LidarPoints;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.scene.GroundKind;
+import dev.bevel.nuscenes.simulator.scene.Placement;
+import dev.bevel.nuscenes.simulator.scene.Snapshot;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;

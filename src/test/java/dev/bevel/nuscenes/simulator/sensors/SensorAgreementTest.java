@@ -1,13 +1,13 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
-import dev.bevel.nuscenes.simulator.scene.CameraView;
-import dev.bevel.nuscenes.simulator.scene.Snapshot;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.bevel.nuscenes.CameraIntrinsics;
 import dev.bevel.nuscenes.LidarPoints;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.scene.CameraView;
+import dev.bevel.nuscenes.simulator.scene.Snapshot;
 import dev.bevel.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,19 +1,19 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
+import dev.bevel.nuscenes.CameraIntrinsics;
+import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.models.MeshBuilder;
+import dev.bevel.nuscenes.simulator.models.MeshBuilder.Faces;
+import dev.bevel.nuscenes.simulator.models.ObjectModels;
 import dev.bevel.nuscenes.simulator.scene.CameraView;
 import dev.bevel.nuscenes.simulator.scene.GroundKind;
 import dev.bevel.nuscenes.simulator.scene.GroundMap;
 import dev.bevel.nuscenes.simulator.scene.Lighting;
 import dev.bevel.nuscenes.simulator.scene.Material;
+import dev.bevel.nuscenes.simulator.scene.Material.Pattern;
 import dev.bevel.nuscenes.simulator.scene.Mesh;
 import dev.bevel.nuscenes.simulator.scene.Placement;
 import dev.bevel.nuscenes.simulator.scene.Snapshot;
-import dev.bevel.nuscenes.simulator.models.MeshBuilder;
-import dev.bevel.nuscenes.simulator.models.ObjectModels;
-import dev.bevel.nuscenes.CameraIntrinsics;
-import dev.bevel.nuscenes.Pose;
-import dev.bevel.nuscenes.simulator.scene.Material.Pattern;
-import dev.bevel.nuscenes.simulator.models.MeshBuilder.Faces;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,11 +1,11 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.bevel.nuscenes.simulator.scene.CameraView;
 import dev.bevel.nuscenes.simulator.scene.Lighting;
 import dev.bevel.nuscenes.simulator.scene.Placement;
 import dev.bevel.nuscenes.simulator.scene.Snapshot;
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

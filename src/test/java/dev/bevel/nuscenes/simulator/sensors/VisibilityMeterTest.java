@@ -1,14 +1,14 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
-import dev.bevel.nuscenes.simulator.scene.CameraView;
-import dev.bevel.nuscenes.simulator.scene.Mesh;
-import dev.bevel.nuscenes.simulator.scene.Placement;
-import dev.bevel.nuscenes.simulator.scene.Snapshot;
-import dev.bevel.nuscenes.simulator.models.ObjectModels;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.bevel.nuscenes.simulator.models.ObjectModels;
+import dev.bevel.nuscenes.simulator.scene.CameraView;
+import dev.bevel.nuscenes.simulator.scene.Mesh;
+import dev.bevel.nuscenes.simulator.scene.Placement;
+import dev.bevel.nuscenes.simulator.scene.Snapshot;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

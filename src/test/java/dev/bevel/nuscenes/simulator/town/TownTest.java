@@ -1,11 +1,11 @@
 package dev.bevel.nuscenes.simulator.town;
 
-import dev.bevel.nuscenes.simulator.scene.GroundKind;
-import dev.bevel.nuscenes.simulator.scene.Seeds;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.scene.GroundKind;
+import dev.bevel.nuscenes.simulator.scene.Seeds;
 import java.util.EnumSet;
 import java.util.Set;
 import java.util.SplittableRandom;

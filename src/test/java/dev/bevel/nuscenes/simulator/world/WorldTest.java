@@ -1,15 +1,14 @@
 package dev.bevel.nuscenes.simulator.world;
 
-import dev.bevel.nuscenes.simulator.scene.GroundKind;
-import dev.bevel.nuscenes.simulator.scene.Placement;
-import dev.bevel.nuscenes.simulator.scene.Seeds;
-import dev.bevel.nuscenes.simulator.town.Footprint;
-import dev.bevel.nuscenes.simulator.TrafficDensity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.scene.GroundKind;
+import dev.bevel.nuscenes.simulator.scene.Placement;
+import dev.bevel.nuscenes.simulator.scene.Seeds;
+import dev.bevel.nuscenes.simulator.town.Footprint;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -28,15 +27,15 @@ final class WorldTest {
   /** By how much footprints may overlap before two bodies count as in one another, metres. */
   private static final double TOLERANCE = 0.1;
 
-  private static World world(TrafficDensity density, long seed) {
-    return new World(density, SECONDS, Seeds.mix(seed, "scene", 0));
+  private static World world(TrafficAmounts amounts, long seed) {
+    return new World(amounts, SECONDS, Seeds.mix(seed, "scene", 0));
   }
 
   private static Stream<World> worlds() {
     return Stream.of(
-        world(TrafficDensity.SPARSE, 1),
-        world(TrafficDensity.SPARSE, 2),
-        world(TrafficDensity.DENSE, 3));
+        world(TrafficAmounts.SPARSE, 1),
+        world(TrafficAmounts.SPARSE, 2),
+        world(TrafficAmounts.DENSE, 3));
   }
 
   private static Footprint footprint(WorldObject object, double time) {
@@ -50,9 +49,9 @@ final class WorldTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"SPARSE, 1", "SPARSE, 27", "SPARSE, 31", "DENSE, 3", "DENSE, 11", "DENSE, 14"})
-  void nobodyGoesThroughAnybody(TrafficDensity density, long seed) {
-    World world = world(density, seed);
+  @CsvSource({"false, 1", "false, 27", "false, 31", "true, 3", "true, 11", "true, 14"})
+  void nobodyGoesThroughAnybody(boolean dense, long seed) {
+    World world = world(dense ? TrafficAmounts.DENSE : TrafficAmounts.SPARSE, seed);
     for (double time = 0; time <= SECONDS; time += 0.5) {
       List<Footprint> all = new ArrayList<>();
       all.add(egoFootprint(world, time));
@@ -191,18 +190,18 @@ final class WorldTest {
 
   @Test
   void denseTrafficIsDenser() {
-    double sparse = meanNear(TrafficDensity.SPARSE);
-    double dense = meanNear(TrafficDensity.DENSE);
+    double sparse = meanNear(TrafficAmounts.SPARSE);
+    double dense = meanNear(TrafficAmounts.DENSE);
     System.out.printf(Locale.ROOT, "objects within 50 m: %.1f, dense %.1f%n", sparse, dense);
     assertThat(sparse).isBetween(15.0, 45.0);
     assertThat(dense).isGreaterThan(40);
   }
 
-  private static double meanNear(TrafficDensity density) {
+  private static double meanNear(TrafficAmounts amounts) {
     int count = 0;
     int worlds = 5;
     for (int seed = 0; seed < worlds; seed++) {
-      World world = world(density, seed);
+      World world = world(amounts, seed);
       Pose ego = world.ego().pose(6);
       for (WorldObject object : world.objects()) {
         Pose at = object.motion().pose(6);
@@ -216,7 +215,7 @@ final class WorldTest {
   void theEgoVehicleDrivesSmoothlyOnTheGround() {
     double driven = 0;
     for (int seed = 0; seed < 6; seed++) {
-      World world = world(TrafficDensity.SPARSE, seed);
+      World world = world(TrafficAmounts.SPARSE, seed);
       Pose last = world.ego().pose(0);
       for (double time = 0.05; time <= SECONDS; time += 0.05) {
         Pose pose = world.ego().pose(time);
@@ -237,7 +236,7 @@ final class WorldTest {
 
   @Test
   void boxesStandOnTheGroundAndHoldTheirBodies() {
-    World world = world(TrafficDensity.SPARSE, 1);
+    World world = world(TrafficAmounts.SPARSE, 1);
     for (WorldObject object : world.objects()) {
       assertThat(object.box(3).z()).isCloseTo(object.shape().height() / 2, within(1e-9));
       float[] positions = object.mesh().positions();

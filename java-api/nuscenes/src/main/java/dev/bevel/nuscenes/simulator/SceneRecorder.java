@@ -1,5 +1,10 @@
 package dev.bevel.nuscenes.simulator;
 
+import dev.bevel.nuscenes.LidarPoints;
+import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.SceneRecord.Annotated;
+import dev.bevel.nuscenes.simulator.SceneRecord.Annotation;
+import dev.bevel.nuscenes.simulator.Timeline.Shot;
 import dev.bevel.nuscenes.simulator.scene.CameraView;
 import dev.bevel.nuscenes.simulator.scene.Seeds;
 import dev.bevel.nuscenes.simulator.sensors.CameraRenderer;
@@ -10,11 +15,6 @@ import dev.bevel.nuscenes.simulator.sensors.VisibilityMeter;
 import dev.bevel.nuscenes.simulator.town.MapMask;
 import dev.bevel.nuscenes.simulator.world.World;
 import dev.bevel.nuscenes.simulator.world.WorldObject;
-import dev.bevel.nuscenes.LidarPoints;
-import dev.bevel.nuscenes.Pose;
-import dev.bevel.nuscenes.simulator.SceneRecord.Annotated;
-import dev.bevel.nuscenes.simulator.SceneRecord.Annotation;
-import dev.bevel.nuscenes.simulator.Timeline.Shot;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

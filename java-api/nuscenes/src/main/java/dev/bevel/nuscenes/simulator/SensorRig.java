@@ -1,8 +1,8 @@
 package dev.bevel.nuscenes.simulator;
 
-import dev.bevel.nuscenes.simulator.scene.Seeds;
 import dev.bevel.nuscenes.CameraIntrinsics;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.scene.Seeds;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -1,7 +1,7 @@
 package dev.bevel.nuscenes.simulator;
 
-import dev.bevel.nuscenes.simulator.scene.Seeds;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.simulator.scene.Seeds;
 
 /**
  * What to simulate. Everything but {@code threads} changes the data; {@code threads} changes only

@@ -1,6 +1,5 @@
 package dev.bevel.nuscenes.simulator;
 
-import dev.bevel.nuscenes.simulator.scene.Seeds;
 import dev.bevel.nuscenes.Box3d;
 import dev.bevel.nuscenes.CameraIntrinsics;
 import dev.bevel.nuscenes.Pose;
@@ -8,6 +7,7 @@ import dev.bevel.nuscenes.simulator.SceneRecord.Annotated;
 import dev.bevel.nuscenes.simulator.SceneRecord.Annotation;
 import dev.bevel.nuscenes.simulator.SensorRig.Mounted;
 import dev.bevel.nuscenes.simulator.Timeline.Shot;
+import dev.bevel.nuscenes.simulator.scene.Seeds;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

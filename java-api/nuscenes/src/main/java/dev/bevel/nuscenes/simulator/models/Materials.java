@@ -1,7 +1,7 @@
 package dev.bevel.nuscenes.simulator.models;
 
-import dev.bevel.nuscenes.simulator.scene.Material;
 import dev.bevel.nuscenes.simulator.scene.Hash;
+import dev.bevel.nuscenes.simulator.scene.Material;
 import dev.bevel.nuscenes.simulator.scene.Material.Pattern;
 
 /** What the bodies of the town are made of. Colours are linear albedos. */

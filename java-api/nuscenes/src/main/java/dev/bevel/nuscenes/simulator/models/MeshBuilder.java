@@ -1,14 +1,14 @@
 package dev.bevel.nuscenes.simulator.models;
 
+import dev.bevel.nuscenes.simulator.scene.Hash;
 import dev.bevel.nuscenes.simulator.scene.Material;
 import dev.bevel.nuscenes.simulator.scene.Mesh;
-import dev.bevel.nuscenes.simulator.scene.Hash;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /** Puts a {@link Mesh} together from closed solids: x forward, y left, z up, metres. */
-final class MeshBuilder {
+public final class MeshBuilder {
   private static final double GOLDEN_RATIO = 1.618033988749895;
   private static final double[][] ICOSAHEDRON = {
     {-1, GOLDEN_RATIO, 0}, {1, GOLDEN_RATIO, 0}, {-1, -GOLDEN_RATIO, 0}, {1, -GOLDEN_RATIO, 0},
@@ -18,14 +18,14 @@ final class MeshBuilder {
   private static final int[][] ICOSAHEDRON_FACES = icosahedronFaces();
 
   /** The materials of a solid with six sides. */
-  record Faces(
+  public record Faces(
       Material front, Material rear, Material left, Material right, Material top, Material bottom) {
-    static Faces of(Material all) {
+    public static Faces of(Material all) {
       return new Faces(all, all, all, all, all, all);
     }
 
     /** One material all around, another on top; the bottom is like the sides. */
-    static Faces of(Material sides, Material top) {
+    public static Faces of(Material sides, Material top) {
       return new Faces(sides, sides, sides, sides, top, sides);
     }
   }
@@ -43,7 +43,8 @@ final class MeshBuilder {
   private final List<Material> materials = new ArrayList<>();
 
   /** A box between two corners. */
-  MeshBuilder box(double x0, double y0, double z0, double x1, double y1, double z1, Faces faces) {
+  public MeshBuilder box(
+      double x0, double y0, double z0, double x1, double y1, double z1, Faces faces) {
     return frustum(new Slice(x0, x1, y0, y1, z0), new Slice(x0, x1, y0, y1, z1), faces);
   }
 
@@ -231,7 +232,7 @@ final class MeshBuilder {
   }
 
   /** The mesh, stretched along each axis so that its bounding box is the given one, centred. */
-  Mesh fit(double width, double length, double height) {
+  public Mesh fit(double width, double length, double height) {
     double[] size = {length, width, height};
     double[] low = vertices.getFirst().clone();
     double[] high = low.clone();

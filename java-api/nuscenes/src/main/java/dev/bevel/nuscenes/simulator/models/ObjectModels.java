@@ -1,7 +1,7 @@
 package dev.bevel.nuscenes.simulator.models;
 
-import dev.bevel.nuscenes.simulator.scene.Mesh;
 import dev.bevel.nuscenes.simulator.scene.Hash;
+import dev.bevel.nuscenes.simulator.scene.Mesh;
 
 /**
  * Shapes of all that stands in a town. Each fills the box of its size exactly and depends on its

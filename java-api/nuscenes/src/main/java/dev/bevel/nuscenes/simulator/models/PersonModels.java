@@ -1,9 +1,9 @@
 package dev.bevel.nuscenes.simulator.models;
 
-import dev.bevel.nuscenes.simulator.scene.Material;
-import dev.bevel.nuscenes.simulator.scene.Hash;
 import dev.bevel.nuscenes.simulator.models.MeshBuilder.Faces;
 import dev.bevel.nuscenes.simulator.models.MeshBuilder.Slice;
+import dev.bevel.nuscenes.simulator.scene.Hash;
+import dev.bevel.nuscenes.simulator.scene.Material;
 
 /** People on foot and on two wheels. */
 final class PersonModels {

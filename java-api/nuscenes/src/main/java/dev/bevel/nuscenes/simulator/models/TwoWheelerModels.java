@@ -1,8 +1,8 @@
 package dev.bevel.nuscenes.simulator.models;
 
-import dev.bevel.nuscenes.simulator.scene.Material;
 import dev.bevel.nuscenes.simulator.models.MeshBuilder.Faces;
 import dev.bevel.nuscenes.simulator.models.MeshBuilder.Slice;
+import dev.bevel.nuscenes.simulator.scene.Material;
 
 /** Motorcycles and bicycles, with somebody on them or left standing. */
 final class TwoWheelerModels {

@@ -1,10 +1,10 @@
 package dev.bevel.nuscenes.simulator.models;
 
-import dev.bevel.nuscenes.simulator.scene.Material;
-import dev.bevel.nuscenes.simulator.scene.Hash;
-import dev.bevel.nuscenes.simulator.scene.Material.Pattern;
 import dev.bevel.nuscenes.simulator.models.MeshBuilder.Faces;
 import dev.bevel.nuscenes.simulator.models.MeshBuilder.Slice;
+import dev.bevel.nuscenes.simulator.scene.Hash;
+import dev.bevel.nuscenes.simulator.scene.Material;
+import dev.bevel.nuscenes.simulator.scene.Material.Pattern;
 
 /**
  * Cars, trucks, buses, trailers and construction vehicles. The front carries white lights and the

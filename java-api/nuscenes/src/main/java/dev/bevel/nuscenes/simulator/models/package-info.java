@@ -1,6 +1,4 @@
-/**
- * Shapes of vehicles, people, cycles, cones, barriers, houses and trees.
- */
+/** Shapes of vehicles, people, cycles, cones, barriers, houses and trees. */
 @NullMarked
 package dev.bevel.nuscenes.simulator.models;
 

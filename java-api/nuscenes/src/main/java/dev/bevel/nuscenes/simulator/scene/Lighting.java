@@ -10,4 +10,5 @@ package dev.bevel.nuscenes.simulator.scene;
  * @param visibility metres at which haze has taken 1 − 1/e of the contrast
  * @param seed of clouds and the ground's grain
  */
-public record Lighting(double sunX, double sunY, double sunZ, double sun, double visibility, long seed) {}
+public record Lighting(
+    double sunX, double sunY, double sunZ, double sun, double visibility, long seed) {}

@@ -1,6 +1,6 @@
 /**
- * What the world shows to the sensors: bodies of triangles, the ground, the light. And the two sources of
- * chance, {@link dev.bevel.nuscenes.simulator.scene.Seeds} for what happens and {@link
+ * What the world shows to the sensors: bodies of triangles, the ground, the light. And the two
+ * sources of chance, {@link dev.bevel.nuscenes.simulator.scene.Seeds} for what happens and {@link
  * dev.bevel.nuscenes.simulator.scene.Hash} for grain.
  */
 @NullMarked

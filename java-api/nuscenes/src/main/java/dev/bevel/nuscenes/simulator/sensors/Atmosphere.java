@@ -1,7 +1,7 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
-import dev.bevel.nuscenes.simulator.scene.Lighting;
 import dev.bevel.nuscenes.simulator.scene.Hash;
+import dev.bevel.nuscenes.simulator.scene.Lighting;
 
 /**
  * Light and air of one picture, in linear light where a white face in full sun is about 1. Colours

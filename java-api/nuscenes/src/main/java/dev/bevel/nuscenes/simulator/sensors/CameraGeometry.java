@@ -1,8 +1,8 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
-import dev.bevel.nuscenes.simulator.scene.CameraView;
 import dev.bevel.nuscenes.CameraIntrinsics;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.scene.CameraView;
 
 /**
  * Where a camera stands and how it projects, with numbers at hand for inner loops. Image

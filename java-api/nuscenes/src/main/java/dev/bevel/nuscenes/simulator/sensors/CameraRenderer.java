@@ -47,7 +47,8 @@ public final class CameraRenderer {
    * @throws IllegalArgumentException if the camera is not above the ground, the picture is empty or
    *     the exposure is not a positive number
    */
-  public static Rendering render(Snapshot snapshot, CameraView view, double exposure, long noiseSeed) {
+  public static Rendering render(
+      Snapshot snapshot, CameraView view, double exposure, long noiseSeed) {
     if (!(view.cameraToGlobal().tz() > 0) || view.width() <= 0 || view.height() <= 0) {
       throw new IllegalArgumentException(
           "camera must stand above the ground and see a picture of at least 1×1, got height %s m and %d×%d pixels"

@@ -1,8 +1,8 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
+import dev.bevel.nuscenes.Pose;
 import dev.bevel.nuscenes.simulator.scene.Material;
 import dev.bevel.nuscenes.simulator.scene.Placement;
-import dev.bevel.nuscenes.Pose;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,14 +1,14 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
+import dev.bevel.nuscenes.LidarPoints;
+import dev.bevel.nuscenes.Pose;
 import dev.bevel.nuscenes.simulator.scene.GroundKind;
 import dev.bevel.nuscenes.simulator.scene.GroundMap;
+import dev.bevel.nuscenes.simulator.scene.Hash;
 import dev.bevel.nuscenes.simulator.scene.Material;
 import dev.bevel.nuscenes.simulator.scene.Mesh;
 import dev.bevel.nuscenes.simulator.scene.Placement;
 import dev.bevel.nuscenes.simulator.scene.Snapshot;
-import dev.bevel.nuscenes.simulator.scene.Hash;
-import dev.bevel.nuscenes.LidarPoints;
-import dev.bevel.nuscenes.Pose;
 import java.util.Arrays;
 
 /**

@@ -1,7 +1,7 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
-import dev.bevel.nuscenes.simulator.scene.Material;
 import dev.bevel.nuscenes.simulator.scene.Hash;
+import dev.bevel.nuscenes.simulator.scene.Material;
 
 /** Structures of faces, drawn in the body's frame; what is finer than a pixel is averaged. */
 final class Patterns {

@@ -1,9 +1,9 @@
 package dev.bevel.nuscenes.simulator.sensors;
 
+import dev.bevel.nuscenes.Pose;
 import dev.bevel.nuscenes.simulator.scene.Lighting;
 import dev.bevel.nuscenes.simulator.scene.Placement;
 import dev.bevel.nuscenes.simulator.scene.Snapshot;
-import dev.bevel.nuscenes.Pose;
 import java.util.List;
 
 /**

@@ -1,6 +1,4 @@
-/**
- * The cameras' renderer and the LiDAR's scanner. Both see the same triangles.
- */
+/** The cameras' renderer and the LiDAR's scanner. Both see the same triangles. */
 @NullMarked
 package dev.bevel.nuscenes.simulator.sensors;
 

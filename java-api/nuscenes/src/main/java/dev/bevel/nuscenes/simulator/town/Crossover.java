@@ -10,7 +10,8 @@ package dev.bevel.nuscenes.simulator.town;
  * @param enter where the stretch begins, metres along the track
  * @param leave where it ends
  */
-public record Crossover(int junction, int lane, Track track, boolean isTurn, double enter, double leave) {
+public record Crossover(
+    int junction, int lane, Track track, boolean isTurn, double enter, double leave) {
   /** Metres between the points at which two stretches are compared. */
   private static final double SPACING = 1;
 

@@ -12,7 +12,7 @@ import javax.imageio.ImageIO;
  */
 public final class MapMask {
   /** Metres a pixel. */
-  static final double RESOLUTION = 0.1;
+  public static final double RESOLUTION = 0.1;
 
   private MapMask() {}
 

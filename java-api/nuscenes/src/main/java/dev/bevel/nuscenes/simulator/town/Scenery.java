@@ -1,10 +1,10 @@
 package dev.bevel.nuscenes.simulator.town;
 
+import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.models.ObjectModels;
 import dev.bevel.nuscenes.simulator.scene.Mesh;
 import dev.bevel.nuscenes.simulator.scene.Placement;
 import dev.bevel.nuscenes.simulator.scene.Seeds;
-import dev.bevel.nuscenes.simulator.models.ObjectModels;
-import dev.bevel.nuscenes.Pose;
 import dev.bevel.nuscenes.simulator.town.Sidewalks.Point;
 import dev.bevel.nuscenes.simulator.town.Sidewalks.Side;
 import java.util.ArrayList;

@@ -69,7 +69,8 @@ public final class Sidewalks {
    * @param clockwise around the block
    * @param length metres after the start
    */
-  public Route route(Side start, double along, boolean clockwise, double length, SplittableRandom random) {
+  public Route route(
+      Side start, double along, boolean clockwise, double length, SplittableRandom random) {
     double line = LINES[(clockwise ? 0 : 2) + random.nextInt(2)];
     Side side = start;
     Point first = walkPoint(side, clockwise, line + CORNER, line);

@@ -1,9 +1,9 @@
 package dev.bevel.nuscenes.simulator.world;
 
+import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.town.Journey;
 import dev.bevel.nuscenes.simulator.town.TownFrame;
 import dev.bevel.nuscenes.simulator.town.Track;
-import dev.bevel.nuscenes.simulator.town.Journey;
-import dev.bevel.nuscenes.Pose;
 
 /**
  * The vehicle that carries the sensors. Its frame has its origin on the ground under the middle of

@@ -1,7 +1,7 @@
 package dev.bevel.nuscenes.simulator.world;
 
-import dev.bevel.nuscenes.simulator.town.Journey;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.town.Journey;
 
 /** Where an object is at each time of a scene: pose of its box's middle, box → global. */
 public sealed interface Motion {

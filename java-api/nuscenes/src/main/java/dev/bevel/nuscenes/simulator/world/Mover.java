@@ -1,9 +1,9 @@
 package dev.bevel.nuscenes.simulator.world;
 
-import dev.bevel.nuscenes.simulator.town.Track;
 import dev.bevel.nuscenes.simulator.town.Crossover;
-import dev.bevel.nuscenes.simulator.town.Route;
 import dev.bevel.nuscenes.simulator.town.Journey;
+import dev.bevel.nuscenes.simulator.town.Route;
+import dev.bevel.nuscenes.simulator.town.Track;
 import org.jspecify.annotations.Nullable;
 
 /**

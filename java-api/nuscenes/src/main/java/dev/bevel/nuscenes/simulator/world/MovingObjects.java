@@ -1,15 +1,15 @@
 package dev.bevel.nuscenes.simulator.world;
 
 import dev.bevel.nuscenes.simulator.scene.Seeds;
-import dev.bevel.nuscenes.simulator.town.Town;
-import dev.bevel.nuscenes.simulator.town.Track;
-import dev.bevel.nuscenes.simulator.town.Route;
-import dev.bevel.nuscenes.simulator.town.Roads;
-import dev.bevel.nuscenes.simulator.town.Sidewalks;
 import dev.bevel.nuscenes.simulator.town.Journey;
 import dev.bevel.nuscenes.simulator.town.Neighbourhood;
+import dev.bevel.nuscenes.simulator.town.Roads;
 import dev.bevel.nuscenes.simulator.town.Roads.Lane;
+import dev.bevel.nuscenes.simulator.town.Route;
+import dev.bevel.nuscenes.simulator.town.Sidewalks;
 import dev.bevel.nuscenes.simulator.town.Sidewalks.Side;
+import dev.bevel.nuscenes.simulator.town.Town;
+import dev.bevel.nuscenes.simulator.town.Track;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;

@@ -1,8 +1,8 @@
 package dev.bevel.nuscenes.simulator.world;
 
+import dev.bevel.nuscenes.simulator.models.ObjectModels;
 import dev.bevel.nuscenes.simulator.scene.Mesh;
 import dev.bevel.nuscenes.simulator.scene.Seeds;
-import dev.bevel.nuscenes.simulator.models.ObjectModels;
 import java.util.SplittableRandom;
 
 /**
@@ -14,7 +14,8 @@ import java.util.SplittableRandom;
  * @param height metres
  * @param withRider whether a cycle is ridden
  */
-public record ObjectShape(String category, double width, double length, double height, boolean withRider) {
+public record ObjectShape(
+    String category, double width, double length, double height, boolean withRider) {
   static final String CAR = "vehicle.car";
   static final String TRUCK = "vehicle.truck";
   static final String BUS = "vehicle.bus.rigid";

@@ -1,17 +1,17 @@
 package dev.bevel.nuscenes.simulator.world;
 
+import dev.bevel.nuscenes.Pose;
 import dev.bevel.nuscenes.simulator.scene.Seeds;
 import dev.bevel.nuscenes.simulator.town.CarPark;
-import dev.bevel.nuscenes.simulator.town.Street;
-import dev.bevel.nuscenes.simulator.town.Town;
-import dev.bevel.nuscenes.simulator.town.Roads;
-import dev.bevel.nuscenes.simulator.town.Sidewalks;
-import dev.bevel.nuscenes.simulator.town.Neighbourhood;
 import dev.bevel.nuscenes.simulator.town.Footprint;
-import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.town.Neighbourhood;
+import dev.bevel.nuscenes.simulator.town.Roads;
 import dev.bevel.nuscenes.simulator.town.Roads.Lane;
+import dev.bevel.nuscenes.simulator.town.Sidewalks;
 import dev.bevel.nuscenes.simulator.town.Sidewalks.Point;
 import dev.bevel.nuscenes.simulator.town.Sidewalks.Side;
+import dev.bevel.nuscenes.simulator.town.Street;
+import dev.bevel.nuscenes.simulator.town.Town;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;

@@ -18,4 +18,11 @@ public record TrafficAmounts(
     double walkers,
     double standing,
     double cycles,
-    double workSites) {}
+    double workSites) {
+  /** About 30 objects within 50 m, two dozen of them seen by the LiDAR. */
+  public static final TrafficAmounts SPARSE =
+      new TrafficAmounts(40, 0.4, 0.25, 0.7, 0.2, 0.2, 0.15);
+
+  /** About 65 objects within 50 m. */
+  public static final TrafficAmounts DENSE = new TrafficAmounts(22, 0.75, 0.6, 2.2, 0.6, 0.4, 0.3);
+}

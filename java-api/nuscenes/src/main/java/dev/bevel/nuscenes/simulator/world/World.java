@@ -1,12 +1,12 @@
 package dev.bevel.nuscenes.simulator.world;
 
+import dev.bevel.nuscenes.Pose;
 import dev.bevel.nuscenes.simulator.scene.Lighting;
 import dev.bevel.nuscenes.simulator.scene.Placement;
-import dev.bevel.nuscenes.simulator.scene.Snapshot;
 import dev.bevel.nuscenes.simulator.scene.Seeds;
-import dev.bevel.nuscenes.simulator.town.Town;
+import dev.bevel.nuscenes.simulator.scene.Snapshot;
 import dev.bevel.nuscenes.simulator.town.Scenery;
-import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.town.Town;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;

@@ -1,9 +1,9 @@
 package dev.bevel.nuscenes.simulator.world;
 
-import dev.bevel.nuscenes.simulator.scene.Mesh;
-import dev.bevel.nuscenes.simulator.scene.Placement;
 import dev.bevel.nuscenes.Box3d;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.simulator.scene.Mesh;
+import dev.bevel.nuscenes.simulator.scene.Placement;
 
 /**
  * An object that is annotated.

@@ -1,5 +1,6 @@
 /**
- * What moves and stands in the streets, the ego vehicle among it, and how all of it looks at a moment.
+ * What moves and stands in the streets, the ego vehicle among it, and how all of it looks at a
+ * moment.
  */
 @NullMarked
 package dev.bevel.nuscenes.simulator.world;
