@@ -10,8 +10,8 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -27,22 +27,7 @@ import picocli.CommandLine.Spec;
 final class EvalCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  /** Not picocli's own: its --version would be in the way of the data set's. */
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help message and exit.")
-  @SuppressWarnings("unused") // picocli acts on it
-  private boolean help;
-
-  @Option(names = "--data", required = true, paramLabel = "DIR", description = "nuScenes folder.")
-  private Path data;
-
-  @Option(
-      names = "--version",
-      paramLabel = "VERSION",
-      description = "Folder of the tables, e.g. v1.0-mini (default: the only one there is).")
-  private @Nullable String version;
+  @Mixin private DataFolderOptions dataSet;
 
   @Option(
       names = "--split",
@@ -67,7 +52,7 @@ final class EvalCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    NuScenes set = version == null ? NuScenes.load(data) : NuScenes.load(data, version);
+    NuScenes set = dataSet.load();
     EvaluationRun run = EvaluationRun.evaluate(set, split, results, new RunFolder(out));
     print(spec.commandLine().getOut(), run.metrics(), run.seconds());
     return 0;

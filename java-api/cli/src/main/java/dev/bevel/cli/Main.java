@@ -48,7 +48,9 @@ public final class Main implements Runnable {
 
   /** Runs the command and ends the process with its exit status. */
   public static void main(String[] arguments) {
-    System.exit(run(arguments));
+    int status = run(arguments);
+    OrderlyShutdown.allIsSaid();
+    System.exit(status);
   }
 
   /**

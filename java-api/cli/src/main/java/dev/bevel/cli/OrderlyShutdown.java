@@ -11,6 +11,11 @@ import java.util.concurrent.TimeUnit;
 final class OrderlyShutdown implements AutoCloseable {
   private static final long PATIENCE_SECONDS = 60;
 
+  /** For the words of a command that has finished. */
+  private static final long WORDS_SECONDS = 2;
+
+  private static final CountDownLatch SAID = new CountDownLatch(1);
+
   private final CountDownLatch finished = new CountDownLatch(1);
   private final Thread hook;
 
@@ -33,10 +38,19 @@ final class OrderlyShutdown implements AutoCloseable {
       if (!finished.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
         System.err.println(
             "bevel: the command did not finish within " + PATIENCE_SECONDS + " seconds");
+        return;
       }
+      // Else the process could be gone before its last sentence is printed. A caller of Main.run
+      // has no last word.
+      boolean unused = SAID.await(WORDS_SECONDS, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** All that the process has to say is printed. */
+  static void allIsSaid() {
+    SAID.countDown();
   }
 
   /** The command has finished. */

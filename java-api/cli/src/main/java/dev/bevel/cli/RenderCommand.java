@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -25,22 +26,7 @@ import picocli.CommandLine.Spec;
 final class RenderCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  /** Not picocli's own: its --version would be in the way of the data set's. */
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help message and exit.")
-  @SuppressWarnings("unused") // picocli acts on it
-  private boolean help;
-
-  @Option(names = "--data", required = true, paramLabel = "DIR", description = "nuScenes folder.")
-  private Path data;
-
-  @Option(
-      names = "--version",
-      paramLabel = "VERSION",
-      description = "Folder of the tables, e.g. v1.0-mini (default: the only one there is).")
-  private @Nullable String version;
+  @Mixin private DataFolderOptions dataSet;
 
   @Option(
       names = "--sample",
@@ -76,7 +62,7 @@ final class RenderCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--score-threshold must be a number, got NaN");
     }
-    NuScenes set = version == null ? NuScenes.load(data) : NuScenes.load(data, version);
+    NuScenes set = dataSet.load();
     SamplePictures pictures = new SamplePictures(set, set.sample(sample));
     if (results != null) {
       pictures.withDetections(SubmissionReader.readSample(results, sample), scoreThreshold);

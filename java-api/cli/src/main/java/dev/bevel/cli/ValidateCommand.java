@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -32,22 +33,7 @@ import picocli.CommandLine.Spec;
 final class ValidateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  /** Not picocli's own: its --version would be in the way of the data set's. */
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help message and exit.")
-  @SuppressWarnings("unused") // picocli acts on it
-  private boolean help;
-
-  @Option(names = "--data", required = true, paramLabel = "DIR", description = "nuScenes folder.")
-  private Path data;
-
-  @Option(
-      names = "--version",
-      paramLabel = "VERSION",
-      description = "Folder of the tables, e.g. v1.0-mini (default: the only one there is).")
-  private @Nullable String version;
+  @Mixin private DataFolderOptions dataSet;
 
   @Option(
       names = "--allow",
@@ -83,8 +69,11 @@ final class ValidateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
+    String version = dataSet.version();
     DataSetValidator validator =
-        version == null ? DataSetValidator.of(data) : DataSetValidator.of(data, version);
+        version == null
+            ? DataSetValidator.of(dataSet.folder())
+            : DataSetValidator.of(dataSet.folder(), version);
     validator.allowing(allowances()).files(scope());
     if (threads != null) {
       if (threads < 1) {

@@ -1,0 +1,42 @@
+package dev.bevel.cli;
+
+import dev.bevel.nuscenes.NuScenes;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Which data set: options of every command that reads one. */
+@SuppressWarnings("NullAway.Init") // picocli sets the options
+class DataFolderOptions {
+  /** Not picocli's own: its --version would be in the way of the data set's. */
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this help message and exit.")
+  @SuppressWarnings("unused") // picocli acts on it
+  private boolean help;
+
+  @Option(names = "--data", required = true, paramLabel = "DIR", description = "nuScenes folder.")
+  private Path data;
+
+  @Option(
+      names = "--version",
+      paramLabel = "VERSION",
+      description = "Folder of the tables, e.g. v1.0-mini (default: the only one there is).")
+  private @Nullable String version;
+
+  /** The folder. */
+  Path folder() {
+    return data;
+  }
+
+  /** The version asked for, or null. */
+  @Nullable String version() {
+    return version;
+  }
+
+  /** The data set. */
+  NuScenes load() {
+    return version == null ? NuScenes.load(data) : NuScenes.load(data, version);
+  }
+}
