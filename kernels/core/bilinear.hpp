@@ -1,0 +1,47 @@
+// Bilinear sampling with zeros outside, as grid_sample and multi-scale deformable attention have it: where
+// the four corners of a sample lie, which of them count, and with what weight.
+#pragma once
+
+#include <cstdint>
+
+#include "core/host_device.hpp"
+
+namespace bevel {
+
+/// The corners of one sample. Corner 0 is the upper left one, 1 the upper right, 2 the lower left, 3 the
+/// lower right.
+template <class T>
+struct BilinearPoint {
+  int32_t column, row;  ///< of corner 0, −1 to width − 1 and −1 to height − 1
+  T right, lower;       ///< weight of the right column and of the lower row, 0 to 1
+  uint32_t inside;      ///< bit k: corner k lies on the map; 0 when the sample does not count
+};
+
+/// A sample at (x, y) in pixels, (0, 0) being the centre of the first. It counts iff −1 < x < width and −1 <
+/// y < height; so one with a NaN does not. Branch-free, so that loops over samples become vector code.
+template <class T>
+BEVEL_HD BilinearPoint<T> bilinear_point(T x, T y, int32_t width, int32_t height) {
+  const bool counts = (x > T(-1)) & (y > T(-1)) & (x < static_cast<T>(width)) & (y < static_cast<T>(height));
+  const T known_x = counts ? x : T(-1), known_y = counts ? y : T(-1);
+  BilinearPoint<T> point;
+  // Both exceed −1, and truncation of what was moved to the positive side is the floor.
+  point.column = static_cast<int32_t>(known_x + T(1)) - 1;
+  point.row = static_cast<int32_t>(known_y + T(1)) - 1;
+  // x + 1 may round up to the next whole number; the floor of x itself is then one less.
+  point.column -= static_cast<T>(point.column) > known_x ? 1 : 0;
+  point.row -= static_cast<T>(point.row) > known_y ? 1 : 0;
+  point.right = known_x - static_cast<T>(point.column);
+  point.lower = known_y - static_cast<T>(point.row);
+  const uint32_t left_in = point.column >= 0 ? 5u : 0u, right_in = point.column + 1 < width ? 10u : 0u;
+  const uint32_t upper_in = point.row >= 0 ? 3u : 0u, lower_in = point.row + 1 < height ? 12u : 0u;
+  point.inside = counts ? (left_in | right_in) & (upper_in | lower_in) : 0u;
+  return point;
+}
+
+/// Weight of a corner.
+template <class T>
+BEVEL_HD T bilinear_weight(const BilinearPoint<T>& point, int corner) {
+  return (corner & 1 ? point.right : T(1) - point.right) * (corner & 2 ? point.lower : T(1) - point.lower);
+}
+
+}  // namespace bevel
