@@ -10,6 +10,7 @@
 // GCC 12 takes the undefined operands of its own intrinsics for uninitialised ones.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
 #pragma GCC diagnostic pop
 
