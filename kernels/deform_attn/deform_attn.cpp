@@ -13,12 +13,16 @@ namespace {
 
 constexpr int64_t kInt32Max = INT32_MAX;
 
+/// An argument that a form or pass does not have.
+TensorArgument none() { return {"deform_attn", "none", nullptr}; }
+
 /// The arguments of both forms and both passes; what a form or pass does not have is not given. In the
 /// field's form locations and weights stand for offsets and logits.
 struct Arguments {
   const char* op;
-  TensorArgument value, locations, weights, reference, visible, out;
-  TensorArgument grad_value, grad_locations, grad_weights, grad_reference;
+  TensorArgument value, locations, weights, out;
+  TensorArgument reference = none(), visible = none();
+  TensorArgument grad_value = none(), grad_locations = none(), grad_weights = none(), grad_reference = none();
 
   bool double_precision() const { return value.element_type() == ElementType::kFloat64; }
   unsigned exact() const { return double_precision() ? kFloat64Only : kFloat32Only; }
@@ -26,62 +30,49 @@ struct Arguments {
 
 Arguments arguments(const bevel_msda_forward_params& p) {
   const char* op = "msda_forward";
-  return {op,
-          {op, "value", p.value},
-          {op, "locations", p.locations},
-          {op, "weights", p.weights},
-          {op, "reference", nullptr},
-          {op, "visible", nullptr},
-          {op, "out", p.out},
-          {op, "grad_value", nullptr},
-          {op, "grad_locations", nullptr},
-          {op, "grad_weights", nullptr},
-          {op, "grad_reference", nullptr}};
+  return {.op = op,
+          .value = {op, "value", p.value},
+          .locations = {op, "locations", p.locations},
+          .weights = {op, "weights", p.weights},
+          .out = {op, "out", p.out}};
 }
 
 Arguments arguments(const bevel_msda_backward_params& p) {
   const char* op = "msda_backward";
-  return {op,
-          {op, "value", p.value},
-          {op, "locations", p.locations},
-          {op, "weights", p.weights},
-          {op, "reference", nullptr},
-          {op, "visible", nullptr},
-          {op, "grad_out", p.grad_out},
-          {op, "grad_value", p.grad_value},
-          {op, "grad_locations", p.grad_locations},
-          {op, "grad_weights", p.grad_weights},
-          {op, "grad_reference", nullptr}};
+  return {.op = op,
+          .value = {op, "value", p.value},
+          .locations = {op, "locations", p.locations},
+          .weights = {op, "weights", p.weights},
+          .out = {op, "grad_out", p.grad_out},
+          .grad_value = {op, "grad_value", p.grad_value},
+          .grad_locations = {op, "grad_locations", p.grad_locations},
+          .grad_weights = {op, "grad_weights", p.grad_weights}};
 }
 
 Arguments arguments(const bevel_deform_attn_forward_params& p) {
   const char* op = "deform_attn_forward";
-  return {op,
-          {op, "value", p.value},
-          {op, "offsets", p.offsets},
-          {op, "logits", p.logits},
-          {op, "reference", p.reference},
-          {op, "visible", p.visible},
-          {op, "out", p.out},
-          {op, "grad_value", nullptr},
-          {op, "grad_offsets", nullptr},
-          {op, "grad_logits", nullptr},
-          {op, "grad_reference", nullptr}};
+  return {.op = op,
+          .value = {op, "value", p.value},
+          .locations = {op, "offsets", p.offsets},
+          .weights = {op, "logits", p.logits},
+          .out = {op, "out", p.out},
+          .reference = {op, "reference", p.reference},
+          .visible = {op, "visible", p.visible}};
 }
 
 Arguments arguments(const bevel_deform_attn_backward_params& p) {
   const char* op = "deform_attn_backward";
-  return {op,
-          {op, "value", p.value},
-          {op, "offsets", p.offsets},
-          {op, "logits", p.logits},
-          {op, "reference", p.reference},
-          {op, "visible", p.visible},
-          {op, "grad_out", p.grad_out},
-          {op, "grad_value", p.grad_value},
-          {op, "grad_offsets", p.grad_offsets},
-          {op, "grad_logits", p.grad_logits},
-          {op, "grad_reference", p.grad_reference}};
+  return {.op = op,
+          .value = {op, "value", p.value},
+          .locations = {op, "offsets", p.offsets},
+          .weights = {op, "logits", p.logits},
+          .out = {op, "grad_out", p.grad_out},
+          .reference = {op, "reference", p.reference},
+          .visible = {op, "visible", p.visible},
+          .grad_value = {op, "grad_value", p.grad_value},
+          .grad_locations = {op, "grad_offsets", p.grad_offsets},
+          .grad_weights = {op, "grad_logits", p.grad_logits},
+          .grad_reference = {op, "grad_reference", p.grad_reference}};
 }
 
 void check_levels(const char* op, const bevel_value_levels& levels, int64_t rows) {
