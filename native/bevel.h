@@ -130,6 +130,15 @@ typedef enum bevel_layout {
   BEVEL_CHANNELS_LAST = 1
 } bevel_layout;
 
+/** How a backward pass adds up what several places of the output contribute to one gradient. */
+typedef enum bevel_determinism {
+  /** In an order that is always the same: equal inputs give equal bits. */
+  BEVEL_STRICT = 0,
+  /** In the order in which threads come where that is faster (atomic additions on CUDA): the last bits of a
+   * gradient may differ from run to run. The CPU bodies do what BEVEL_STRICT does. */
+  BEVEL_FAST = 1
+} bevel_determinism;
+
 /** A bird's-eye-view grid in metres. Cell (ix, iy, iz) spans [lower + i·cell_size, lower + (i+1)·cell_size)
  * on each axis. */
 typedef struct bevel_grid {

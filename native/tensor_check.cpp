@@ -208,6 +208,13 @@ void check_reserved(const char* operator_name, const char* name, int32_t value) 
   if (value != 0) fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be 0, got %d", operator_name, name, value);
 }
 
+bool check_fast(const char* operator_name, int32_t determinism) {
+  if (determinism != BEVEL_STRICT && determinism != BEVEL_FAST) {
+    fail(BEVEL_INVALID_ARGUMENT, "%s: determinism must be 0 or 1, got %d", operator_name, determinism);
+  }
+  return determinism == BEVEL_FAST;
+}
+
 void check_stream(const char* operator_name, DLDevice device, const void* stream) {
   if (is_cpu(device) && stream) {
     fail(BEVEL_INVALID_ARGUMENT, "%s: stream must be NULL for CPU tensors", operator_name);

@@ -79,6 +79,8 @@ bool is_cpu(DLDevice device);
 void check_struct(const char* operator_name, const char* name, const void* params, uint64_t needed);
 /// Throws unless a reserved field is 0: a later version may give it a meaning.
 void check_reserved(const char* operator_name, const char* name, int32_t value);
+/// Throws unless it is a bevel_determinism; whether it is BEVEL_FAST.
+bool check_fast(const char* operator_name, int32_t determinism);
 /// Throws unless a CPU call has no stream.
 void check_stream(const char* operator_name, DLDevice device, const void* stream);
 

@@ -284,11 +284,18 @@ void run_backward(const Arguments& a, DeformAttnBackwardJob job, const DLTensor*
   BEVEL_ON_INSTRUCTION_SET(deform_attn_backward(job));
 }
 
+template <class Params>
+DeformAttnBackwardJob check(const Arguments& a, const Params& p, const DeformAttnJob& forward) {
+  DeformAttnBackwardJob job = check_gradients(a, forward);
+  job.fast = check_fast(a.op, p.determinism);
+  check_reserved(a.op, "reserved", p.reserved);
+  return job;
+}
 DeformAttnBackwardJob check(const Arguments& a, const bevel_msda_backward_params& p) {
-  return check_gradients(a, check_msda(a, p.levels));
+  return check(a, p, check_msda(a, p.levels));
 }
 DeformAttnBackwardJob check(const Arguments& a, const bevel_deform_attn_backward_params& p) {
-  return check_gradients(a, check_fused(a, p.levels, p.reference_kind, p.combination));
+  return check(a, p, check_fused(a, p.levels, p.reference_kind, p.combination));
 }
 
 template <class Params>

@@ -82,13 +82,16 @@ typedef struct bevel_msda_backward_params {
   DLTensor* grad_weights;
   /** uint8, 64-byte aligned. */
   DLTensor* workspace;
+  /** A bevel_determinism, of grad_value; the other gradients are always strict. */
+  int32_t determinism;
+  int32_t reserved;
 } bevel_msda_backward_params;
 
 /** Bytes of workspace that backward with these params needs (workspace itself may be NULL). */
 BEVEL_API bevel_status bevel_msda_backward_workspace(const bevel_msda_backward_params* params,
                                                      int64_t* bytes);
 
-/** Deterministic: each row of grad_value is the sum over queries, levels and points in their order. */
+/** With BEVEL_STRICT deterministic: each row of grad_value is the sum over queries, levels and points in their order. */
 BEVEL_API bevel_status bevel_msda_backward(const bevel_msda_backward_params* params, void* stream);
 
 /** What a sample's reference is. */
@@ -175,13 +178,16 @@ typedef struct bevel_deform_attn_backward_params {
   DLTensor* grad_logits;
   /** uint8, 64-byte aligned. */
   DLTensor* workspace;
+  /** A bevel_determinism, of grad_value; the other gradients are always strict. */
+  int32_t determinism;
+  int32_t reserved;
 } bevel_deform_attn_backward_params;
 
 /** Bytes of workspace that backward with these params needs (workspace itself may be NULL). */
 BEVEL_API bevel_status bevel_deform_attn_backward_workspace(const bevel_deform_attn_backward_params* params,
                                                             int64_t* bytes);
 
-/** Deterministic, in the order of maps, queries, levels and points; gradients of references add the heads in
+/** With BEVEL_STRICT deterministic, in the order of maps, queries, levels and points; gradients of references add the heads in
  * their order. */
 BEVEL_API bevel_status bevel_deform_attn_backward(const bevel_deform_attn_backward_params* params,
                                                   void* stream);

@@ -47,6 +47,7 @@ struct DeformAttnBackwardJob {
   void* grad_weights;    ///< or logits; or null
   void* grad_reference;  ///< or null
   AttentionStrides grad_location_strides, grad_weight_strides;
+  bool fast;  ///< grad_value may be added up in any order
   char* workspace;
   int64_t workspace_bytes;
 };
