@@ -46,6 +46,7 @@ class ParityTest {
               new double[] {values[first]});
       assertThat(tap.compare(Tensors.of(values, 2, 2)).error()).isZero();
       assertThat(tap.compare(Tensors.of(values, 4)).within(1)).isFalse();
+      assertThat(tap.compare(Tensors.of(values, 1, 2, 1, 2)).error()).isZero();
 
       double[] sampled = values.clone();
       sampled[first] += 0.5;
@@ -66,19 +67,26 @@ class ParityTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "'name': 'bevdet_v1_r50' | 'name': 'yolo' | no detector is known for the fixture 'yolo'; known: bevdet_v1_r50",
-        "'version': 'formula 1' | 'version': 'formula 2' | formula.version must be 'formula 1', got 'formula 2'",
+        "'name': 'bevdet_v1_r50' | 'name': 'yolo' | no detector is known for the fixture 'yolo';"
+            + " known: bevdepth_megvii_r50, bevdet_v1_r50",
+        "'version': 'formula 1' | 'version': 'formula 2' | formula.version must be 'formula 1', got"
+            + " 'formula 2'",
         "'multipliers': | 'multiplicators': | multipliers is missing",
-        "'img_bev_encoder_neck.': 1.6 | 'img_bev_encoder_neck.': 1.7 | the weights made by its formula do not match it",
+        "'img_bev_encoder_neck.': 1.6 | 'img_bev_encoder_neck.': 1.7 | the weights made by its"
+            + " formula do not match it",
         "'intrins': [ | 'intrins': ['x', | inputs.intrins must be a finite number, got",
         "'intrins': [ | 'intrins': [1, | inputs.intrins must be 54 numbers, got 55 numbers",
         "'taps': | 'taps: | its JSON is damaged",
         "'taps': { | 'taps': {}, 'others': { | taps must be at least one tap, got none",
-        "'std': 0.6193049430963461 | 'std': -0.6193049430963461 | taps.img_backbone.stage3.std must be positive, got -0.619",
-        "'image': { | 'image': {'key': 'input.image', 'shape': [1000000, 1000000]}, 'other': { | inputs.image.shape must be [6, 3, 256, 704], got [1000000, 1000000]",
-        "'border_points': [ | 'border_points': [[249216, 3], | must be of points below 249216 and cells from -1 to 16383, got [249216, 3]",
+        "'std': 0.6193049430963461 | 'std': -0.6193049430963461 | taps.img_backbone.stage3.std must"
+            + " be positive, got -0.619",
+        "'image': { | 'image': {'key': 'input.image', 'shape': [1000000, 1000000]}, 'other': { |"
+            + " inputs.image.shape must be [6, 3, 256, 704], got [1000000, 1000000]",
+        "'border_points': [ | 'border_points': [[249216, 3], | must be of points below 249216 and"
+            + " cells from -1 to 16383, got [249216, 3]",
         "'border_points': [ | 'border_points': [[0, 16384], | got [0, 16384]",
-        "'border_points': [ | 'border_points': 'none', 'others': [ | frustum_cells.border_points must be a list of rows",
+        "'border_points': [ | 'border_points': 'none', 'others': [ | frustum_cells.border_points"
+            + " must be a list of rows",
       })
   void damagedFixturesAreRefused(String from, String to, String message) throws IOException {
     String text = Files.readString(TestData.require(BEVDET));

@@ -86,7 +86,8 @@ final class BevDepth extends Detector {
     Tensor vectors =
         Tensors.of(calibration.cameraVectors(), features.size(0), DepthNet.CAMERA_VECTOR)
             .to(features.scalar_type());
-    LiftView.Lifted lifted = view.lift(depthNet.forward(features, vectors), calibration, taps);
+    LiftView.Lifted lifted =
+        view.lift(depthNet.forward(features, vectors, taps), calibration, taps);
 
     List<Tensor> levels = new ArrayList<>(List.of(lifted.bev()));
     levels.addAll(trunk.forward(lifted.bev()));

@@ -120,18 +120,33 @@ public final class DepthNet extends Module {
    *
    * @param features [B·N, in, H, W]
    * @param cameraVectors [B·N, 27]
+   * @param taps told the outputs of the parts as {@code depth_net.} and their names
    */
-  public Tensor forward(Tensor features, Tensor cameraVectors) {
+  public Tensor forward(Tensor features, Tensor cameraVectors, Taps taps) {
     return Scopes.tidy(
         () -> {
-          Tensor x = ConvNorm.applyRelu(reduceConv, reduceNorm, features);
-          Tensor cameras = cameraNorm.forward(cameraVectors);
-          Tensor context = contextConv.forward(contextSe.forward(x, contextMlp.forward(cameras)));
-          Tensor depth = depthSe.forward(x, depthMlp.forward(cameras));
-          depth = ResNet.runAll(blocks, depth);
-          depth = dcn.forward(aspp.forward(depth));
-          return Ops.concatChannels(depthConv.forward(depth), context);
+          Tap tap = new Tap(taps);
+          tap.on("camera_vector", cameraVectors);
+          Tensor x = tap.on("reduce_conv", ConvNorm.applyRelu(reduceConv, reduceNorm, features));
+          Tensor cameras = tap.on("bn", cameraNorm.forward(cameraVectors));
+          Tensor gate = tap.on("context_mlp", contextMlp.forward(cameras));
+          Tensor context = tap.on("context_se", contextSe.forward(x, gate));
+          context = tap.on("context_conv", contextConv.forward(context));
+          gate = tap.on("depth_mlp", depthMlp.forward(cameras));
+          Tensor depth = tap.on("depth_se", depthSe.forward(x, gate));
+          depth = tap.on("depth_conv.2", ResNet.runAll(blocks, depth));
+          depth = tap.on("depth_conv.3", aspp.forward(depth));
+          depth = tap.on("depth_conv.4", dcn.forward(depth));
+          depth = tap.on("depth_conv.5", depthConv.forward(depth));
+          return Ops.concatChannels(depth, context);
         });
+  }
+
+  private record Tap(Taps taps) {
+    Tensor on(String part, Tensor tensor) {
+      taps.accept("depth_net." + part, tensor);
+      return tensor;
+    }
   }
 
   /**

@@ -89,12 +89,28 @@ public final class DetectorFixture {
     return new WeightFormula(texts("kept_constants"), texts("embeddings"), multipliers, tables);
   }
 
-  /**
-   * The numbers of an array, nested to any depth, in row-major order; there must be {@code count}
-   * of them.
-   */
+  /** Names of tensors of the state dictionary that the fixture happens to mention. */
+  List<String> weightNames() {
+    List<String> names = new ArrayList<>(texts("kept_constants"));
+    names.addAll(texts("embeddings"));
+    names.addAll(object("value_tables").keySet());
+    names.addAll(object("multipliers").keySet());
+    return names;
+  }
+
+  /** Whether there is something at this path. */
+  boolean has(String... path) {
+    return !find(path).isMissingNode();
+  }
+
+  /** The numbers of an array, nested to any depth, in row-major order. */
+  double[] numbers(String... path) {
+    return flatten(node(path), String.join(".", path));
+  }
+
+  /** The same, of which there must be {@code count}. */
   double[] numbers(int count, String... path) {
-    double[] values = flatten(node(path), String.join(".", path));
+    double[] values = numbers(path);
     if (values.length != count) {
       throw invalid(path, count + " numbers", values.length + " numbers");
     }
@@ -181,14 +197,6 @@ public final class DetectorFixture {
         values);
   }
 
-  /** Requires that an input has the shape that the detector takes. */
-  void requireShape(long[] expected, String... path) {
-    long[] actual = shape(path);
-    if (!Arrays.equals(actual, expected)) {
-      throw invalid(path, Arrays.toString(expected), Arrays.toString(actual));
-    }
-  }
-
   private static String[] join(String[] prefix, String last) {
     String[] path = Arrays.copyOf(prefix, prefix.length + 1);
     path[prefix.length] = last;
@@ -226,11 +234,16 @@ public final class DetectorFixture {
     return node;
   }
 
-  private JsonNode node(String... path) {
+  private JsonNode find(String... path) {
     JsonNode node = root;
     for (String key : path) {
       node = node.path(key);
     }
+    return node;
+  }
+
+  private JsonNode node(String... path) {
+    JsonNode node = find(path);
     if (node.isMissingNode()) {
       throw new FixtureException(
           file + ": not a detector fixture, " + String.join(".", path) + " is missing");
@@ -267,7 +280,8 @@ public final class DetectorFixture {
     return node.longValue();
   }
 
-  private FixtureException invalid(String[] path, String expected, String actual) {
+  /** A failure that names the file, the path, what was expected there and what was found. */
+  FixtureException invalid(String[] path, String expected, String actual) {
     return new FixtureException(
         file + ": " + String.join(".", path) + " must be " + expected + ", got " + shorten(actual));
   }

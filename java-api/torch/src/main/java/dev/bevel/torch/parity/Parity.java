@@ -7,7 +7,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -21,9 +24,13 @@ public final class Parity {
 
   private static final double NANOS = 1e9;
 
-  /** Detectors by the name of their fixture. A new detector adds its line here. */
+  /** Detectors by what the name of their fixture begins with. A new detector adds its line here. */
   private static final Map<String, Function<DetectorFixture, ParityModel>> MODELS =
-      Map.of("bevdet_v1_r50", BevDetParity::new);
+      Map.of(
+          "bevdet_v1_r50",
+          CameraDetectorParity::bevDet,
+          "bevdepth_megvii_r50",
+          CameraDetectorParity::bevDepth);
 
   private Parity() {}
 
@@ -34,21 +41,28 @@ public final class Parity {
    * @throws FixtureException if there is no such detector, or the fixture does not fit it
    */
   public static ParityReport run(DetectorFixture fixture, boolean doublePrecision) {
-    Function<DetectorFixture, ParityModel> maker = MODELS.get(fixture.name());
-    if (maker == null) {
-      throw new FixtureException(
-          fixture.file()
-              + ": no detector is known for the fixture '"
-              + fixture.name()
-              + "'; known: "
-              + String.join(", ", MODELS.keySet().stream().sorted().toList()));
-    }
+    Function<DetectorFixture, ParityModel> maker = maker(fixture);
     try (TensorScope scope = TensorScope.open();
         ParityModel model = maker.apply(fixture)) {
       List<ParityReport> report = new ArrayList<>();
       Scopes.withoutGradient(() -> report.add(run(fixture, model, doublePrecision)));
       return report.get(0);
     }
+  }
+
+  private static Function<DetectorFixture, ParityModel> maker(DetectorFixture fixture) {
+    String name = fixture.name();
+    for (Map.Entry<String, Function<DetectorFixture, ParityModel>> model : MODELS.entrySet()) {
+      if (name.equals(model.getKey()) || name.startsWith(model.getKey() + "_")) {
+        return model.getValue();
+      }
+    }
+    throw new FixtureException(
+        fixture.file()
+            + ": no detector is known for the fixture '"
+            + name
+            + "'; known: "
+            + String.join(", ", MODELS.keySet().stream().sorted().toList()));
   }
 
   private static ParityReport run(
@@ -58,26 +72,21 @@ public final class Parity {
     double upstreamSeconds = fixture.number("seconds", doublePrecision ? "float64" : "float32");
     long start = System.nanoTime();
     WeightFormula formula = fixture.weights();
-    formula.fill(model.network());
+    formula.fill(model.weights());
     double fillSeconds = (System.nanoTime() - start) / NANOS;
-    WeightCheck.require(fixture, formula, model.network());
+    WeightCheck.require(fixture, formula, model.weights());
 
     ScalarType dtype = doublePrecision ? ScalarType.Double : ScalarType.Float;
     model.network().to(dtype);
     model.network().eval();
     model.prepare(dtype);
-    Collector collector = new Collector();
-    start = System.nanoTime();
-    model.forward(collector);
-    double forwardSeconds = (System.nanoTime() - start) / NANOS;
-
-    List<TapResult> results = new ArrayList<>();
-    for (ExpectedTap tap : expected) {
-      Tensor tensor = collector.tensors.get(tap.name());
-      results.add(
-          tensor == null
-              ? new TapResult(tap.name(), "the detector has no such tap", Double.NaN)
-              : tap.compare(tensor));
+    List<TapResult> results;
+    double forwardSeconds;
+    try (Collector collector = new Collector(expected.stream().map(t -> model.tap(t.name())))) {
+      start = System.nanoTime();
+      model.forward(collector);
+      forwardSeconds = (System.nanoTime() - start) / NANOS;
+      results = expected.stream().map(tap -> collector.compare(tap, model)).toList();
     }
     return new ParityReport(
         fixture.name(),
@@ -89,18 +98,37 @@ public final class Parity {
         upstreamSeconds);
   }
 
-  /** Keeps every tap until the comparison; the tensors belong to the scope of the run. */
-  private static final class Collector implements Taps {
+  /** Keeps the taps that are asked for until it is closed. */
+  private static final class Collector implements Taps, AutoCloseable {
+    private final Set<String> wanted;
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+
+    Collector(Stream<String> names) {
+      wanted = names.collect(Collectors.toUnmodifiableSet());
+    }
 
     @Override
     public boolean wants(String name) {
-      return true;
+      return wanted.contains(name);
     }
 
     @Override
     public void accept(String name, Tensor tensor) {
-      tensors.put(name, tensor);
+      if (wants(name)) {
+        tensors.put(name, tensor.<Tensor>retainReference());
+      }
+    }
+
+    TapResult compare(ExpectedTap tap, ParityModel model) {
+      Tensor tensor = tensors.get(model.tap(tap.name()));
+      return tensor == null
+          ? new TapResult(tap.name(), "the detector has no such tap", Double.NaN)
+          : tap.compare(tensor);
+    }
+
+    @Override
+    public void close() {
+      tensors.values().forEach(Tensor::releaseReference);
     }
   }
 }

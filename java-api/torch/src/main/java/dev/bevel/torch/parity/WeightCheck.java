@@ -1,6 +1,5 @@
 package dev.bevel.torch.parity;
 
-import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.Tensors;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
@@ -15,11 +14,11 @@ final class WeightCheck {
   private WeightCheck() {}
 
   /** Throws if count, sum or norm of the formula-made float32 weights differ from the fixture's. */
-  static void require(DetectorFixture fixture, WeightFormula formula, Module network) {
+  static void require(DetectorFixture fixture, WeightFormula formula, Map<String, Tensor> weights) {
     long count = 0;
     double sum = 0;
     double squares = 0;
-    for (Map.Entry<String, Tensor> entry : network.stateDict().entrySet()) {
+    for (Map.Entry<String, Tensor> entry : weights.entrySet()) {
       Tensor tensor = entry.getValue();
       if (formula.formula(entry.getKey(), tensor.shape(), tensor.is_floating_point()) == null) {
         continue;

@@ -1,6 +1,5 @@
 package dev.bevel.torch.parity;
 
-import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.Scopes;
 import dev.bevel.torch.nn.Tensors;
 import java.lang.foreign.MemorySegment;
@@ -30,9 +29,9 @@ record WeightFormula(
     Map<String, double[]> tables) {
   private static final int CHUNK = 1 << 16;
 
-  /** Fills all parameters and buffers of a network in float32. */
-  void fill(Module network) {
-    network.stateDict().forEach(this::fill);
+  /** Fills parameters and buffers, by name, in float32. */
+  void fill(Map<String, Tensor> weights) {
+    weights.forEach(this::fill);
   }
 
   private void fill(String name, Tensor tensor) {
