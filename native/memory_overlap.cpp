@@ -119,7 +119,7 @@ void check_apart(const Memory& output, const Memory& other) {
 
 void check_outputs_apart(std::initializer_list<const TensorArgument*> outputs,
                          std::initializer_list<const TensorArgument*> inputs) {
-  constexpr size_t kMost = 8;
+  constexpr size_t kMost = 16;
   Memory written[kMost], read[kMost];
   size_t writes = 0, reads = 0;
   for (const TensorArgument* output : outputs) written[writes++] = Memory(*output);
