@@ -11,10 +11,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Every struct of the binding has the size and the offsets that the C compiler gives it. */
 class LayoutsTest {
+  /** In the order in which the C program prints them. */
+  private static final List<StructLayout> ALL =
+      Stream.of(Layouts.ALL, LiftSplatLayouts.ALL, BevPoolLayouts.ALL, DeformAttnLayouts.ALL)
+          .flatMap(List::stream)
+          .toList();
+
   @Test
   void layoutsAreThoseOfTheCompiler() throws IOException, InterruptedException {
     Path program = NativeBuild.file("tests/struct_layouts");
@@ -30,7 +37,7 @@ class LayoutsTest {
   private static List<String> described() {
     List<String> lines = new ArrayList<>();
     lines.add("version " + NativeLibrary.HEADER_VERSION);
-    for (StructLayout struct : Layouts.ALL) {
+    for (StructLayout struct : ALL) {
       String name = struct.name().orElseThrow();
       lines.add(name + " " + struct.byteSize());
       for (MemoryLayout field : struct.memberLayouts()) {
@@ -45,15 +52,23 @@ class LayoutsTest {
   @Test
   void headersHaveNoStructWithoutALayout() throws IOException {
     Path root = Path.of(System.getProperty("bevel.root", "."));
-    List<String> names = Layouts.ALL.stream().map(struct -> struct.name().orElseThrow()).toList();
-    for (String header :
-        List.of(
-            "native/bevel.h", "kernels/lift_splat/lift_splat.h", "kernels/bev_pool/bev_pool.h")) {
-      Files.readString(root.resolve(header))
+    List<String> names = ALL.stream().map(struct -> struct.name().orElseThrow()).toList();
+    for (Path header : headers(root)) {
+      Files.readString(header)
           .lines()
           .filter(line -> line.startsWith("typedef struct "))
           .map(line -> line.replaceAll("typedef struct (\\w+).*", "$1"))
-          .forEach(struct -> assertThat(names).as(header).contains(struct));
+          .forEach(struct -> assertThat(names).as(header.toString()).contains(struct));
     }
+  }
+
+  /** {@code bevel.h} and the headers of the operators. */
+  private static List<Path> headers(Path root) throws IOException {
+    List<Path> headers = new ArrayList<>(List.of(root.resolve("native/bevel.h")));
+    try (Stream<Path> files = Files.walk(root.resolve("kernels"), 2)) {
+      files.filter(file -> file.toString().endsWith(".h")).forEach(headers::add);
+    }
+    assertThat(headers).hasSizeGreaterThan(3);
+    return headers;
   }
 }

@@ -1,9 +1,9 @@
 package dev.bevel.kernels;
 
-import dev.bevel.kernels.internal.Abi;
+import dev.bevel.kernels.internal.BevPoolLayouts;
 import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.NativeFunction;
 import dev.bevel.kernels.internal.Scratch;
-import java.lang.ref.Reference;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -23,25 +23,6 @@ import org.jspecify.annotations.Nullable;
  * BevelException} and leave outputs as they were.
  */
 public final class BevPool {
-  private static final String FORWARD = "bev_pool_forward";
-  private static final String BACKWARD = "bev_pool_backward";
-
-  private static final long FORWARD_INTERVALS = Layouts.offset(Layouts.POOL_FORWARD, "ranks_depth");
-  private static final long FORWARD_DEPTH = Layouts.offset(Layouts.POOL_FORWARD, "depth");
-  private static final long FORWARD_FEATURE = Layouts.offset(Layouts.POOL_FORWARD, "feature");
-  private static final long FORWARD_OUT = Layouts.offset(Layouts.POOL_FORWARD, "out");
-
-  private static final long BACKWARD_INTERVALS =
-      Layouts.offset(Layouts.POOL_BACKWARD, "ranks_depth");
-  private static final long BACKWARD_GRAD_OUT = Layouts.offset(Layouts.POOL_BACKWARD, "grad_out");
-  private static final long BACKWARD_DEPTH = Layouts.offset(Layouts.POOL_BACKWARD, "depth");
-  private static final long BACKWARD_FEATURE = Layouts.offset(Layouts.POOL_BACKWARD, "feature");
-  private static final long BACKWARD_GRAD_DEPTH =
-      Layouts.offset(Layouts.POOL_BACKWARD, "grad_depth");
-  private static final long BACKWARD_GRAD_FEATURE =
-      Layouts.offset(Layouts.POOL_BACKWARD, "grad_feature");
-  private static final long BACKWARD_WORKSPACE = Layouts.offset(Layouts.POOL_BACKWARD, "workspace");
-
   private BevPool() {}
 
   /**
@@ -93,21 +74,8 @@ public final class BevPool {
       BevPoolIntervals intervals,
       TensorView out,
       long stream) {
-    Objects.requireNonNull(feature, "feature");
-    Objects.requireNonNull(out, "out");
-    try (Scratch scratch = Scratch.begin(FORWARD)) {
-      long params = scratch.struct(Layouts.POOL_FORWARD);
-      scratch.setInput(params + FORWARD_DEPTH, "depth", depth);
-      scratch.setInput(params + FORWARD_FEATURE, "feature", feature);
-      writeIntervals(scratch, params + FORWARD_INTERVALS, intervals);
-      scratch.setOutput(params + FORWARD_OUT, "out", out);
-      Abi.poolForward(scratch, scratch.address(params), stream);
-    } finally {
-      Reference.reachabilityFence(depth);
-      Reference.reachabilityFence(feature);
-      Reference.reachabilityFence(intervals);
-      Reference.reachabilityFence(out);
-    }
+    OperatorCall.run(
+        new ForwardCall(depth, feature, intervals, out).stream(stream), Native.FORWARD);
   }
 
   /**
@@ -118,9 +86,7 @@ public final class BevPool {
    * @param intervals the points, as in forward
    */
   public static void backward(Gradients gradients, BevPoolIntervals intervals) {
-    try (Workspace workspace = Workspace.cpu()) {
-      backward(gradients, intervals, workspace, 0);
-    }
+    run(new BackwardCall(gradients, intervals));
   }
 
   /**
@@ -135,14 +101,7 @@ public final class BevPool {
    */
   public static void backward(
       Gradients gradients, BevPoolIntervals intervals, Workspace workspace, long stream) {
-    TensorView memory = workspace.acquire(BACKWARD, workspaceBytes(gradients, intervals));
-    try (Scratch scratch = Scratch.begin(BACKWARD)) {
-      Abi.poolBackward(scratch, writeBackward(scratch, gradients, intervals, memory), stream);
-    } finally {
-      workspace.release();
-      Reference.reachabilityFence(gradients);
-      Reference.reachabilityFence(intervals);
-    }
+    run(new BackwardCall(gradients, intervals).workspace(workspace).stream(stream));
   }
 
   /**
@@ -152,31 +111,12 @@ public final class BevPool {
    * @param intervals the points
    */
   public static long workspaceBytes(Gradients gradients, BevPoolIntervals intervals) {
-    try (Scratch scratch = Scratch.begin(BACKWARD)) {
-      long bytes = scratch.longs(1);
-      long params = writeBackward(scratch, gradients, intervals, null);
-      Abi.poolBackwardWorkspace(scratch, params, scratch.address(bytes));
-      return scratch.getLong(bytes);
-    } finally {
-      Reference.reachabilityFence(gradients);
-      Reference.reachabilityFence(intervals);
-    }
+    return WorkspaceCall.workspaceBytes(
+        new BackwardCall(gradients, intervals), Native.BACKWARD_WORKSPACE);
   }
 
-  private static long writeBackward(
-      Scratch scratch,
-      Gradients gradients,
-      BevPoolIntervals intervals,
-      @Nullable TensorView workspace) {
-    long params = scratch.struct(Layouts.POOL_BACKWARD);
-    scratch.setInput(params + BACKWARD_GRAD_OUT, "grad_out", gradients.gradOut);
-    scratch.setInput(params + BACKWARD_DEPTH, "depth", gradients.depth);
-    scratch.setInput(params + BACKWARD_FEATURE, "feature", gradients.feature);
-    writeIntervals(scratch, params + BACKWARD_INTERVALS, intervals);
-    scratch.setOutput(params + BACKWARD_GRAD_DEPTH, "grad_depth", gradients.gradDepth);
-    scratch.setOutput(params + BACKWARD_GRAD_FEATURE, "grad_feature", gradients.gradFeature);
-    scratch.setOutput(params + BACKWARD_WORKSPACE, "workspace", workspace);
-    return scratch.address(params);
+  private static void run(BackwardCall call) {
+    WorkspaceCall.run(call, Native.BACKWARD_WORKSPACE, Native.BACKWARD);
   }
 
   /** The five index arrays stand in the same order in both structs. */
@@ -186,5 +126,92 @@ public final class BevPool {
     scratch.setInput(offset + 16, "ranks_bev", intervals.ranksBev());
     scratch.setInput(offset + 24, "interval_starts", intervals.intervalStarts());
     scratch.setInput(offset + 32, "interval_lengths", intervals.intervalLengths());
+  }
+
+  private static final class ForwardCall extends OperatorCall<ForwardCall> {
+    private static final long INTERVALS = offset("ranks_depth");
+    private static final long DEPTH = offset("depth");
+    private static final long FEATURE = offset("feature");
+    private static final long OUT = offset("out");
+
+    private final @Nullable TensorView depth;
+    private final TensorView feature;
+    private final BevPoolIntervals intervals;
+    private final TensorView out;
+
+    ForwardCall(
+        @Nullable TensorView depth,
+        TensorView feature,
+        BevPoolIntervals intervals,
+        TensorView out) {
+      super("bev_pool_forward");
+      this.depth = depth;
+      this.feature = Objects.requireNonNull(feature, "feature");
+      this.intervals = Objects.requireNonNull(intervals, "intervals");
+      this.out = Objects.requireNonNull(out, "out");
+    }
+
+    @Override
+    long write(Scratch scratch, @Nullable TensorView workspace) {
+      long params = scratch.struct(BevPoolLayouts.FORWARD);
+      scratch.setInput(params + DEPTH, "depth", depth);
+      scratch.setInput(params + FEATURE, "feature", feature);
+      writeIntervals(scratch, params + INTERVALS, intervals);
+      scratch.setOutput(params + OUT, "out", out);
+      return scratch.address(params);
+    }
+
+    private static long offset(String field) {
+      return Layouts.offset(BevPoolLayouts.FORWARD, field);
+    }
+  }
+
+  private static final class BackwardCall extends WorkspaceCall<BackwardCall> {
+    private static final long INTERVALS = offset("ranks_depth");
+    private static final long GRAD_OUT = offset("grad_out");
+    private static final long DEPTH = offset("depth");
+    private static final long FEATURE = offset("feature");
+    private static final long GRAD_DEPTH = offset("grad_depth");
+    private static final long GRAD_FEATURE = offset("grad_feature");
+    private static final long WORKSPACE = offset("workspace");
+
+    private final Gradients gradients;
+    private final BevPoolIntervals intervals;
+
+    BackwardCall(Gradients gradients, BevPoolIntervals intervals) {
+      super("bev_pool_backward");
+      this.gradients = Objects.requireNonNull(gradients, "gradients");
+      this.intervals = Objects.requireNonNull(intervals, "intervals");
+    }
+
+    @Override
+    Device device() {
+      return gradients.gradOut.device();
+    }
+
+    @Override
+    long write(Scratch scratch, @Nullable TensorView workspace) {
+      long params = scratch.struct(BevPoolLayouts.BACKWARD);
+      scratch.setInput(params + GRAD_OUT, "grad_out", gradients.gradOut);
+      scratch.setInput(params + DEPTH, "depth", gradients.depth);
+      scratch.setInput(params + FEATURE, "feature", gradients.feature);
+      writeIntervals(scratch, params + INTERVALS, intervals);
+      scratch.setOutput(params + GRAD_DEPTH, "grad_depth", gradients.gradDepth);
+      scratch.setOutput(params + GRAD_FEATURE, "grad_feature", gradients.gradFeature);
+      scratch.setOutput(params + WORKSPACE, "workspace", workspace);
+      return scratch.address(params);
+    }
+
+    private static long offset(String field) {
+      return Layouts.offset(BevPoolLayouts.BACKWARD, field);
+    }
+  }
+
+  /** Initialised when the library is loaded. */
+  private static final class Native {
+    static final NativeFunction FORWARD = NativeFunction.of("bevel_bev_pool_forward", 8);
+    static final NativeFunction BACKWARD_WORKSPACE =
+        NativeFunction.of("bevel_bev_pool_backward_workspace", 10);
+    static final NativeFunction BACKWARD = NativeFunction.of("bevel_bev_pool_backward", 11);
   }
 }

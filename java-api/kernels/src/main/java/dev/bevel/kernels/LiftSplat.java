@@ -1,7 +1,8 @@
 package dev.bevel.kernels;
 
-import dev.bevel.kernels.internal.Abi;
 import dev.bevel.kernels.internal.GeometryStruct;
+import dev.bevel.kernels.internal.NativeFunction;
+import dev.bevel.kernels.internal.NativeLibrary;
 import dev.bevel.kernels.internal.Scratch;
 import java.lang.ref.Reference;
 
@@ -45,14 +46,7 @@ public final class LiftSplat {
    * @param call its arguments
    */
   public static void forward(LiftSplatForward call) {
-    Workspace workspace = call.workspace();
-    TensorView memory = workspace.acquire(LiftSplatForward.OPERATOR, workspaceBytes(call));
-    try (Scratch scratch = Scratch.begin(LiftSplatForward.OPERATOR)) {
-      Abi.forward(scratch, call.write(scratch, memory), call.stream());
-    } finally {
-      workspace.release();
-      Reference.reachabilityFence(call);
-    }
+    WorkspaceCall.run(call, Native.FORWARD_WORKSPACE, Native.FORWARD);
   }
 
   /**
@@ -61,13 +55,7 @@ public final class LiftSplat {
    * @param call its arguments; the workspace itself may be missing
    */
   public static long workspaceBytes(LiftSplatForward call) {
-    try (Scratch scratch = Scratch.begin(LiftSplatForward.OPERATOR)) {
-      long bytes = scratch.longs(1);
-      Abi.forwardWorkspace(scratch, call.write(scratch, null), scratch.address(bytes));
-      return scratch.getLong(bytes);
-    } finally {
-      Reference.reachabilityFence(call);
-    }
+    return WorkspaceCall.workspaceBytes(call, Native.FORWARD_WORKSPACE);
   }
 
   /**
@@ -100,14 +88,7 @@ public final class LiftSplat {
    * @param call its arguments
    */
   public static void backward(LiftSplatBackward call) {
-    Workspace workspace = call.workspace();
-    TensorView memory = workspace.acquire(LiftSplatBackward.OPERATOR, workspaceBytes(call));
-    try (Scratch scratch = Scratch.begin(LiftSplatBackward.OPERATOR)) {
-      Abi.backward(scratch, call.write(scratch, memory), call.stream());
-    } finally {
-      workspace.release();
-      Reference.reachabilityFence(call);
-    }
+    WorkspaceCall.run(call, Native.BACKWARD_WORKSPACE, Native.BACKWARD);
   }
 
   /**
@@ -116,13 +97,7 @@ public final class LiftSplat {
    * @param call its arguments; the workspace itself may be missing
    */
   public static long workspaceBytes(LiftSplatBackward call) {
-    try (Scratch scratch = Scratch.begin(LiftSplatBackward.OPERATOR)) {
-      long bytes = scratch.longs(1);
-      Abi.backwardWorkspace(scratch, call.write(scratch, null), scratch.address(bytes));
-      return scratch.getLong(bytes);
-    } finally {
-      Reference.reachabilityFence(call);
-    }
+    return WorkspaceCall.workspaceBytes(call, Native.BACKWARD_WORKSPACE);
   }
 
   /**
@@ -132,9 +107,11 @@ public final class LiftSplat {
    * @param points written wholly: float32 or float64 [B, N, D, H, W, 3]
    */
   public static void points(LiftSplatGeometry geometry, TensorView points) {
-    try (Scratch scratch = Scratch.begin("lift_splat_points")) {
+    NativeLibrary.require();
+    try (Scratch scratch = Scratch.begin("lift_splat_points", Native.POINTS.tensors())) {
       long struct = GeometryStruct.write(scratch, geometry);
-      Abi.points(scratch, scratch.address(struct), scratch.outputDescriptor("points", points));
+      Native.POINTS.call(
+          scratch, scratch.address(struct), scratch.outputDescriptor("points", points));
     } finally {
       Reference.reachabilityFence(geometry);
       Reference.reachabilityFence(points);
@@ -148,12 +125,27 @@ public final class LiftSplat {
    * @param cells written wholly: int32 [B, N, D, H, W], −1 for points outside the grid
    */
   public static void cells(LiftSplatGeometry geometry, TensorView cells) {
-    try (Scratch scratch = Scratch.begin("lift_splat_cells")) {
+    NativeLibrary.require();
+    try (Scratch scratch = Scratch.begin("lift_splat_cells", Native.CELLS.tensors())) {
       long struct = GeometryStruct.write(scratch, geometry);
-      Abi.cells(scratch, scratch.address(struct), scratch.outputDescriptor("cells", cells));
+      Native.CELLS.call(scratch, scratch.address(struct), scratch.outputDescriptor("cells", cells));
     } finally {
       Reference.reachabilityFence(geometry);
       Reference.reachabilityFence(cells);
     }
+  }
+
+  /** Initialised when the library is loaded. */
+  private static final class Native {
+    static final NativeFunction FORWARD_WORKSPACE =
+        NativeFunction.of("bevel_lift_splat_forward_workspace", 7);
+    static final NativeFunction FORWARD = NativeFunction.of("bevel_lift_splat_forward", 8);
+    static final NativeFunction BACKWARD_WORKSPACE =
+        NativeFunction.of("bevel_lift_splat_backward_workspace", 8);
+    static final NativeFunction BACKWARD = NativeFunction.of("bevel_lift_splat_backward", 9);
+    static final NativeFunction POINTS =
+        NativeFunction.of("bevel_lift_splat_points", GeometryStruct.TENSORS + 1);
+    static final NativeFunction CELLS =
+        NativeFunction.of("bevel_lift_splat_cells", GeometryStruct.TENSORS + 1);
   }
 }

@@ -1,6 +1,7 @@
 package dev.bevel.kernels;
 
 import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.LiftSplatLayouts;
 import dev.bevel.kernels.internal.Scratch;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -8,12 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Arguments of {@link LiftSplat#backward(LiftSplatBackward)}; sizes, dtypes and layouts as in
  * {@link LiftSplatForward}.
- *
- * <p>Not safe for use by several threads while it is being set up.
  */
-public final class LiftSplatBackward {
-  static final String OPERATOR = "lift_splat_backward";
-
+public final class LiftSplatBackward extends WorkspaceCall<LiftSplatBackward> {
   private static final long PLAN = offset("plan");
   private static final long GRAD_OUT = offset("grad_out");
   private static final long PROBABILITIES = offset("probabilities");
@@ -37,11 +34,9 @@ public final class LiftSplatBackward {
   private @Nullable TensorView priorWeight;
   private @Nullable TensorView gradDepth;
   private @Nullable TensorView gradContext;
-  private @Nullable Workspace workspace;
   private DepthKind depthKind = DepthKind.LOGITS;
   private Layout contextLayout = Layout.CHANNELS_FIRST;
   private Layout outLayout = Layout.CHANNELS_FIRST;
-  private long stream;
 
   /**
    * The arguments that every call has. Ask for a gradient with {@link #gradDepth} or {@link
@@ -55,6 +50,7 @@ public final class LiftSplatBackward {
    */
   public LiftSplatBackward(
       LiftSplatPlan plan, TensorView gradOut, TensorView probabilities, TensorView context) {
+    super("lift_splat_backward");
     this.plan = Objects.requireNonNull(plan, "plan");
     this.gradOut = Objects.requireNonNull(gradOut, "gradOut");
     this.probabilities = Objects.requireNonNull(probabilities, "probabilities");
@@ -123,38 +119,19 @@ public final class LiftSplatBackward {
     return this;
   }
 
-  /**
-   * Scratch memory; on the CPU the plan's own is used if not called, on CUDA it must be given.
-   *
-   * @param memory at least {@link LiftSplat#workspaceBytes(LiftSplatBackward)}, or growable
-   */
-  public LiftSplatBackward workspace(Workspace memory) {
-    workspace = Objects.requireNonNull(memory, "memory");
-    return this;
+  @Override
+  Device device() {
+    return plan.device();
   }
 
-  /**
-   * The CUDA stream that the work is enqueued on.
-   *
-   * @param cudaStream a {@code cudaStream_t}; 0, which it is if not called, is the default stream
-   *     and the only one on the CPU
-   */
-  public LiftSplatBackward stream(long cudaStream) {
-    stream = cudaStream;
-    return this;
+  @Override
+  Workspace ownWorkspace() {
+    return plan.workspace();
   }
 
-  Workspace workspace() {
-    return workspace != null ? workspace : plan.workspace(OPERATOR);
-  }
-
-  long stream() {
-    return stream;
-  }
-
-  /** Writes the params struct and returns its address. */
-  long write(Scratch scratch, @Nullable TensorView workspaceMemory) {
-    long params = scratch.struct(Layouts.BACKWARD);
+  @Override
+  long write(Scratch scratch, @Nullable TensorView workspace) {
+    long params = scratch.struct(LiftSplatLayouts.BACKWARD);
     scratch.setInput(params + PLAN, "plan", plan.memory());
     scratch.setInput(params + GRAD_OUT, "grad_out", gradOut);
     scratch.setInput(params + PROBABILITIES, "probabilities", probabilities);
@@ -163,7 +140,7 @@ public final class LiftSplatBackward {
     scratch.setInput(params + PRIOR_WEIGHT, "prior_weight", priorWeight);
     scratch.setOutput(params + GRAD_DEPTH, "grad_depth", gradDepth);
     scratch.setOutput(params + GRAD_CONTEXT, "grad_context", gradContext);
-    scratch.setOutput(params + WORKSPACE, "workspace", workspaceMemory);
+    scratch.setOutput(params + WORKSPACE, "workspace", workspace);
     scratch.setInt(params + DEPTH_KIND, depthKind.value());
     scratch.setInt(params + CONTEXT_LAYOUT, contextLayout.value());
     scratch.setInt(params + OUT_LAYOUT, outLayout.value());
@@ -173,6 +150,6 @@ public final class LiftSplatBackward {
   }
 
   private static long offset(String field) {
-    return Layouts.offset(Layouts.BACKWARD, field);
+    return Layouts.offset(LiftSplatLayouts.BACKWARD, field);
   }
 }

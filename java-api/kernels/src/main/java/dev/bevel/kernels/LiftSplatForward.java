@@ -1,6 +1,7 @@
 package dev.bevel.kernels;
 
 import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.LiftSplatLayouts;
 import dev.bevel.kernels.internal.Scratch;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -13,12 +14,8 @@ import org.jspecify.annotations.Nullable;
  * bfloat16 or float16, independently; sums are float32. On the CPU all of them may be float64
  * instead. Depth and context may have any stride over B and N; within an image they are compact.
  * All stand on the plan's device.
- *
- * <p>Not safe for use by several threads while it is being set up.
  */
-public final class LiftSplatForward {
-  static final String OPERATOR = "lift_splat_forward";
-
+public final class LiftSplatForward extends WorkspaceCall<LiftSplatForward> {
   private static final long PLAN = offset("plan");
   private static final long DEPTH = offset("depth");
   private static final long CONTEXT = offset("context");
@@ -40,11 +37,9 @@ public final class LiftSplatForward {
   private @Nullable TensorView prior;
   private @Nullable TensorView priorWeight;
   private @Nullable TensorView probabilities;
-  private @Nullable Workspace workspace;
   private DepthKind depthKind = DepthKind.LOGITS;
   private Layout contextLayout = Layout.CHANNELS_FIRST;
   private Layout outLayout = Layout.CHANNELS_FIRST;
-  private long stream;
 
   /**
    * The arguments that every call has.
@@ -57,6 +52,7 @@ public final class LiftSplatForward {
    */
   public LiftSplatForward(
       LiftSplatPlan plan, TensorView depth, TensorView context, TensorView out) {
+    super("lift_splat_forward");
     this.plan = Objects.requireNonNull(plan, "plan");
     this.depth = Objects.requireNonNull(depth, "depth");
     this.context = Objects.requireNonNull(context, "context");
@@ -116,38 +112,19 @@ public final class LiftSplatForward {
     return this;
   }
 
-  /**
-   * Scratch memory; on the CPU the plan's own is used if not called, on CUDA it must be given.
-   *
-   * @param memory at least {@link LiftSplat#workspaceBytes(LiftSplatForward)}, or growable
-   */
-  public LiftSplatForward workspace(Workspace memory) {
-    workspace = Objects.requireNonNull(memory, "memory");
-    return this;
+  @Override
+  Device device() {
+    return plan.device();
   }
 
-  /**
-   * The CUDA stream that the work is enqueued on.
-   *
-   * @param cudaStream a {@code cudaStream_t}; 0, which it is if not called, is the default stream
-   *     and the only one on the CPU
-   */
-  public LiftSplatForward stream(long cudaStream) {
-    stream = cudaStream;
-    return this;
+  @Override
+  Workspace ownWorkspace() {
+    return plan.workspace();
   }
 
-  Workspace workspace() {
-    return workspace != null ? workspace : plan.workspace(OPERATOR);
-  }
-
-  long stream() {
-    return stream;
-  }
-
-  /** Writes the params struct and returns its address. */
-  long write(Scratch scratch, @Nullable TensorView workspaceMemory) {
-    long params = scratch.struct(Layouts.FORWARD);
+  @Override
+  long write(Scratch scratch, @Nullable TensorView workspace) {
+    long params = scratch.struct(LiftSplatLayouts.FORWARD);
     scratch.setInput(params + PLAN, "plan", plan.memory());
     scratch.setInput(params + DEPTH, "depth", depth);
     scratch.setInput(params + CONTEXT, "context", context);
@@ -155,7 +132,7 @@ public final class LiftSplatForward {
     scratch.setInput(params + PRIOR_WEIGHT, "prior_weight", priorWeight);
     scratch.setOutput(params + OUT, "out", out);
     scratch.setOutput(params + PROBABILITIES, "probabilities", probabilities);
-    scratch.setOutput(params + WORKSPACE, "workspace", workspaceMemory);
+    scratch.setOutput(params + WORKSPACE, "workspace", workspace);
     scratch.setInt(params + DEPTH_KIND, depthKind.value());
     scratch.setInt(params + CONTEXT_LAYOUT, contextLayout.value());
     scratch.setInt(params + OUT_LAYOUT, outLayout.value());
@@ -165,6 +142,6 @@ public final class LiftSplatForward {
   }
 
   private static long offset(String field) {
-    return Layouts.offset(Layouts.FORWARD, field);
+    return Layouts.offset(LiftSplatLayouts.FORWARD, field);
   }
 }

@@ -3,6 +3,9 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.Abi;
 import dev.bevel.kernels.internal.GeometryStruct;
 import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.LiftSplatLayouts;
+import dev.bevel.kernels.internal.NativeFunction;
+import dev.bevel.kernels.internal.NativeLibrary;
 import dev.bevel.kernels.internal.NativeMemory;
 import dev.bevel.kernels.internal.Scratch;
 import java.lang.foreign.Arena;
@@ -46,8 +49,8 @@ public final class LiftSplatPlan implements AutoCloseable {
     this.dimensions = Dimensions.of(geometry);
     this.maxPoints = maxPoints;
     this.arena = arena;
-    this.info = (arena == null ? Arena.ofAuto() : arena).allocate(Layouts.PLAN_INFO);
-    info.set(ValueLayout.JAVA_LONG, 0, Layouts.PLAN_INFO.byteSize());
+    this.info = (arena == null ? Arena.ofAuto() : arena).allocate(LiftSplatLayouts.PLAN_INFO);
+    info.set(ValueLayout.JAVA_LONG, 0, LiftSplatLayouts.PLAN_INFO.byteSize());
   }
 
   /**
@@ -156,7 +159,7 @@ public final class LiftSplatPlan implements AutoCloseable {
   public static Size size(
       LiftSplatGeometry geometry, PoolingMethod method, long maxPoints, Device.Type device) {
     Objects.requireNonNull(device, "device");
-    try (Scratch scratch = Scratch.begin("lift_splat_plan_size")) {
+    try (Scratch scratch = Scratch.begin("lift_splat_plan_size", GeometryStruct.TENSORS)) {
       long params = writeParams(scratch, geometry, method, maxPoints);
       long sizes = scratch.longs(2);
       Abi.planSize(
@@ -275,17 +278,9 @@ public final class LiftSplatPlan implements AutoCloseable {
     workspace.close();
   }
 
-  /** The plan's own workspace, for calls that bring none. */
-  Workspace workspace(String operator) {
+  /** The plan's own workspace on the CPU, for calls that bring none. */
+  Workspace workspace() {
     requireOpen();
-    if (memory.device().isCuda()) {
-      throw new BevelException(
-          Status.INVALID_ARGUMENT,
-          operator
-              + ": a call on CUDA needs a workspace: pass Workspace.of(uint8 tensor on "
-              + device()
-              + ")");
-    }
     return workspace;
   }
 
@@ -301,11 +296,12 @@ public final class LiftSplatPlan implements AutoCloseable {
 
   private void build(
       LiftSplatGeometry geometry, PoolingMethod method, TensorView buildWorkspace, long stream) {
-    try (Scratch scratch = Scratch.begin(BUILD)) {
+    NativeLibrary.require();
+    try (Scratch scratch = Scratch.begin(BUILD, Native.BUILD.tensors())) {
       long params = writeParams(scratch, geometry, method, maxPoints);
       scratch.setOutput(params + PLAN, "plan", memory);
       scratch.setOutput(params + WORKSPACE, "workspace", buildWorkspace);
-      Abi.planBuild(scratch, scratch.address(params), stream);
+      Native.BUILD.call(scratch, scratch.address(params), stream);
     } finally {
       Reference.reachabilityFence(geometry);
       Reference.reachabilityFence(buildWorkspace);
@@ -316,7 +312,7 @@ public final class LiftSplatPlan implements AutoCloseable {
     if (infoKnown) {
       return;
     }
-    try (Scratch scratch = Scratch.begin("lift_splat_plan_read_info")) {
+    try (Scratch scratch = Scratch.begin("lift_splat_plan_read_info", 1)) {
       long plan = scratch.inputDescriptor("plan", memory);
       Abi.planReadInfo(scratch, plan, info.address(), stream);
     }
@@ -325,7 +321,7 @@ public final class LiftSplatPlan implements AutoCloseable {
 
   private static long writeParams(
       Scratch scratch, LiftSplatGeometry geometry, PoolingMethod method, long maxPoints) {
-    long params = scratch.struct(Layouts.PLAN);
+    long params = scratch.struct(LiftSplatLayouts.PLAN);
     GeometryStruct.write(scratch, params + GEOMETRY, geometry);
     scratch.setInt(params + METHOD, method.value());
     scratch.setLong(params + MAX_POINTS, maxPoints);
@@ -339,14 +335,20 @@ public final class LiftSplatPlan implements AutoCloseable {
   }
 
   private int infoInt(String field) {
-    return info.get(ValueLayout.JAVA_INT, Layouts.offset(Layouts.PLAN_INFO, field));
+    return info.get(ValueLayout.JAVA_INT, Layouts.offset(LiftSplatLayouts.PLAN_INFO, field));
   }
 
   private long infoLong(String field) {
-    return info.get(ValueLayout.JAVA_LONG, Layouts.offset(Layouts.PLAN_INFO, field));
+    return info.get(ValueLayout.JAVA_LONG, Layouts.offset(LiftSplatLayouts.PLAN_INFO, field));
+  }
+
+  /** Initialised when the library is loaded. */
+  private static final class Native {
+    static final NativeFunction BUILD =
+        NativeFunction.of("bevel_lift_splat_plan_build", GeometryStruct.TENSORS + 2);
   }
 
   private static long offset(String field) {
-    return Layouts.offset(Layouts.PLAN, field);
+    return Layouts.offset(LiftSplatLayouts.PLAN, field);
   }
 }

@@ -12,16 +12,10 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
-import java.util.Arrays;
 
 /**
- * The functions of the C ABI.
- *
- * <p>A call that touches tensors passes, after the C function's two arguments, the segments of its
- * tensors. The C function does not see them (in every 64-bit calling convention the caller owns
- * surplus arguments); the linker does, and keeps their arenas from being closed until the call
- * returns. Without that, {@code Arena.close()} on another thread would free memory under a running
- * kernel.
+ * What the calls of the C ABI have in common, and the functions that are no operators. Operators
+ * are {@link NativeFunction}s and stand beside the Java class of the operator.
  */
 @SuppressWarnings("restricted")
 public final class Abi {
@@ -45,24 +39,16 @@ public final class Abi {
   private static final MethodHandle SET_CUDA_LIBRARY =
       bind("bevel_set_cuda_library", FunctionDescriptor.of(JAVA_INT, ADDRESS));
 
+  // Two functions of lift-splat's plans, whose signatures are their own.
   private static final MethodHandle PLAN_SIZE =
       bind(
           "bevel_lift_splat_plan_size",
           FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle PLAN_BUILD = holding("bevel_lift_splat_plan_build", 2);
-  private static final MethodHandle PLAN_READ_INFO = holding("bevel_lift_splat_plan_read_info", 3);
-  private static final MethodHandle POINTS = holding("bevel_lift_splat_points", 2);
-  private static final MethodHandle CELLS = holding("bevel_lift_splat_cells", 2);
-  private static final MethodHandle FORWARD_WORKSPACE =
-      holding("bevel_lift_splat_forward_workspace", 2);
-  private static final MethodHandle FORWARD = holding("bevel_lift_splat_forward", 2);
-  private static final MethodHandle BACKWARD_WORKSPACE =
-      holding("bevel_lift_splat_backward_workspace", 2);
-  private static final MethodHandle BACKWARD = holding("bevel_lift_splat_backward", 2);
-  private static final MethodHandle POOL_FORWARD = holding("bevel_bev_pool_forward", 2);
-  private static final MethodHandle POOL_BACKWARD_WORKSPACE =
-      holding("bevel_bev_pool_backward_workspace", 2);
-  private static final MethodHandle POOL_BACKWARD = holding("bevel_bev_pool_backward", 2);
+  private static final MethodHandle PLAN_READ_INFO =
+      bind(
+              "bevel_lift_splat_plan_read_info",
+              FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS))
+          .asSpreader(MemorySegment[].class, 1);
 
   private Abi() {}
 
@@ -107,71 +93,10 @@ public final class Abi {
     }
   }
 
-  /** {@code bevel_lift_splat_plan_read_info}. */
+  /** {@code bevel_lift_splat_plan_read_info}; the scratch holds one tensor, the plan. */
   public static void planReadInfo(Scratch scratch, long plan, long info, long stream) {
     try {
       check((int) PLAN_READ_INFO.invokeExact(plan, info, stream, scratch.held()));
-    } catch (Throwable failure) {
-      throw rethrow(failure);
-    }
-  }
-
-  /** {@code bevel_lift_splat_plan_build}. */
-  public static void planBuild(Scratch scratch, long params, long stream) {
-    call(PLAN_BUILD, params, stream, scratch);
-  }
-
-  /** {@code bevel_lift_splat_points}. */
-  public static void points(Scratch scratch, long geometry, long points) {
-    call(POINTS, geometry, points, scratch);
-  }
-
-  /** {@code bevel_lift_splat_cells}. */
-  public static void cells(Scratch scratch, long geometry, long cells) {
-    call(CELLS, geometry, cells, scratch);
-  }
-
-  /** {@code bevel_lift_splat_forward_workspace}. */
-  public static void forwardWorkspace(Scratch scratch, long params, long bytes) {
-    call(FORWARD_WORKSPACE, params, bytes, scratch);
-  }
-
-  /** {@code bevel_lift_splat_forward}. */
-  public static void forward(Scratch scratch, long params, long stream) {
-    call(FORWARD, params, stream, scratch);
-  }
-
-  /** {@code bevel_lift_splat_backward_workspace}. */
-  public static void backwardWorkspace(Scratch scratch, long params, long bytes) {
-    call(BACKWARD_WORKSPACE, params, bytes, scratch);
-  }
-
-  /** {@code bevel_lift_splat_backward}. */
-  public static void backward(Scratch scratch, long params, long stream) {
-    call(BACKWARD, params, stream, scratch);
-  }
-
-  /** {@code bevel_bev_pool_forward}. */
-  public static void poolForward(Scratch scratch, long params, long stream) {
-    call(POOL_FORWARD, params, stream, scratch);
-  }
-
-  /** {@code bevel_bev_pool_backward_workspace}. */
-  public static void poolBackwardWorkspace(Scratch scratch, long params, long bytes) {
-    call(POOL_BACKWARD_WORKSPACE, params, bytes, scratch);
-  }
-
-  /** {@code bevel_bev_pool_backward}. */
-  public static void poolBackward(Scratch scratch, long params, long stream) {
-    call(POOL_BACKWARD, params, stream, scratch);
-  }
-
-  /**
-   * Small enough to be inlined, so that the handle is a constant to the JIT compiler at every use.
-   */
-  private static void call(MethodHandle function, long first, long second, Scratch scratch) {
-    try {
-      check((int) function.invokeExact(first, second, scratch.held()));
     } catch (Throwable failure) {
       throw rethrow(failure);
     }
@@ -193,23 +118,13 @@ public final class Abi {
     }
   }
 
-  private static MethodHandle bind(String function, FunctionDescriptor descriptor) {
+  /** Finds a function in the loaded library. */
+  static MethodHandle bind(String function, FunctionDescriptor descriptor) {
     return LINKER.downcallHandle(NativeLibrary.symbols().findOrThrow(function), descriptor);
   }
 
-  /**
-   * A function of {@code arguments} 64-bit integers or pointers, followed by the segments to hold
-   * as one array.
-   */
-  private static MethodHandle holding(String function, int arguments) {
-    MemoryLayout[] parameters = new MemoryLayout[arguments + Scratch.MAX_TENSORS];
-    Arrays.fill(parameters, 0, arguments, JAVA_LONG);
-    Arrays.fill(parameters, arguments, parameters.length, ADDRESS);
-    return bind(function, FunctionDescriptor.of(JAVA_INT, parameters))
-        .asSpreader(MemorySegment[].class, Scratch.MAX_TENSORS);
-  }
-
-  private static void check(int status) {
+  /** Throws what a status other than 0 means. */
+  static void check(int status) {
     if (status != 0) {
       throw new BevelException(Status.of(status), lastError());
     }
@@ -224,7 +139,7 @@ public final class Abi {
   }
 
   /** Method handles declare Throwable; ours throw nothing that is checked. */
-  private static RuntimeException rethrow(Throwable failure) {
+  static RuntimeException rethrow(Throwable failure) {
     if (failure instanceof RuntimeException unchecked) {
       throw unchecked;
     }

@@ -5,6 +5,9 @@ import dev.bevel.kernels.LiftSplatGeometry;
 
 /** Writes {@code bevel_lift_splat_geometry}. */
 public final class GeometryStruct {
+  /** Tensors of a geometry. */
+  public static final int TENSORS = 5;
+
   private static final long BATCH = offset("batch");
   private static final long CAMERAS = offset("cameras");
   private static final long DEPTH_BINS = offset("depth_bins");
@@ -31,14 +34,14 @@ public final class GeometryStruct {
 
   /** Writes a geometry as a struct of its own and returns its offset in the scratch memory. */
   public static long write(Scratch scratch, LiftSplatGeometry geometry) {
-    long struct = scratch.struct(Layouts.GEOMETRY);
+    long struct = scratch.struct(LiftSplatLayouts.GEOMETRY);
     write(scratch, struct, geometry);
     return struct;
   }
 
   /** Writes a geometry into zeroed scratch memory. */
   public static void write(Scratch scratch, long struct, LiftSplatGeometry geometry) {
-    scratch.setLong(struct, Layouts.GEOMETRY.byteSize());
+    scratch.setLong(struct, LiftSplatLayouts.GEOMETRY.byteSize());
     scratch.setLong(struct + BATCH, geometry.batch());
     scratch.setLong(struct + CAMERAS, geometry.cameras());
     scratch.setLong(struct + DEPTH_BINS, geometry.depthBins());
@@ -72,6 +75,6 @@ public final class GeometryStruct {
   }
 
   private static long offset(String field) {
-    return Layouts.offset(Layouts.GEOMETRY, field);
+    return Layouts.offset(LiftSplatLayouts.GEOMETRY, field);
   }
 }

@@ -20,14 +20,15 @@ import org.jspecify.annotations.Nullable;
  * tensor descriptors, shapes. Between {@link #begin} and {@link #close} it belongs to one call.
  *
  * <p>It also collects the segments that the call uses. They are passed on to the native call
- * ({@link Abi}), because the linker keeps what it is passed from being closed while the call runs;
- * an address inside a struct it cannot see.
+ * ({@link NativeFunction}), because the linker keeps what it is passed from being closed while the
+ * call runs; an address inside a struct it cannot see.
  */
 public final class Scratch implements AutoCloseable {
-  /** As many tensors as the call with the most has, and one to spare. */
-  static final int MAX_TENSORS = 12;
+  /** Tensors of a call at most. */
+  static final int MAX_TENSORS = 24;
 
-  private static final long CAPACITY = 8192;
+  /** Descriptors of so many tensors of the highest rank take 5 KiB. */
+  private static final long CAPACITY = 16384;
 
   // Threads come and go: memory of an automatic arena goes with the thread, that of a confined one
   // would stay for ever.
@@ -45,25 +46,39 @@ public final class Scratch implements AutoCloseable {
   private static final long BYTE_OFFSET = Layouts.offset(Layouts.TENSOR, "byte_offset");
 
   private final MemorySegment memory = Arena.ofAuto().allocate(CAPACITY, 64);
-  private final MemorySegment[] held = new MemorySegment[MAX_TENSORS];
+
+  /** By the number of tensors of a function; arrays for numbers that occur. */
+  private final MemorySegment[] @Nullable [] heldBySize = new MemorySegment[MAX_TENSORS + 1][];
+
+  private MemorySegment[] held = heldOf(0);
   private String operator = "";
   private long top;
   private int tensors;
 
-  private Scratch() {
-    Arrays.fill(held, MemorySegment.NULL);
-  }
+  private Scratch() {}
 
   /**
    * Starts the arguments of a call on this thread. Loads the library if that has not been done.
    *
    * @param operator named in errors
+   * @param tensors described at most; {@link NativeFunction#tensors} of the function
    */
-  public static Scratch begin(String operator) {
+  public static Scratch begin(String operator, int tensors) {
     NativeLibrary.require();
     Scratch scratch = CURRENT.get();
     scratch.operator = operator;
+    scratch.held = scratch.heldOf(tensors);
     return scratch;
+  }
+
+  private MemorySegment[] heldOf(int size) {
+    MemorySegment[] segments = heldBySize[size];
+    if (segments == null) {
+      segments = new MemorySegment[size];
+      Arrays.fill(segments, MemorySegment.NULL);
+      heldBySize[size] = segments;
+    }
+    return segments;
   }
 
   /** Forgets the call's arguments. */
@@ -168,6 +183,10 @@ public final class Scratch implements AutoCloseable {
     if (!data.isAccessibleBy(Thread.currentThread())) {
       throw new WrongThreadException(
           operator + ": " + argument + " belongs to a confined arena of another thread");
+    }
+    if (tensors == held.length) {
+      throw new AssertionError(
+          operator + ": the native function was bound for " + tensors + " tensors, more came");
     }
     held[tensors++] = data;
     int rank = view.rank();

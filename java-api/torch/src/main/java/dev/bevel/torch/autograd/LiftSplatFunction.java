@@ -6,17 +6,13 @@ import dev.bevel.kernels.LiftSplat;
 import dev.bevel.kernels.LiftSplatBackward;
 import dev.bevel.kernels.LiftSplatForward;
 import dev.bevel.kernels.LiftSplatPlan;
-import dev.bevel.kernels.Workspace;
 import dev.bevel.torch.CudaStreams;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.Arrays;
 import java.util.Objects;
-import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -103,18 +99,24 @@ public final class LiftSplatFunction extends Function {
           "LiftSplatFunction: prior and priorWeight must be given together");
     }
     try (TensorScope inner = TensorScope.open()) {
-      boolean wide = isDouble(depth) || isDouble(context);
-      ScalarType real = wide ? ScalarType.Double : ScalarType.Float;
+      ScalarType real = KernelTensors.realOf(depth, context);
       long[] shape = plan.depthShape();
       Tensor shapedDepth = shaped("depth", depth.to(real), shape);
       Tensor shapedContext =
-          shaped("context", wide ? context.to(real) : context, contextShape(context));
+          shaped(
+              "context",
+              real == ScalarType.Double ? context.to(real) : context,
+              contextShape(context));
       Tensor[] inputs = {shapedDepth, shapedContext};
       if (prior != null && priorWeight != null) {
         long[] pixels = {shape[0], shape[1], shape[3], shape[4]};
-        Tensor distribution = shaped("prior", withoutGradient("prior", prior).to(real), shape);
+        Tensor distribution =
+            shaped("prior", KernelTensors.withoutGradient(name(), "prior", prior).to(real), shape);
         Tensor weight =
-            shaped("priorWeight", withoutGradient("priorWeight", priorWeight).to(real), pixels);
+            shaped(
+                "priorWeight",
+                KernelTensors.withoutGradient(name(), "priorWeight", priorWeight).to(real),
+                pixels);
         inputs = new Tensor[] {shapedDepth, shapedContext, distribution, weight};
       }
       Tensor[] outputs = apply(inputs);
@@ -135,7 +137,7 @@ public final class LiftSplatFunction extends Function {
 
     ScalarType dtype = options.outDtype() == null ? features.scalar_type() : options.outDtype();
     long channels = features.size(2);
-    Tensor map = empty(plan.outShape(channels, options.outLayout()), features, dtype);
+    Tensor map = KernelTensors.empty(plan.outShape(channels, options.outLayout()), features, dtype);
     LiftSplatForward call =
         new LiftSplatForward(
                 plan, TensorViews.of(depth), TensorViews.of(inOrder(features)), TensorViews.of(map))
@@ -150,11 +152,11 @@ public final class LiftSplatFunction extends Function {
     }
     Tensor probabilities = logits ? null : depth;
     if (logits && (differentiate || options.returnProbabilities())) {
-      probabilities = empty(plan.depthShape(), depth, depth.scalar_type());
+      probabilities = KernelTensors.empty(plan.depthShape(), depth, depth.scalar_type());
       call.probabilities(TensorViews.of(probabilities));
     }
     if (depth.is_cuda()) {
-      call.workspace(workspace(LiftSplat.workspaceBytes(call), depth));
+      call.workspace(KernelTensors.workspace(LiftSplat.workspaceBytes(call), depth));
     }
     LiftSplat.forward(call);
     context.saveForBackward(probabilities, features, distribution, weight);
@@ -177,7 +179,7 @@ public final class LiftSplatFunction extends Function {
     if (gradMap != null) {
       gradDepth =
           context.needsInputGrad(0)
-              ? empty(plan.depthShape(), probabilities, probabilities.scalar_type())
+              ? KernelTensors.empty(plan.depthShape(), probabilities, probabilities.scalar_type())
               : null;
       gradContext = context.needsInputGrad(1) ? emptyInOrder(features) : null;
       mapBackward(gradMap, probabilities, features, saved[2], saved[3], gradDepth, gradContext);
@@ -225,7 +227,7 @@ public final class LiftSplatFunction extends Function {
       call.prior(TensorViews.of(prior), TensorViews.of(priorWeight));
     }
     if (gradMap.is_cuda()) {
-      call.workspace(workspace(LiftSplat.workspaceBytes(call), gradMap));
+      call.workspace(KernelTensors.workspace(LiftSplat.workspaceBytes(call), gradMap));
     }
     LiftSplat.backward(call);
   }
@@ -270,14 +272,6 @@ public final class LiftSplatFunction extends Function {
     return tensor.view(shape);
   }
 
-  private static Tensor withoutGradient(String argument, Tensor tensor) {
-    if (tensor.requires_grad()) {
-      throw new IllegalArgumentException(
-          "LiftSplatFunction: no gradient flows to " + argument + "; pass a detached tensor");
-    }
-    return tensor;
-  }
-
   /** The images as the kernel takes them: any stride over batch and cameras, compact within. */
   private static Tensor compactImages(Tensor images, boolean channelsLastAllowed) {
     boolean fits = isChannelsFirst(images) || (channelsLastAllowed && isChannelsLast(images, 2));
@@ -295,35 +289,22 @@ public final class LiftSplatFunction extends Function {
 
   private static Tensor emptyInOrder(Tensor images) {
     if (isChannelsFirst(images)) {
-      return empty(images.shape(), images, images.scalar_type());
+      return KernelTensors.empty(images.shape(), images, images.scalar_type());
     }
     long[] shape = images.permute(0, 1, 3, 4, 2).shape();
-    return empty(shape, images, images.scalar_type()).permute(0, 1, 4, 2, 3);
+    return KernelTensors.empty(shape, images, images.scalar_type()).permute(0, 1, 4, 2, 3);
   }
 
   private static boolean isChannelsFirst(Tensor images) {
-    return isCompact(images, 2, 3, 4);
+    return KernelTensors.isCompact(images, 2, 3, 4);
   }
 
   /**
    * Whether the dimensions from {@code first} on are C, H, W with the channels innermost in memory.
    */
   private static boolean isChannelsLast(Tensor images, int first) {
-    boolean outer = first == 2 || isCompact(images, 0, 2, 3, 1);
-    return outer && isCompact(images, first + 1, first + 2, first);
-  }
-
-  /** Whether these dimensions, outermost first, lie without gaps in row-major order. */
-  private static boolean isCompact(Tensor tensor, int... dimensions) {
-    long expected = 1;
-    for (int i = dimensions.length - 1; i >= 0; i--) {
-      long size = tensor.size(dimensions[i]);
-      if (size > 1 && tensor.stride(dimensions[i]) != expected) {
-        return false;
-      }
-      expected *= size;
-    }
-    return true;
+    boolean outer = first == 2 || KernelTensors.isCompact(images, 0, 2, 3, 1);
+    return outer && KernelTensors.isCompact(images, first + 1, first + 2, first);
   }
 
   /** The kernel's map as [B, Z·C, rows, columns]. */
@@ -331,18 +312,5 @@ public final class LiftSplatFunction extends Function {
     return options.outLayout() == Layout.CHANNELS_LAST
         ? map.squeeze(1).permute(0, 3, 1, 2)
         : map.flatten(1, 2);
-  }
-
-  private static boolean isDouble(Tensor tensor) {
-    return tensor.scalar_type().intern() == ScalarType.Double;
-  }
-
-  private static Workspace workspace(long bytes, Tensor like) {
-    return Workspace.of(TensorViews.of(empty(new long[] {bytes}, like, ScalarType.Byte)));
-  }
-
-  private static Tensor empty(long[] shape, Tensor like, ScalarType dtype) {
-    TensorOptions likeOptions = like.options().dtype(new ScalarTypeOptional(dtype));
-    return torch.empty(shape, likeOptions, new MemoryFormatOptional());
   }
 }
