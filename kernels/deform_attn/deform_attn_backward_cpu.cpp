@@ -9,6 +9,7 @@
 #include <omp.h>
 
 #include "core/cpu_dispatch.hpp"
+#include "core/lane_sums.hpp"
 #include "core/work_shares.hpp"
 #include "deform_attn/deform_attn_cpu.hpp"
 #include "deform_attn/deform_attn_samples.hpp"
@@ -31,21 +32,6 @@ struct Scratch {
   alignas(64) T grad_y[kMostSamples];
   alignas(64) T grad_weight[kMostSamples];
 };
-
-/// dot[i] = sum of the lanes of products[i], for i below count.
-template <class T>
-void sum_lanes(const T (*products)[kLanes<T>], int count, T* dot) {
-  constexpr int lanes = kLanes<T>;
-  for (int i = 0; i < count; i += lanes) {
-    Vector<T> rows[lanes];
-    for (int row = 0; row < lanes; ++row) rows[row] = i + row < count ? load(products[i + row]) : Vector<T>{};
-    transpose<T>(rows);
-    for (int step = 1; step < lanes; step *= 2) {
-      for (int row = 0; row + step < lanes; row += 2 * step) rows[row] += rows[row + step];
-    }
-    store_partial(dot + i, rows[0], count - i);
-  }
-}
 
 /// One chunk of channels, V vectors, of `count` samples of a head.
 template <class T, class Value, int V>

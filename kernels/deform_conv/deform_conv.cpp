@@ -1,0 +1,277 @@
+// The entry points of deform_conv: every argument is checked here, then the work goes to the CPU body of the
+// chosen instruction set. (CUDA tensors are refused: there is no body for them yet.)
+#include "deform_conv.h"
+
+#include "deform_conv/deform_conv_cpu.hpp"
+#include "memory_overlap.hpp"
+#include "settings.hpp"
+#include "status.hpp"
+#include "tensor_check.hpp"
+
+namespace bevel {
+namespace {
+
+/// Pixels of a padded side at most: float32 holds whole numbers exactly up to there.
+constexpr int64_t kLongestSide = int64_t{1} << 24;
+
+/// The arguments of both passes; what a pass does not have is not given. out is out or grad_out.
+struct Arguments {
+  const char* op;
+  const bevel_deform_conv_settings& settings;
+  TensorArgument input, offset, mask, weight, out;
+  TensorArgument bias = {"deform_conv", "none", nullptr};
+  TensorArgument grad_input = bias, grad_offset = bias, grad_mask = bias, grad_weight = bias,
+                 grad_bias = bias;
+};
+
+Arguments arguments(const bevel_deform_conv_forward_params& p) {
+  const char* op = "deform_conv_forward";
+  return {.op = op,
+          .settings = p.settings,
+          .input = {op, "input", p.input},
+          .offset = {op, "offset", p.offset},
+          .mask = {op, "mask", p.mask},
+          .weight = {op, "weight", p.weight},
+          .out = {op, "out", p.out},
+          .bias = {op, "bias", p.bias}};
+}
+
+Arguments arguments(const bevel_deform_conv_backward_params& p) {
+  const char* op = "deform_conv_backward";
+  return {.op = op,
+          .settings = p.settings,
+          .input = {op, "input", p.input},
+          .offset = {op, "offset", p.offset},
+          .mask = {op, "mask", p.mask},
+          .weight = {op, "weight", p.weight},
+          .out = {op, "grad_out", p.grad_out},
+          .grad_input = {op, "grad_input", p.grad_input},
+          .grad_offset = {op, "grad_offset", p.grad_offset},
+          .grad_mask = {op, "grad_mask", p.grad_mask},
+          .grad_weight = {op, "grad_weight", p.grad_weight},
+          .grad_bias = {op, "grad_bias", p.grad_bias}};
+}
+
+void check_pair(const char* op, const char* name, const int32_t (&pair)[2], int32_t least) {
+  if (pair[0] < least || pair[1] < least) {
+    fail(BEVEL_INVALID_ARGUMENT, "%s: settings.%s must be at least %d both ways, got (%d, %d)", op, name,
+         least, pair[0], pair[1]);
+  }
+}
+
+void check_divides(const Arguments& a, const char* name, int32_t groups, const TensorArgument& tensor,
+                   int dimension, const char* what) {
+  if (groups < 1 || tensor.extent(dimension) % groups != 0) {
+    fail(BEVEL_INVALID_ARGUMENT, "%s: settings.%s must be at least 1 and divide the %lld %s of %s, got %d",
+         a.op, name, static_cast<long long>(tensor.extent(dimension)), what, tensor.name(), groups);
+  }
+}
+
+/// Height (side 0) or width (side 1) of the output.
+int64_t out_side(const Arguments& a, int side, int64_t input, int64_t kernel) {
+  const int64_t padded = input + 2 * int64_t{a.settings.padding[side]};
+  if (input < 1 || padded > kLongestSide) {
+    a.input.reject("must have sides of 1 to 2^24 pixels, padding included, got " + a.input.shape_text() +
+                   " with padding (" + std::to_string(a.settings.padding[0]) + ", " +
+                   std::to_string(a.settings.padding[1]) + ")");
+  }
+  const int64_t reach = a.settings.dilation[side] * (kernel - 1) + 1;
+  if (reach > padded) {
+    a.weight.reject("must have a kernel that fits into the padded input, got " + a.weight.shape_text() +
+                    " with dilation (" + std::to_string(a.settings.dilation[0]) + ", " +
+                    std::to_string(a.settings.dilation[1]) + ") on input " + a.input.shape_text());
+  }
+  return (padded - reach) / a.settings.stride[side] + 1;
+}
+
+/// A gradient, or the bias: like `of` in dtype, place and, but for the bias, shape.
+void check_like(const TensorArgument& tensor, const TensorArgument& of, const std::vector<int64_t>& shape) {
+  if (!tensor.given()) return;
+  tensor.dtype(kFeatureTypes).shape(shape, "to match the other arguments").compact().on(of.device());
+  if (tensor.element_type() != of.element_type()) {
+    tensor.reject(std::string("must have the dtype of ") + of.name());
+  }
+}
+std::vector<int64_t> shape_of(const TensorArgument& tensor) {
+  std::vector<int64_t> shape;
+  for (int i = 0; i < tensor.dimensions(); ++i) shape.push_back(tensor.extent(i));
+  return shape;
+}
+
+DeformConvJob check(const Arguments& a) {
+  DeformConvJob job = {};
+  a.out.required().on_known_device();
+  const DLDevice device = a.out.device();
+  a.input.required().dtype(kFeatureTypes).rank(4).compact().on(device);
+  const bool is_double = a.input.element_type() == ElementType::kFloat64;
+  const unsigned exact = is_double ? kFloat64Only : kFloat32Only;
+  const unsigned feature = is_double ? kFloat64Only : kFloat32Only | kSixteenBit;
+  a.weight.required().dtype(feature).rank(4).compact().on(device);
+  job.settings = a.settings;
+  check_pair(a.op, "stride", a.settings.stride, 1);
+  check_pair(a.op, "padding", a.settings.padding, 0);
+  check_pair(a.op, "dilation", a.settings.dilation, 1);
+  job.batch = a.input.extent(0);
+  job.channels = a.input.extent(1);
+  job.height = a.input.extent(2);
+  job.width = a.input.extent(3);
+  job.out_channels = a.weight.extent(0);
+  if (job.channels < 1) a.input.reject("must have at least one channel, got " + a.input.shape_text());
+  if (job.out_channels < 1) a.weight.reject("must have at least one output, got " + a.weight.shape_text());
+  check_divides(a, "groups", a.settings.groups, a.input, 1, "channels");
+  check_divides(a, "groups", a.settings.groups, a.weight, 0, "outputs");
+  check_divides(a, "deform_groups", a.settings.deform_groups, a.input, 1, "channels");
+  a.weight.shape({job.out_channels, job.group_channels(), -1, -1}, "to match input and groups");
+  for (int side = 2; side < 4; ++side) {
+    if (a.weight.extent(side) < 1 || a.weight.extent(side) > BEVEL_DEFORM_CONV_MAX_KERNEL) {
+      a.weight.reject("must have a kernel of 1 to " + std::to_string(BEVEL_DEFORM_CONV_MAX_KERNEL) +
+                      " pixels both ways, got " + a.weight.shape_text());
+    }
+  }
+  job.kernel_height = static_cast<int32_t>(a.weight.extent(2));
+  job.kernel_width = static_cast<int32_t>(a.weight.extent(3));
+  job.out_height = out_side(a, 0, job.height, job.kernel_height);
+  job.out_width = out_side(a, 1, job.width, job.kernel_width);
+  if (job.map_pixels() > INT32_MAX || job.out_pixels() > INT32_MAX) {
+    a.input.reject("must have maps below 2^31 pixels, before and after, got " + a.input.shape_text());
+  }
+
+  const int64_t samples = int64_t{a.settings.deform_groups} * job.taps();
+  a.offset.required()
+      .dtype(exact)
+      .shape({job.batch, 2 * samples, job.out_height, job.out_width}, "to match input, weight and settings")
+      .compact()
+      .on(device);
+  if (a.mask.given()) {
+    a.mask.dtype(exact)
+        .shape({job.batch, samples, job.out_height, job.out_width}, "to match input, weight and settings")
+        .compact()
+        .on(device);
+  }
+  a.out.dtype(feature)
+      .shape({job.batch, job.out_channels, job.out_height, job.out_width},
+             "to match input, weight and settings")
+      .compact()
+      .on(device);
+  // Workspaces hold a few numbers for each of these.
+  checked_product(a.op, "16 times the samples of all channels",
+                  {16 * job.batch, job.channels, job.taps(), job.out_pixels()});
+  job.input_type = a.input.element_type();
+  job.weight_type = a.weight.element_type();
+  job.out_type = a.out.element_type();
+  job.input = a.input.data();
+  job.offset = a.offset.data();
+  job.mask = a.mask.given() ? a.mask.data() : nullptr;
+  job.weight = a.weight.data();
+  if (a.bias.given()) {
+    check_like(a.bias, a.weight, {job.out_channels});
+    job.bias = a.bias.data();
+  }
+  return job;
+}
+
+DeformConvBackwardJob check_backward(const Arguments& a, const bevel_deform_conv_backward_params& p) {
+  DeformConvBackwardJob job = {};
+  job.forward = check(a);
+  job.grad_out = a.out.data();
+  check_like(a.grad_input, a.input, shape_of(a.input));
+  check_like(a.grad_offset, a.offset, shape_of(a.offset));
+  if (a.grad_mask.given()) {
+    a.mask.required();
+    check_like(a.grad_mask, a.mask, shape_of(a.mask));
+  }
+  check_like(a.grad_weight, a.weight, shape_of(a.weight));
+  check_like(a.grad_bias, a.weight, {job.forward.out_channels});
+  const auto pointer = [](const TensorArgument& tensor) { return tensor.given() ? tensor.data() : nullptr; };
+  job.grad_input = pointer(a.grad_input);
+  job.grad_offset = pointer(a.grad_offset);
+  job.grad_mask = pointer(a.grad_mask);
+  job.grad_weight = pointer(a.grad_weight);
+  job.grad_bias = pointer(a.grad_bias);
+  if (!a.grad_input.given() && !a.grad_offset.given() && !a.grad_mask.given() && !a.grad_weight.given() &&
+      !a.grad_bias.given()) {
+    fail(BEVEL_INVALID_ARGUMENT, "%s: no gradient is asked for", a.op);
+  }
+  job.fast = check_fast(a.op, p.determinism);
+  check_reserved(a.op, "reserved", p.reserved);
+  return job;
+}
+
+void check_device(const Arguments& a) {
+  if (!is_cpu(a.out.device()))
+    fail(BEVEL_UNSUPPORTED, "%s: there is no CUDA body yet, %s is on CUDA", a.op, a.out.name());
+}
+
+int64_t workspace_of(const Arguments& a, const DeformConvJob& job) {
+  check_device(a);
+  return BEVEL_ON_INSTRUCTION_SET(deform_conv_forward_workspace(job));
+}
+int64_t workspace_of(const Arguments& a, const DeformConvBackwardJob& job) {
+  check_device(a);
+  return BEVEL_ON_INSTRUCTION_SET(deform_conv_backward_workspace(job));
+}
+
+/// Checks the workspace and puts it into the job.
+template <class Job>
+TensorArgument take_workspace(const Arguments& a, Job& job, const DLTensor* tensor, void* stream) {
+  const DLDevice device = a.out.device();
+  check_stream(a.op, device, stream);
+  const TensorArgument workspace = check_workspace(a.op, tensor, device, workspace_of(a, job));
+  job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
+  job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
+  return workspace;
+}
+
+}  // namespace
+}  // namespace bevel
+
+using namespace bevel;
+
+bevel_status bevel_deform_conv_forward_workspace(const bevel_deform_conv_forward_params* params,
+                                                 int64_t* bytes) {
+  const char* op = "deform_conv_forward";
+  return guarded(op, [=] {
+    check_struct(op, "params", params, sizeof *params);
+    if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);
+    const Arguments a = arguments(*params);
+    *bytes = workspace_of(a, check(a));
+  });
+}
+
+bevel_status bevel_deform_conv_forward(const bevel_deform_conv_forward_params* params, void* stream) {
+  const char* op = "deform_conv_forward";
+  return guarded(op, [=] {
+    check_struct(op, "params", params, sizeof *params);
+    const Arguments a = arguments(*params);
+    DeformConvJob job = check(a);
+    const TensorArgument workspace = take_workspace(a, job, params->workspace, stream);
+    check_outputs_apart({&a.out, &workspace}, {&a.input, &a.offset, &a.mask, &a.weight, &a.bias});
+    job.out = a.out.data();
+    BEVEL_ON_INSTRUCTION_SET(deform_conv_forward(job));
+  });
+}
+
+bevel_status bevel_deform_conv_backward_workspace(const bevel_deform_conv_backward_params* params,
+                                                  int64_t* bytes) {
+  const char* op = "deform_conv_backward";
+  return guarded(op, [=] {
+    check_struct(op, "params", params, sizeof *params);
+    if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);
+    const Arguments a = arguments(*params);
+    *bytes = workspace_of(a, check_backward(a, *params));
+  });
+}
+
+bevel_status bevel_deform_conv_backward(const bevel_deform_conv_backward_params* params, void* stream) {
+  const char* op = "deform_conv_backward";
+  return guarded(op, [=] {
+    check_struct(op, "params", params, sizeof *params);
+    const Arguments a = arguments(*params);
+    DeformConvBackwardJob job = check_backward(a, *params);
+    const TensorArgument workspace = take_workspace(a, job, params->workspace, stream);
+    check_outputs_apart(
+        {&a.grad_input, &a.grad_offset, &a.grad_mask, &a.grad_weight, &a.grad_bias, &workspace},
+        {&a.out, &a.input, &a.offset, &a.mask, &a.weight});
+    BEVEL_ON_INSTRUCTION_SET(deform_conv_backward(job));
+  });
+}
