@@ -2,6 +2,7 @@
 set(BEVEL_CUDA_SOURCES
   ${BEVEL_ROOT}/native/cuda/cuda_library.cu
   ${BEVEL_ROOT}/kernels/core/radix_sort.cu
+  ${BEVEL_ROOT}/kernels/core/sample_scatter.cu
   ${BEVEL_ROOT}/kernels/lift_splat/lift_splat.cu
   ${BEVEL_ROOT}/kernels/lift_splat/lift_splat_backward.cu
   ${BEVEL_ROOT}/kernels/lift_splat/lift_splat_intervals_backward.cu

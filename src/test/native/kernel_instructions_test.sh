@@ -35,6 +35,10 @@ expect lift_splat/lift_splat_backward.cu splat_gradient_kernel \
   cp.async.ca.shared.global ld.global.v4.f32 ld.global.v4.u16 ld.shared.v4.f32 st.shared.v4.f32 st.global.v4.f32
 expect bev_pool/bev_pool.cu interval_pool_kernel ld.global.v4.f32 ld.global.v4.u16 st.global.v4.f32 st.global.v4.u16
 expect bev_pool/bev_pool_backward.cu feature_gradient_kernel ld.global.v4.f32 ld.global.v4.u16 st.global.v4.f32
+# Kernels that are templates by part of their mangled name.
+expect core/sample_scatter.cu own_rows_kernelIfLi4E ld.global.v4.f32 st.global.wb.v4.u32
+expect core/sample_scatter.cu own_rows_kernelI6__halfLi8E ld.global.v4.u32 st.global.wb.v4.u32 st.global.wb.v2.u32
+expect core/sample_scatter.cu sum_windows_kernelIfLi4E ld.global.v4.f32 st.global.wb.v4.u32
 
 [ $failures -eq 0 ] || exit 1
 echo "kernel instructions: as intended"
