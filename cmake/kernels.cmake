@@ -1,7 +1,8 @@
 # How kernels are compiled.
 
 set(BEVEL_INCLUDES ${BEVEL_ROOT}/native ${BEVEL_ROOT}/kernels ${BEVEL_ROOT}/kernels/lift_splat ${BEVEL_ROOT}/kernels/bev_pool
-  ${BEVEL_ROOT}/kernels/deform_attn ${BEVEL_ROOT}/kernels/deform_conv ${BEVEL_ROOT}/kernels/multi_view_sample)
+  ${BEVEL_ROOT}/kernels/deform_attn ${BEVEL_ROOT}/kernels/deform_conv ${BEVEL_ROOT}/kernels/multi_view_sample
+  ${BEVEL_ROOT}/kernels/bev_warp)
 set(BEVEL_WARNINGS -Wall -Wextra -Wno-psabi)
 
 # Flags of each instruction set; the numbers are those of bevel_instruction_set.

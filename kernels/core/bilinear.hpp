@@ -8,6 +8,14 @@
 
 namespace bevel {
 
+#if defined(__CUDA_ARCH__)
+BEVEL_HD float round_to_even(float x) { return ::rintf(x); }
+BEVEL_HD double round_to_even(double x) { return ::rint(x); }
+#else
+BEVEL_HD float round_to_even(float x) { return __builtin_rintf(x); }
+BEVEL_HD double round_to_even(double x) { return __builtin_rint(x); }
+#endif
+
 /// The corners of one sample. Corner 0 is the upper left one, 1 the upper right, 2 the lower left, 3 the
 /// lower right.
 template <class T>
@@ -35,6 +43,20 @@ BEVEL_HD BilinearPoint<T> bilinear_point(T x, T y, int32_t width, int32_t height
   const uint32_t left_in = point.column >= 0 ? 5u : 0u, right_in = point.column + 1 < width ? 10u : 0u;
   const uint32_t upper_in = point.row >= 0 ? 3u : 0u, lower_in = point.row + 1 < height ? 12u : 0u;
   point.inside = counts ? (left_in | right_in) & (upper_in | lower_in) : 0u;
+  return point;
+}
+
+/// Nearest-neighbour sampling as a point of one corner with a weight of 1: the pixel that x and y round to,
+/// halves to the even one, if it lies on the map. A NaN gives none.
+template <class T>
+BEVEL_HD BilinearPoint<T> nearest_point(T x, T y, int32_t width, int32_t height) {
+  const bool counts = (x > T(-1)) & (y > T(-1)) & (x < static_cast<T>(width)) & (y < static_cast<T>(height));
+  BilinearPoint<T> point;
+  point.column = static_cast<int32_t>(round_to_even(counts ? x : T(-1)));
+  point.row = static_cast<int32_t>(round_to_even(counts ? y : T(-1)));
+  point.right = point.lower = T(0);
+  point.inside =
+      (point.column >= 0) & (point.row >= 0) & (point.column < width) & (point.row < height) ? 1u : 0u;
   return point;
 }
 
