@@ -66,4 +66,17 @@ BEVEL_HD T bilinear_weight(const BilinearPoint<T>& point, int corner) {
   return (corner & 1 ? point.right : T(1) - point.right) * (corner & 2 ? point.lower : T(1) - point.lower);
 }
 
+/// What a sample of a map gives, and its derivatives by the sample's x and y in pixels.
+template <class T>
+struct BilinearValue {
+  T value, by_x, by_y;
+};
+
+/// From a value (or a product with one) at each corner, 0 where that is not on the map.
+template <class T>
+BEVEL_HD BilinearValue<T> bilinear_value(T right, T lower, T c0, T c1, T c2, T c3) {
+  const T above = c0 + right * (c1 - c0), below = c2 + right * (c3 - c2);
+  return {above + lower * (below - above), (c1 - c0) + lower * ((c3 - c2) - (c1 - c0)), below - above};
+}
+
 }  // namespace bevel

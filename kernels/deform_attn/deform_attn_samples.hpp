@@ -8,6 +8,7 @@
 #include "core/bilinear.hpp"
 #include "core/simd.hpp"
 #include "deform_attn/deform_attn_job.hpp"
+#include "deform_attn/deform_attn_position.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 
@@ -107,16 +108,20 @@ inline void read_samples(const DeformAttnJob& job, const SamplePattern<T>& patte
     const T* reference = static_cast<const T*>(job.reference) + offset_of(job.reference_strides, view, 0);
     for (int i = 0; i < per_head; ++i) {
       const T* r = reference + pattern.reference[i] * numbers;
-      base_x[i] = r[0] * pattern.wide[i] - T(0.5);
-      base_y[i] = r[1] * pattern.high[i] - T(0.5);
-      step_x[i] = job.boxes ? r[2] * pattern.wide[i] * (T(0.5) / static_cast<T>(job.points)) : T(1);
-      step_y[i] = job.boxes ? r[3] * pattern.high[i] * (T(0.5) / static_cast<T>(job.points)) : T(1);
+      const SampleAxis<T> along_x = job.boxes ? axis_of_box(r[0], r[2], pattern.wide[i], job.points)
+                                              : axis_of_point(r[0], pattern.wide[i]);
+      const SampleAxis<T> along_y = job.boxes ? axis_of_box(r[1], r[3], pattern.high[i], job.points)
+                                              : axis_of_point(r[1], pattern.high[i]);
+      base_x[i] = along_x.base;
+      step_x[i] = along_x.step;
+      base_y[i] = along_y.base;
+      step_y[i] = along_y.step;
     }
   } else {
     for (int i = 0; i < per_head; ++i) {
-      base_x[i] = base_y[i] = T(-0.5);
-      step_x[i] = pattern.wide[i];
-      step_y[i] = pattern.high[i];
+      base_x[i] = base_y[i] = axis_of_location(pattern.wide[i]).base;
+      step_x[i] = axis_of_location(pattern.wide[i]).step;
+      step_y[i] = axis_of_location(pattern.high[i]).step;
     }
   }
   for (int h = 0; h < heads; ++h) {
@@ -127,8 +132,8 @@ inline void read_samples(const DeformAttnJob& job, const SamplePattern<T>& patte
     T* y = samples.y + first + h * per_head;
     T* w = samples.weight + first + h * per_head;
     for (int i = 0; i < per_head; ++i) {
-      x[i] = base_x[i] + location[2 * i] * step_x[i];
-      y[i] = base_y[i] + location[2 * i + 1] * step_y[i];
+      x[i] = SampleAxis<T>{base_x[i], step_x[i]}.at(location[2 * i]);
+      y[i] = SampleAxis<T>{base_y[i], step_y[i]}.at(location[2 * i + 1]);
     }
     if (job.fused) {
       softmax(weight, per_head, scale, w);
