@@ -42,5 +42,6 @@ int main(void) {
   lift_splat_layouts();
   bev_pool_layouts();
   deform_attn_layouts();
+  deform_conv_layouts();
   return 0;
 }

@@ -18,7 +18,12 @@ import org.junit.jupiter.api.Test;
 class LayoutsTest {
   /** In the order in which the C program prints them. */
   private static final List<StructLayout> ALL =
-      Stream.of(Layouts.ALL, LiftSplatLayouts.ALL, BevPoolLayouts.ALL, DeformAttnLayouts.ALL)
+      Stream.of(
+              Layouts.ALL,
+              LiftSplatLayouts.ALL,
+              BevPoolLayouts.ALL,
+              DeformAttnLayouts.ALL,
+              DeformConvLayouts.ALL)
           .flatMap(List::stream)
           .toList();
 

@@ -25,7 +25,8 @@ import org.bytedeco.javacpp.tools.InfoMapper;
               "bevel_dlpack.h",
               "bevel.h",
               "lift_splat/lift_splat.h",
-              "bev_pool/bev_pool.h"
+              "bev_pool/bev_pool.h",
+              "deform_conv/deform_conv.h"
             },
             link = "bevel",
             library = "jnibevel"))

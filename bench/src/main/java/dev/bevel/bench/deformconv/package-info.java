@@ -1,0 +1,5 @@
+/** Deformable convolution against LibTorch. */
+@NullMarked
+package dev.bevel.bench.deformconv;
+
+import org.jspecify.annotations.NullMarked;

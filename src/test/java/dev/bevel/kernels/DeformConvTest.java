@@ -1,0 +1,363 @@
+package dev.bevel.kernels;
+
+import static dev.bevel.kernels.TensorViewTest.refused;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.bevel.bench.deformconv.DeformConvReference;
+import dev.bevel.bench.deformconv.DeformConvShape;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Deformable convolution through the binding, against its definition in double. */
+class DeformConvTest {
+  private static final long SEED = 20260421;
+
+  private final int threads = Bevel.threads();
+
+  @AfterEach
+  void restoreThreads() {
+    Bevel.setThreads(threads);
+  }
+
+  /** Random numbers of a shape; offsets reach beyond the border. */
+  private static final class Case {
+    final DeformConvShape shape;
+    final DeformConvReference.Values values;
+    final DeformConvReference reference;
+
+    Case(DeformConvShape shape, long seed) {
+      this.shape = shape;
+      Random random = new Random(seed);
+      values =
+          new DeformConvReference.Values(
+              numbers(random, 1, shape.inputShape()),
+              numbers(random, 2.5, shape.offsetShape()),
+              shape.masked() ? numbers(random, 1, shape.maskShape()) : null,
+              numbers(random, 0.5, shape.weightShape()),
+              numbers(random, 1, shape.outputs()),
+              numbers(random, 1, shape.outShape()));
+      reference = new DeformConvReference(shape, values);
+    }
+
+    private static double[] numbers(Random random, double bound, long... shape) {
+      long count = 1;
+      for (long size : shape) {
+        count *= size;
+      }
+      // Representable in float32, so that the reference sees what a float32 run sees.
+      return random.doubles(count, -bound, bound).map(value -> (float) value).toArray();
+    }
+  }
+
+  /** Tensors of a case in one dtype, and the calls on them. */
+  private static final class Tensors {
+    final DeformConvInputs inputs;
+    final TensorView bias;
+    final TensorView gradOut;
+    final TensorView out;
+    final TensorView gradInput;
+    final TensorView gradOffset;
+    final @Nullable TensorView gradMask;
+    final TensorView gradWeight;
+    final TensorView gradBias;
+
+    Tensors(Arena arena, Case c, DType dtype) {
+      DeformConvShape s = c.shape;
+      double @Nullable [] mask = c.values.mask();
+      inputs =
+          new DeformConvInputs(
+              copy(arena, dtype, c.values.input(), s.inputShape()),
+              copy(arena, dtype, c.values.offset(), s.offsetShape()),
+              mask == null ? null : copy(arena, dtype, mask, s.maskShape()),
+              copy(arena, dtype, c.values.weight(), s.weightShape()),
+              s.settings());
+      double @Nullable [] perOutput = c.values.bias();
+      assertThat(perOutput).isNotNull();
+      bias = copy(arena, dtype, perOutput, s.outputs());
+      gradOut = copy(arena, dtype, c.values.gradOut(), s.outShape());
+      out = poisoned(arena, dtype, s.outShape());
+      gradInput = poisoned(arena, dtype, s.inputShape());
+      gradOffset = poisoned(arena, dtype, s.offsetShape());
+      gradMask = mask == null ? null : poisoned(arena, dtype, s.maskShape());
+      gradWeight = poisoned(arena, dtype, s.weightShape());
+      gradBias = poisoned(arena, dtype, s.outputs());
+    }
+
+    private static TensorView copy(Arena arena, DType dtype, double[] values, long... shape) {
+      return dtype == DType.FLOAT64
+          ? TensorView.copyOf(arena, values, shape)
+          : TensorView.copyOf(arena, TensorValues.floats(values), shape);
+    }
+
+    private static TensorView poisoned(Arena arena, DType dtype, long... shape) {
+      TensorView view = TensorView.allocate(arena, dtype, shape);
+      view.segment().fill((byte) 0xff);
+      return view;
+    }
+
+    DeformConvForward forward() {
+      return new DeformConvForward(inputs, out).bias(bias);
+    }
+
+    DeformConvBackward backward() {
+      DeformConvBackward call =
+          new DeformConvBackward(inputs, gradOut)
+              .gradInput(gradInput)
+              .gradOffset(gradOffset)
+              .gradWeight(gradWeight)
+              .gradBias(gradBias);
+      return gradMask == null ? call : call.gradMask(gradMask);
+    }
+
+    List<float[]> run() {
+      DeformConv.forward(forward());
+      DeformConv.backward(backward());
+      List<float[]> results = new ArrayList<>();
+      for (TensorView view : new TensorView[] {out, gradInput, gradOffset, gradWeight, gradBias}) {
+        results.add(view.toFloatArray());
+      }
+      if (gradMask != null) {
+        results.add(gradMask.toFloatArray());
+      }
+      return results;
+    }
+  }
+
+  private static DeformConvShape shape(DeformConvSettings settings, boolean masked) {
+    return new DeformConvShape("test", 2, 8, 4, 7, 6, 3, 2, settings, masked);
+  }
+
+  private static void assertMatches(
+      String what, TensorView actual, IntToDoubleFunction expected, double bound) {
+    double[] values =
+        actual.dtype() == DType.FLOAT64 ? actual.toDoubleArray() : TensorValues.doubles(actual);
+    assertThat(values.length).as(what).isPositive();
+    TensorValues.assertClose(
+        values, IntStream.range(0, values.length).mapToDouble(expected).toArray(), bound);
+  }
+
+  private static void assertAll(Case c, Tensors t, double bound) {
+    DeformConv.forward(t.forward());
+    DeformConv.backward(t.backward());
+    assertMatches("out", t.out, c.reference::out, bound);
+    assertMatches("gradInput", t.gradInput, c.reference::gradInput, bound);
+    assertMatches("gradOffset", t.gradOffset, c.reference::gradOffset, bound);
+    assertMatches("gradWeight", t.gradWeight, c.reference::gradWeight, bound);
+    assertMatches("gradBias", t.gradBias, c.reference::gradBias, bound);
+    if (t.gradMask != null) {
+      assertMatches("gradMask", t.gradMask, c.reference::gradMask, bound);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1,1,1,1,1,1,1,1,true",
+    "1,1,1,1,1,1,4,1,false",
+    "2,1,0,2,1,2,2,4,true",
+    "3,2,2,0,2,3,1,8,false"
+  })
+  void everyElementIsThatOfTheDefinition(
+      int strideY,
+      int strideX,
+      int paddingY,
+      int paddingX,
+      int dilationY,
+      int dilationX,
+      int groups,
+      int deformGroups,
+      boolean masked) {
+    DeformConvSettings settings =
+        new DeformConvSettings(
+            strideY, strideX, paddingY, paddingX, dilationY, dilationX, groups, deformGroups);
+    Case c = new Case(shape(settings, masked), SEED);
+    try (Arena arena = Arena.ofConfined()) {
+      Tensors doubles = new Tensors(arena, c, DType.FLOAT64);
+      assertThat(doubles.out.shape()).isEqualTo(c.shape.outShape());
+      assertAll(c, doubles, 1e-12);
+      assertAll(c, new Tensors(arena, c, DType.FLOAT32), 1e-5);
+    }
+  }
+
+  @Test
+  void gradientsNotAskedForAreNotNeeded() {
+    Case c = new Case(shape(DeformConvSettings.of(1, 1, 1), true), SEED);
+    try (Arena arena = Arena.ofConfined()) {
+      Tensors t = new Tensors(arena, c, DType.FLOAT64);
+      DeformConv.backward(new DeformConvBackward(t.inputs, t.gradOut).gradWeight(t.gradWeight));
+      assertMatches("gradWeight", t.gradWeight, c.reference::gradWeight, 1e-12);
+      DeformConv.backward(new DeformConvBackward(t.inputs, t.gradOut).gradOffset(t.gradOffset));
+      assertMatches("gradOffset", t.gradOffset, c.reference::gradOffset, 1e-12);
+      DeformConv.forward(new DeformConvForward(t.inputs, t.out));
+      double[] bias = t.bias.toDoubleArray();
+      int perOutput = c.shape.outPixels();
+      assertMatches(
+          "out without bias",
+          t.out,
+          i -> c.reference.out(i) - bias[i / perOutput % bias.length],
+          1e-12);
+    }
+  }
+
+  @Test
+  void sixteenBitFeaturesAreTakenAndGiven() {
+    Case c = new Case(shape(DeformConvSettings.of(1, 1, 1), true), SEED);
+    try (Arena arena = Arena.ofConfined()) {
+      Tensors t = new Tensors(arena, c, DType.FLOAT32);
+      TensorView out = TensorView.allocate(arena, DType.BFLOAT16, c.shape.outShape());
+      out.segment().fill((byte) 0xff);
+      DeformConv.forward(new DeformConvForward(t.inputs, out).bias(t.bias));
+      for (int i = 0; i < out.elementCount(); i++) {
+        short bits = out.segment().getAtIndex(ValueLayout.JAVA_SHORT, i);
+        double value = Float.intBitsToFloat(bits << 16);
+        double expected = c.reference.out(i);
+        assertThat(value)
+            .as("element %d", i)
+            .isCloseTo(expected, within(Math.abs(expected) / 250 + 1e-5));
+      }
+    }
+  }
+
+  @Test
+  void theSameBitsForAnyNumberOfThreadsAndInAnyThread() throws Exception {
+    DeformConvSettings settings = DeformConvSettings.of(1, 1, 1).withGroups(2, 2);
+    Case c = new Case(new DeformConvShape("test", 3, 16, 24, 13, 17, 3, 3, settings, true), SEED);
+    try (Arena arena = Arena.ofShared();
+        ExecutorService pool = Executors.newFixedThreadPool(4)) {
+      Bevel.setThreads(1);
+      List<float[]> expected = new Tensors(arena, c, DType.FLOAT32).run();
+      for (int count : new int[] {2, 3, 5}) {
+        Bevel.setThreads(count);
+        assertSame(new Tensors(arena, c, DType.FLOAT32).run(), expected);
+      }
+      List<Future<List<float[]>>> results = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        Tensors own = new Tensors(arena, c, DType.FLOAT32);
+        results.add(pool.submit(own::run));
+      }
+      for (Future<List<float[]>> result : results) {
+        assertSame(get(result), expected);
+      }
+    }
+  }
+
+  private static List<float[]> get(Future<List<float[]>> result) throws InterruptedException {
+    try {
+      return result.get();
+    } catch (ExecutionException e) {
+      throw new AssertionError("a call in another thread failed", e.getCause());
+    }
+  }
+
+  private static void assertSame(List<float[]> actual, List<float[]> expected) {
+    for (int i = 0; i < expected.size(); i++) {
+      assertThat(actual.get(i)).as("result %d", i).isEqualTo(expected.get(i));
+    }
+  }
+
+  @Test
+  void aKeptWorkspaceServesManyCallsAndATooSmallOneIsRefused() {
+    Case c = new Case(shape(DeformConvSettings.of(1, 1, 1), true), SEED);
+    try (Arena arena = Arena.ofConfined();
+        Workspace kept = Workspace.cpu()) {
+      Tensors t = new Tensors(arena, c, DType.FLOAT32);
+      DeformConvForward forward = t.forward().workspace(kept);
+      DeformConv.forward(forward);
+      float[] once = t.out.toFloatArray();
+      DeformConv.backward(t.backward().workspace(kept));
+      DeformConv.forward(forward);
+      assertThat(t.out.toFloatArray()).isEqualTo(once);
+      long bytes = DeformConv.workspaceBytes(t.forward());
+      assertThat(kept.byteSize()).isGreaterThanOrEqualTo(bytes);
+      if (bytes > 64) {
+        Workspace small = Workspace.of(TensorView.allocate(arena, DType.UINT8, 64));
+        refused(() -> DeformConv.forward(t.forward().workspace(small)), "workspace must have");
+      }
+    }
+  }
+
+  @Test
+  void wrongArgumentsAreNamedAndNothingIsWritten() {
+    Case c = new Case(shape(DeformConvSettings.of(1, 1, 1), true), SEED);
+    try (Arena arena = Arena.ofConfined()) {
+      Tensors t = new Tensors(arena, c, DType.FLOAT32);
+      float[] before = t.out.toFloatArray();
+      DeformConvInputs i = t.inputs;
+      forwardRefused(
+          t,
+          new DeformConvInputs(
+              i.input(), i.offset(), i.mask(), i.weight(), i.settings().withGroups(3, 1)),
+          "deform_conv_forward: settings.groups must be at least 1 and divide the 8 channels of"
+              + " input, got 3");
+      forwardRefused(
+          t,
+          new DeformConvInputs(
+              i.input(), i.offset(), i.mask(), i.weight(), i.settings().withGroups(1, 0)),
+          "settings.deform_groups must be at least 1");
+      forwardRefused(
+          t,
+          new DeformConvInputs(
+              i.input(), i.offset(), i.mask(), i.weight(), DeformConvSettings.of(0, 1, 1)),
+          "settings.stride must be at least 1 both ways, got (0, 0)");
+      forwardRefused(
+          t,
+          new DeformConvInputs(i.input(), i.weight(), i.mask(), i.weight(), i.settings()),
+          "deform_conv_forward: offset must be ");
+      forwardRefused(
+          t,
+          new DeformConvInputs(i.input(), i.offset(), i.offset(), i.weight(), i.settings()),
+          "deform_conv_forward: mask must be ");
+      forwardRefused(
+          t,
+          new DeformConvInputs(t.out, i.offset(), i.mask(), i.weight(), i.settings()),
+          "deform_conv_forward: ");
+      refused(
+          () -> DeformConv.backward(new DeformConvBackward(t.inputs, t.gradOut)),
+          "deform_conv_backward: no gradient is asked for");
+      refused(
+          () ->
+              DeformConv.backward(
+                  new DeformConvBackward(t.inputs, t.gradOut).gradInput(t.gradWeight)),
+          "deform_conv_backward: grad_input must be ");
+      assertThat(t.out.toFloatArray()).isEqualTo(before);
+    }
+  }
+
+  private static void forwardRefused(Tensors t, DeformConvInputs inputs, String message) {
+    refused(() -> DeformConv.forward(new DeformConvForward(inputs, t.out).bias(t.bias)), message);
+  }
+
+  @Test
+  void closedMemoryIsRefused() {
+    Case c = new Case(shape(DeformConvSettings.of(1, 1, 1), true), SEED);
+    Arena arena = Arena.ofConfined();
+    Tensors t = new Tensors(arena, c, DType.FLOAT32);
+    arena.close();
+    assertThatThrownBy(() -> DeformConv.forward(t.forward()))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("is closed");
+  }
+
+  @Test
+  void sidesOfTheOutputFollowTheSettings() {
+    DeformConvSettings s = new DeformConvSettings(2, 3, 1, 0, 2, 1, 1, 1);
+    assertThat(s.outRows(7, 3)).isEqualTo((7 + 2 - 4 - 1) / 2 + 1);
+    assertThat(s.outColumns(9, 2)).isEqualTo((9 - 1 - 1) / 3 + 1);
+    assertThat(s.outRows(1, 3)).isLessThan(1);
+  }
+}
