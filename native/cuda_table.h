@@ -13,6 +13,8 @@ struct LiftSplatForwardJob;
 struct LiftSplatBackwardJob;
 struct BevPoolForwardJob;
 struct BevPoolBackwardJob;
+struct MultiViewJob;
+struct MultiViewBackwardJob;
 }  // namespace bevel
 
 /// Where a body writes its message when it fails.
@@ -48,6 +50,13 @@ struct bevel_cuda_functions {
                                               bevel_cuda_message*);
   bevel_status (*bev_pool_backward)(const bevel::BevPoolBackwardJob*, int32_t device, void* stream,
                                     bevel_cuda_message*);
+
+  bevel_status (*multi_view_sample_forward)(const bevel::MultiViewJob*, int32_t device, void* stream,
+                                            bevel_cuda_message*);
+  bevel_status (*multi_view_sample_backward_workspace)(const bevel::MultiViewBackwardJob*, int64_t* bytes,
+                                                       bevel_cuda_message*);
+  bevel_status (*multi_view_sample_backward)(const bevel::MultiViewBackwardJob*, int32_t device, void* stream,
+                                             bevel_cuda_message*);
 };
 
 extern "C" BEVEL_API const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "cuda_loader.hpp"
 #include "memory_overlap.hpp"
 #include "multi_view_sample/multi_view_sample_cpu.hpp"
 #include "settings.hpp"
@@ -155,6 +156,9 @@ void check_places(const Arguments& a, DLDevice device, MultiViewJob& job) {
                   places.shape_text());
   }
   job.points = static_cast<int32_t>(places.extent(2));
+  if (job.items() > kInt32Max) {
+    places.reject("must have fewer than 2^31 points a batch element, got " + places.shape_text());
+  }
   if (a.locations.given()) {
     if (a.lidar2img.given()) {
       a.lidar2img.reject("must be NULL with locations");
@@ -206,6 +210,10 @@ MultiViewJob check(const Arguments& a) {
       .on(device)
       .compact();
   job.out_type = a.out.element_type();
+  if (!is_cpu(device) && a.double_precision()) {
+    fail(BEVEL_UNSUPPORTED, "%s: float64 is for gradient checks on the CPU, %s is on CUDA", a.op,
+         a.out.name());
+  }
   return job;
 }
 
@@ -252,18 +260,12 @@ MultiViewBackwardJob check(const Arguments& a, const Gradients& g,
   return job;
 }
 
-/// The device of a call, whose body there is for.
-DLDevice checked_device(const Arguments& a, void* stream) {
-  const DLDevice device = a.out.device();
-  check_stream(a.op, device, stream);
-  if (!is_cpu(device)) {
-    fail(BEVEL_UNSUPPORTED, "%s: there is no CUDA body yet, %s is on CUDA", a.op, a.out.name());
-  }
-  return device;
-}
-
-int64_t workspace_of(const MultiViewBackwardJob& job) {
-  return BEVEL_ON_INSTRUCTION_SET(multi_view_sample_backward_workspace(job));
+int64_t workspace_of(const char* op, const MultiViewBackwardJob& job, DLDevice device) {
+  if (is_cpu(device)) return BEVEL_ON_INSTRUCTION_SET(multi_view_sample_backward_workspace(job));
+  int64_t bytes = 0;
+  bevel_cuda_message message = {};
+  check_cuda(op, cuda_functions(op).multi_view_sample_backward_workspace(&job, &bytes, &message), message);
+  return bytes;
 }
 
 constexpr const char* kForward = "multi_view_sample_forward";
@@ -281,7 +283,8 @@ bevel_status bevel_multi_view_sample_forward(const bevel_multi_view_sample_forwa
     const Arguments a(kForward, params->views, params->out, "out");
     const TensorArgument visible(kForward, "visible", params->visible);
     MultiViewJob job = check(a);
-    const DLDevice device = checked_device(a, stream);
+    const DLDevice device = a.out.device();
+    check_stream(kForward, device, stream);
     if (visible.given()) {
       visible.dtype(kBytes)
           .shape({job.batch, job.cameras, job.queries, job.points}, "to match features and points")
@@ -294,7 +297,14 @@ bevel_status bevel_multi_view_sample_forward(const bevel_multi_view_sample_forwa
                         {&f[0], &f[1], &f[2], &f[3], &f[4], &f[5], &f[6], &f[7], &a.lidar2img, &a.points,
                          &a.locations, &a.image_sizes, &a.weights});
     job.out = a.out.data();
-    BEVEL_ON_INSTRUCTION_SET(multi_view_sample_forward(job));
+    if (is_cpu(device)) {
+      BEVEL_ON_INSTRUCTION_SET(multi_view_sample_forward(job));
+      return;
+    }
+    bevel_cuda_message message = {};
+    check_cuda(kForward,
+               cuda_functions(kForward).multi_view_sample_forward(&job, device.device_id, stream, &message),
+               message);
   });
 }
 
@@ -305,8 +315,7 @@ bevel_status bevel_multi_view_sample_backward_workspace(const bevel_multi_view_s
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", kBackward);
     const Arguments a(kBackward, params->views, params->grad_out, "grad_out");
     const MultiViewBackwardJob job = check(a, Gradients(kBackward, *params), *params);
-    checked_device(a, nullptr);
-    *bytes = workspace_of(job);
+    *bytes = workspace_of(kBackward, job, a.out.device());
   });
 }
 
@@ -317,8 +326,10 @@ bevel_status bevel_multi_view_sample_backward(const bevel_multi_view_sample_back
     const Arguments a(kBackward, params->views, params->grad_out, "grad_out");
     const Gradients g(kBackward, *params);
     MultiViewBackwardJob job = check(a, g, *params);
-    const DLDevice device = checked_device(a, stream);
-    const TensorArgument workspace = check_workspace(kBackward, params->workspace, device, workspace_of(job));
+    const DLDevice device = a.out.device();
+    check_stream(kBackward, device, stream);
+    const TensorArgument workspace =
+        check_workspace(kBackward, params->workspace, device, workspace_of(kBackward, job, device));
     const LevelArguments &f = a.features, &d = g.features;
     check_outputs_apart({&d[0], &d[1], &d[2], &d[3], &d[4], &d[5], &d[6], &d[7], &g.points, &g.locations,
                          &g.weights, &workspace},
@@ -326,6 +337,13 @@ bevel_status bevel_multi_view_sample_backward(const bevel_multi_view_sample_back
                          &a.points, &a.locations, &a.image_sizes, &a.weights});
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
-    BEVEL_ON_INSTRUCTION_SET(multi_view_sample_backward(job));
+    if (is_cpu(device)) {
+      BEVEL_ON_INSTRUCTION_SET(multi_view_sample_backward(job));
+      return;
+    }
+    bevel_cuda_message message = {};
+    check_cuda(kBackward,
+               cuda_functions(kBackward).multi_view_sample_backward(&job, device.device_id, stream, &message),
+               message);
   });
 }

@@ -104,7 +104,8 @@ typedef struct bevel_multi_view_sample_backward_params {
   DLTensor* grad_weights;
   /** uint8, 64-byte aligned. */
   DLTensor* workspace;
-  /** A bevel_determinism, of grad_features; the other gradients are always strict. */
+  /** A bevel_determinism, of grad_features; the other gradients are always strict. No order of additions is
+   * faster than the strict one here, so BEVEL_FAST does the same. */
   int32_t determinism;
   int32_t reserved;
 } bevel_multi_view_sample_backward_params;

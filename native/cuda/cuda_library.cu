@@ -6,6 +6,7 @@
 #include "core/cuda_check.hpp"
 #include "cuda_table.h"
 #include "lift_splat/lift_splat_cuda.hpp"
+#include "multi_view_sample/multi_view_sample_cuda.hpp"
 
 #ifndef BEVEL_CUDA_ARCHITECTURES
 #error "BEVEL_CUDA_ARCHITECTURES must name what this library holds code for"
@@ -142,6 +143,21 @@ bevel_status bev_pool_backward(const bevel::BevPoolBackwardJob* job, int32_t dev
   return on_device(device, message, [&] { bevel::enqueue_bev_pool_backward(*job, stream_of(stream)); });
 }
 
+bevel_status multi_view_sample_forward(const bevel::MultiViewJob* job, int32_t device, void* stream,
+                                       bevel_cuda_message* message) {
+  return on_device(device, message,
+                   [&] { bevel::enqueue_multi_view_sample_forward(*job, stream_of(stream)); });
+}
+bevel_status multi_view_sample_backward_workspace(const bevel::MultiViewBackwardJob* job, int64_t* bytes,
+                                                  bevel_cuda_message* message) {
+  return guarded(message, [&] { *bytes = bevel::multi_view_sample_backward_workspace_cuda(*job); });
+}
+bevel_status multi_view_sample_backward(const bevel::MultiViewBackwardJob* job, int32_t device, void* stream,
+                                        bevel_cuda_message* message) {
+  return on_device(device, message,
+                   [&] { bevel::enqueue_multi_view_sample_backward(*job, stream_of(stream)); });
+}
+
 }  // namespace
 
 const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version) {
@@ -158,6 +174,9 @@ const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version) {
                                                      backward,
                                                      bev_pool_forward,
                                                      bev_pool_backward_workspace,
-                                                     bev_pool_backward};
+                                                     bev_pool_backward,
+                                                     multi_view_sample_forward,
+                                                     multi_view_sample_backward_workspace,
+                                                     multi_view_sample_backward};
   return abi_version == BEVEL_CUDA_ABI_VERSION ? &functions : nullptr;
 }

@@ -43,5 +43,6 @@ int main(void) {
   bev_pool_layouts();
   deform_attn_layouts();
   deform_conv_layouts();
+  multi_view_sample_layouts();
   return 0;
 }

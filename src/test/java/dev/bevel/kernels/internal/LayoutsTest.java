@@ -23,7 +23,8 @@ class LayoutsTest {
               LiftSplatLayouts.ALL,
               BevPoolLayouts.ALL,
               DeformAttnLayouts.ALL,
-              DeformConvLayouts.ALL)
+              DeformConvLayouts.ALL,
+              MultiViewSampleLayouts.ALL)
           .flatMap(List::stream)
           .toList();
 

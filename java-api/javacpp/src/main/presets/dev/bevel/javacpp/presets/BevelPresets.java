@@ -26,7 +26,8 @@ import org.bytedeco.javacpp.tools.InfoMapper;
               "bevel.h",
               "lift_splat/lift_splat.h",
               "bev_pool/bev_pool.h",
-              "deform_conv/deform_conv.h"
+              "deform_conv/deform_conv.h",
+              "multi_view_sample/multi_view_sample.h"
             },
             link = "bevel",
             library = "jnibevel"))

@@ -1,0 +1,29 @@
+package dev.bevel.kernels;
+
+/**
+ * The box that normalised points lie in, metres: upstream's {@code pc_range}. A coordinate r in [0,
+ * 1] stands for lower + r · (upper − lower).
+ *
+ * @param lowerX lower bound of x
+ * @param lowerY lower bound of y
+ * @param lowerZ lower bound of z
+ * @param upperX upper bound of x, above the lower one
+ * @param upperY upper bound of y, above the lower one
+ * @param upperZ upper bound of z, above the lower one
+ */
+public record PointRange(
+    double lowerX, double lowerY, double lowerZ, double upperX, double upperY, double upperZ) {
+  /** Checks that the bounds are in order. */
+  public PointRange {
+    if (!(lowerX < upperX && lowerY < upperY && lowerZ < upperZ)) {
+      throw new IllegalArgumentException(
+          "PointRange: lower bounds must be below upper ones, got (%s, %s, %s) to (%s, %s, %s)"
+              .formatted(lowerX, lowerY, lowerZ, upperX, upperY, upperZ));
+    }
+  }
+
+  /** x, y, z of the lower corner, then of the upper one. */
+  public double[] bounds() {
+    return new double[] {lowerX, lowerY, lowerZ, upperX, upperY, upperZ};
+  }
+}
