@@ -13,8 +13,8 @@ import dev.bevel.kernels.internal.NativeFunction;
  *
  * <p>A point is projected by lidarToImage to (x · depth, y · depth, depth); u = x / max(depth,
  * 1e-5) / image width, v likewise. A camera sees it iff depth &gt; 1e-5, 0 &lt; u &lt; 1 and 0 &lt;
- * v &lt; 1. Cameras that do not cost nothing. In a level of H × W pixels the sample lies at (u · W −
- * 0.5, v · H − 0.5), the bilinear mean of its four neighbours, those outside the map being zero:
+ * v &lt; 1. Cameras that do not cost nothing. In a level of H × W pixels the sample lies at (u · W
+ * − 0.5, v · H − 0.5), the bilinear mean of its four neighbours, those outside the map being zero:
  * LibTorch's grid_sample with zeros padding and align_corners = false. As upstream's nan_to_num has
  * it, a sample that is NaN counts as zero and an infinite one as the largest finite number of the
  * features' dtype.

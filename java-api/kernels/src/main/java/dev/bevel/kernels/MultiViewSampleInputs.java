@@ -147,7 +147,8 @@ public final class MultiViewSampleInputs {
   /** Writes {@code bevel_multi_view}. */
   void write(Scratch scratch, long views) {
     for (int level = 0; level < features.size(); level++) {
-      scratch.setInput(views + FEATURES + 8L * level, "features[" + level + "]", features.get(level));
+      scratch.setInput(
+          views + FEATURES + 8L * level, "features[" + level + "]", features.get(level));
     }
     scratch.setInt(views + LEVELS, features.size());
     scratch.setInt(views + LAYOUT, layout.value());
