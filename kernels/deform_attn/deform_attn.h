@@ -91,7 +91,7 @@ typedef struct bevel_msda_backward_params {
 BEVEL_API bevel_status bevel_msda_backward_workspace(const bevel_msda_backward_params* params,
                                                      int64_t* bytes);
 
-/** With BEVEL_STRICT deterministic: each row of grad_value is the sum over queries, levels and points in their order. */
+/** With BEVEL_STRICT deterministic: the order of each sum depends on the arguments alone, not on threads. */
 BEVEL_API bevel_status bevel_msda_backward(const bevel_msda_backward_params* params, void* stream);
 
 /** What a sample's reference is. */
@@ -187,8 +187,7 @@ typedef struct bevel_deform_attn_backward_params {
 BEVEL_API bevel_status bevel_deform_attn_backward_workspace(const bevel_deform_attn_backward_params* params,
                                                             int64_t* bytes);
 
-/** With BEVEL_STRICT deterministic, in the order of maps, queries, levels and points; gradients of references add the heads in
- * their order. */
+/** With BEVEL_STRICT deterministic: the order of each sum depends on the arguments alone, not on threads. */
 BEVEL_API bevel_status bevel_deform_attn_backward(const bevel_deform_attn_backward_params* params,
                                                   void* stream);
 

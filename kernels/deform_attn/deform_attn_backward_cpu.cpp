@@ -1,17 +1,20 @@
 // Deformable attention on the CPU, backward.
 //
-// A task is one head of one batch element: it alone writes that head's gradients, walking the queries in
-// order, so sums come out the same for any number of threads and nothing is atomic. The value map's gradient
-// grows in a compact buffer of the thread, head_dim numbers a row, and is copied out at the end. For each
-// sample and corner one pass multiplies the output's gradient into the buffer and with the value row; sixteen
-// such products at a time are then summed across their lanes by a transpose. Bound: three rows moved for each
-// corner.
+// A task is a group of heads of one batch element: it alone writes their gradients, walking the queries in an
+// order that depends on the arguments alone (QueryOrder), so sums come out the same for any number of threads
+// and nothing is atomic. The value map's gradient grows in place, or for 16-bit values in a float buffer of
+// the thread. For each sample and corner one pass multiplies the output's gradient into it and with the value
+// row; sixteen such products at a time are then summed across their lanes by shuffles. Bound: three rows
+// moved for each corner.
 #include <omp.h>
+
+#include <numeric>
 
 #include "core/cpu_dispatch.hpp"
 #include "core/lane_sums.hpp"
 #include "core/work_shares.hpp"
 #include "deform_attn/deform_attn_cpu.hpp"
+#include "deform_attn/deform_attn_order.hpp"
 #include "deform_attn/deform_attn_samples.hpp"
 #include "settings.hpp"
 
@@ -19,58 +22,81 @@ namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
 
 constexpr int kMostVectors = 4;
+/// Samples whose products are summed across lanes together: their corners fill whole vectors.
+constexpr int kSamplesAtOnce = 4;
 
 template <class T>
 struct Scratch {
   Samples<T> samples;
   alignas(64) T gradient[kMostVectors * kLanes<T>];
-  /// Products of value and gradient for corner k of sample i, lane by lane.
-  alignas(64) T products[kMostSamples * 4][kLanes<T>];
-  /// Their sums.
-  alignas(64) T dot[kMostSamples * 4];
+  /// Products of value and gradient for corner k of a few samples, lane by lane.
+  alignas(64) T products[kSamplesAtOnce * 4][kLanes<T>];
+  /// Their sums, for all samples; room for a last vector.
+  alignas(64) T dot[kMostSamples * 4 + kSamplesAtOnce * 4];
   alignas(64) T grad_x[kMostSamples];
   alignas(64) T grad_y[kMostSamples];
   alignas(64) T grad_weight[kMostSamples];
 };
 
-/// One chunk of channels, V vectors, of `count` samples of a head.
-template <class T, class Value, int V>
-void pass_back(Scratch<T>& scratch, int first, int count, const Value* value, int64_t row_stride, T* buffer,
-               int64_t buffer_stride, int width, bool add_products) {
+/// dot[i] += the sum of the lanes of products[i], for i below count.
+template <class T>
+inline void add_lane_sums(const T (*products)[kLanes<T>], int count, T* dot) {
+  constexpr int lanes = kLanes<T>;
+  for (int i = 0; i < count; i += lanes) {
+    Vector<T> rows[lanes];
+#pragma GCC unroll 16
+    for (int row = 0; row < lanes; ++row) rows[row] = load(products[i + row]);
+    store(dot + i, load(dot + i) + lane_sums<T>(rows));
+  }
+}
+
+/// Where the numbers of one head stand: those of row r from numbers + r · stride on.
+template <class T>
+struct HeadRows {
+  T* numbers;
+  int64_t stride;
+};
+
+/// One chunk of channels, V vectors, the last of `rest` channels, of `count` samples of a head.
+template <class T, class Value, int V, bool kProducts, bool kValueGradient>
+void pass_back(Scratch<T>& scratch, int first, int count, const HeadRows<const Value>& value,
+               const HeadRows<T>& grad_value, int rest) {
   constexpr int lanes = kLanes<T>;
   const Samples<T>& samples = scratch.samples;
-  const int rest = width - (V - 1) * lanes;
   Vector<T> gradient[V];
   for (int v = 0; v < V; ++v) gradient[v] = load(scratch.gradient + v * lanes);
-  for (int i = first; i < first + count; ++i) {
-    const uint32_t inside = samples.inside[i];
+  for (int start = first; start < first + count; start += kSamplesAtOnce) {
+    const int few = std::min(kSamplesAtOnce, first + count - start);
+    for (int i = start; i < start + few; ++i) {
+      const uint32_t inside = samples.inside[i];
 #pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) {
-      T* product = scratch.products[4 * i + k];
-      if (!(inside & 1u << k)) {
-        if (!add_products) store(product, Vector<T>{});
-        continue;
-      }
-      const int64_t row = samples.row[i] + (k & 2 ? samples.width[i] : 0) + (k & 1);
-      if (value) {
-        Vector<T> sum = {};
-        if (add_products) sum = load(product);
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) {
-          sum += gradient[v] * load_as<T>(value + row * row_stride + v * lanes, v + 1 < V ? lanes : rest);
+      for (int k = 0; k < 4; ++k) {
+        T* product = scratch.products[4 * (i - start) + k];
+        if (!(inside & 1u << k)) {
+          if constexpr (kProducts) store(product, Vector<T>{});
+          continue;
         }
-        store(product, sum);
-      }
-      if (buffer) {
-        const Vector<T> factor = broadcast(samples.corner[k][i]);
-        T* to = buffer + row * buffer_stride;
+        const int64_t row = samples.row[i] + (k & 2 ? samples.width[i] : 0) + (k & 1);
+        if constexpr (kProducts) {
+          const Value* from = value.numbers + row * value.stride;
+          Vector<T> sum = {};
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) {
-          const int valid = v + 1 < V ? lanes : rest;
-          store_partial(to + v * lanes, load_partial(to + v * lanes, valid) + factor * gradient[v], valid);
+          for (int v = 0; v < V; ++v)
+            sum += gradient[v] * load_as<T>(from + v * lanes, v + 1 < V ? lanes : rest);
+          store(product, sum);
+        }
+        if constexpr (kValueGradient) {
+          const Vector<T> factor = broadcast(samples.corner[k][i]);
+          T* to = grad_value.numbers + row * grad_value.stride;
+#pragma GCC unroll 4
+          for (int v = 0; v < V; ++v) {
+            const int valid = v + 1 < V ? lanes : rest;
+            store_partial(to + v * lanes, load_partial(to + v * lanes, valid) + factor * gradient[v], valid);
+          }
         }
       }
     }
+    if constexpr (kProducts) add_lane_sums<T>(scratch.products, 4 * few, scratch.dot + 4 * start);
   }
 }
 
@@ -78,18 +104,25 @@ void pass_back(Scratch<T>& scratch, int first, int count, const Value* value, in
 template <class T>
 void gradients_of_samples(Scratch<T>& scratch, int count) {
   const Samples<T>& s = scratch.samples;
-  for (int i = 0; i < count; ++i) {
-    const T d0 = scratch.dot[4 * i], d1 = scratch.dot[4 * i + 1];
-    const T d2 = scratch.dot[4 * i + 2], d3 = scratch.dot[4 * i + 3];
-    const T above = d0 + s.right[i] * (d1 - d0), below = d2 + s.right[i] * (d3 - d2);
-    scratch.grad_weight[i] = above + s.lower[i] * (below - above);
-    scratch.grad_x[i] = s.weight[i] * ((d1 - d0) + s.lower[i] * ((d3 - d2) - (d1 - d0)));
-    scratch.grad_y[i] = s.weight[i] * (below - above);
+  for (int first = 0; first < count; first += kLanes<T>) {
+    for (int i = first; i < first + kLanes<T>; ++i) {
+      const T* dot = scratch.dot + 4 * i;
+      const BilinearValue<T> at = bilinear_value(s.right[i], s.lower[i], dot[0], dot[1], dot[2], dot[3]);
+      scratch.grad_weight[i] = at.value;
+      scratch.grad_x[i] = s.weight[i] * at.by_x;
+      scratch.grad_y[i] = s.weight[i] * at.by_y;
+    }
   }
 }
 
+/// Stores a number, or adds it where maps share their gradient.
+template <bool kShared, class T>
+void put(T& to, T value) {
+  to = kShared ? to + value : value;
+}
+
 /// Gradients of one head of one query on one map, from grad_x, grad_y, grad_weight at `first`.
-template <class T>
+template <bool kShared, class T>
 void write_gradients(const DeformAttnBackwardJob& job, const SamplePattern<T>& pattern,
                      const Scratch<T>& scratch, const QueryView& view, int64_t head, int first, T scale,
                      T* grad_reference) {
@@ -110,8 +143,8 @@ void write_gradients(const DeformAttnBackwardJob& job, const SamplePattern<T>& p
         step_x = reference[pattern.reference[i] * 4 + 2] * pattern.wide[i] * box_step;
         step_y = reference[pattern.reference[i] * 4 + 3] * pattern.high[i] * box_step;
       }
-      to[2 * i] += gx[i] * step_x;
-      to[2 * i + 1] += gy[i] * step_y;
+      put<kShared>(to[2 * i], gx[i] * step_x);
+      put<kShared>(to[2 * i + 1], gy[i] * step_y);
     }
   }
   if (job.grad_weights) {
@@ -121,9 +154,9 @@ void write_gradients(const DeformAttnBackwardJob& job, const SamplePattern<T>& p
       T mean = 0;
       for (int i = 0; i < per_head; ++i) mean += weight[i] * gw[i];
       mean /= scale;
-      for (int i = 0; i < per_head; ++i) to[i] += weight[i] * (gw[i] - mean);
+      for (int i = 0; i < per_head; ++i) put<kShared>(to[i], weight[i] * (gw[i] - mean));
     } else {
-      for (int i = 0; i < per_head; ++i) to[i] += gw[i];
+      for (int i = 0; i < per_head; ++i) put<kShared>(to[i], gw[i]);
     }
   }
   if (grad_reference) {
@@ -140,98 +173,134 @@ void write_gradients(const DeformAttnBackwardJob& job, const SamplePattern<T>& p
   }
 }
 
+bool wants_products(const DeformAttnBackwardJob& job) {
+  return job.grad_locations || job.grad_weights || job.grad_reference;
+}
+
+/// Heads of a task: contiguous groups, as few as keep the threads equally busy. A query's numbers of adjacent
+/// heads lie together, and are called in once for all heads of a group.
+struct HeadGroups {
+  int64_t count, of_group;
+
+  HeadGroups(const DeformAttnJob& job, int threads) {
+    const int64_t wanted = std::min(threads / std::gcd(job.batch, int64_t{threads}), job.heads);
+    of_group = (job.heads + wanted - 1) / wanted;
+    count = (job.heads + of_group - 1) / of_group;
+  }
+};
+
 template <class T, class Value, class Out>
-class HeadBackward {
+class GroupBackward {
  public:
-  HeadBackward(const DeformAttnBackwardJob& job, const SamplePattern<T>& pattern, Scratch<T>& scratch,
-               T* buffer, T* grad_references)
+  /// `buffer`: of 16-bit values, memory for the gradient of one group's heads of one map.
+  GroupBackward(const DeformAttnBackwardJob& job, const SamplePattern<T>& pattern, const QueryOrder& order,
+                Scratch<T>& scratch, T* buffer, T* grad_references)
       : job_(job),
         f_(job.forward),
         pattern_(pattern),
+        order_(order),
         scratch_(scratch),
         buffer_(buffer),
-        grad_references_(grad_references) {}
+        grad_references_(grad_references),
+        shared_(f_.maps > 1 && ((job.grad_locations && job.grad_location_strides.map == 0) ||
+                                (job.grad_weights && job.grad_weight_strides.map == 0))) {}
 
-  void run(int64_t batch, int64_t head) {
-    clear(job_.grad_locations, job_.grad_location_strides, batch, head, 2);
-    clear(job_.grad_weights, job_.grad_weight_strides, batch, head, 1);
+  /// Heads [head, end) of a batch element.
+  void run(int64_t batch, int64_t head, int64_t end) {
+    head_ = head;
+    end_ = end;
     for (int64_t map = 0; map < f_.maps; ++map) {
-      if (job_.grad_value) std::fill_n(buffer_, f_.rows * f_.head_dim, T(0));
-      for (int64_t query = 0; query < f_.queries; query += pattern_.runs) {
-        queries({batch, map, query}, std::min<int64_t>(pattern_.runs, f_.queries - query), head);
+      if (shared_ && map == 0) {
+        for (int64_t query = 0; query < f_.queries; ++query) clear({batch, map, query});
       }
-      if (job_.grad_value) copy_out(batch, map, head);
+      if (job_.grad_value) begin_map(batch, map);
+      for (int64_t place = 0; place < f_.queries; ++place) {
+        query({batch, map, order_.query(batch, place)});
+      }
+      if (job_.grad_value) end_map(batch, map);
     }
   }
 
  private:
-  /// Zeros this head's part of a gradient; a map stride of 0 means that the maps share it.
-  void clear(void* gradient, const AttentionStrides& strides, int64_t batch, int64_t head, int numbers) {
-    if (!gradient) return;
-    const int64_t maps = strides.map == 0 ? 1 : f_.maps;
-    for (int64_t map = 0; map < maps; ++map) {
-      for (int64_t query = 0; query < f_.queries; ++query) {
-        std::fill_n(static_cast<T*>(gradient) + offset_of(strides, {batch, map, query}, head),
-                    pattern_.per_head * numbers, T(0));
+  /// Zeros the gradients of a query's samples.
+  void clear(const QueryView& view) {
+    for (int64_t head = head_; head < end_; ++head) {
+      if (job_.grad_locations) {
+        std::fill_n(static_cast<T*>(job_.grad_locations) + offset_of(job_.grad_location_strides, view, head),
+                    2 * pattern_.per_head, T(0));
+      }
+      if (job_.grad_weights) {
+        std::fill_n(static_cast<T*>(job_.grad_weights) + offset_of(job_.grad_weight_strides, view, head),
+                    pattern_.per_head, T(0));
       }
     }
   }
 
-  void queries(QueryView view, int64_t count, int64_t head) {
-    int64_t seen[kMostRuns];
-    T scales[kMostRuns];
-    int runs = 0;
-    const int64_t first_query = view.query;
-    for (int64_t query = first_query; query < first_query + count; ++query) {
-      const VisibleMaps maps(f_, view.batch, query);
-      if (!maps.sees(view.map)) continue;
-      view.query = query;
-      scales[runs] = maps.scale<T>();
-      read_samples(f_, pattern_, view, head, 1, runs * pattern_.per_head, scales[runs], scratch_.samples);
-      seen[runs++] = query;
+  const Out* grad_out(const QueryView& view, int64_t head) const {
+    const int64_t outputs = f_.mean ? 1 : f_.maps, output = f_.mean ? 0 : view.map;
+    return static_cast<const Out*>(job_.grad_out) +
+           (((view.batch * outputs + output) * f_.queries + view.query) * f_.heads + head) * f_.head_dim;
+  }
+
+  void query(const QueryView& view) {
+    const VisibleMaps maps(f_, view.batch, view.query);
+    if (!maps.sees(view.map)) {
+      if (!shared_) clear(view);
+      return;
     }
-    const int samples = runs * pattern_.per_head;
+    const T scale = maps.scale<T>();
+    for (int64_t head = head_; head < end_; head += pattern_.runs) {
+      few_heads(view, head, static_cast<int>(std::min<int64_t>(pattern_.runs, end_ - head)), scale);
+    }
+  }
+
+  void few_heads(const QueryView& view, int64_t head, int heads, T scale) {
+    const int per_head = pattern_.per_head, samples = heads * per_head;
+    read_samples(f_, pattern_, view, head, heads, 0, scale, scratch_.samples);
     scratch_.samples.place(pattern_, samples);
-    for (int run = 0; run < runs; ++run) {
-      view.query = seen[run];
-      channels(view, head, run * pattern_.per_head);
-    }
-    if (!wants_products()) return;
-    sum_lanes<T>(scratch_.products, 4 * samples, scratch_.dot);
+    for (int i = 0; i < heads; ++i) channels(view, head + i, i * per_head);
+    if (!wants_products(job_)) return;
     gradients_of_samples(scratch_, samples);
-    for (int run = 0; run < runs; ++run) {
-      view.query = seen[run];
-      write_gradients(job_, pattern_, scratch_, view, head, run * pattern_.per_head, scales[run],
-                      reference_gradient(view, head));
+    for (int i = 0; i < heads; ++i) {
+      T* grad_reference = reference_gradient(view, head + i);
+      if (shared_) {
+        write_gradients<true>(job_, pattern_, scratch_, view, head + i, i * per_head, scale, grad_reference);
+      } else {
+        write_gradients<false>(job_, pattern_, scratch_, view, head + i, i * per_head, scale, grad_reference);
+      }
     }
   }
 
   void channels(const QueryView& view, int64_t head, int first) {
     constexpr int lanes = kLanes<T>, chunk = kMostVectors * lanes;
-    const int64_t outputs = f_.mean ? 1 : f_.maps, output = f_.mean ? 0 : view.map;
-    const Out* gradient =
-        static_cast<const Out*>(job_.grad_out) +
-        ((view.batch * outputs + output) * f_.queries + view.query) * f_.heads * f_.head_dim +
-        head * f_.head_dim;
-    const Value* value = static_cast<const Value*>(f_.value) + view.batch * f_.value_strides.batch +
-                         view.map * f_.value_strides.map + head * f_.value_strides.head;
+    // Sums come in whole vectors: those of the head before reach into this one's.
+    std::fill_n(scratch_.dot + 4 * first, 4 * pattern_.per_head, T(0));
+    const Out* gradient = grad_out(view, head);
+    HeadRows<const Value> value = {static_cast<const Value*>(f_.value) + view.batch * f_.value_strides.batch +
+                                       view.map * f_.value_strides.map + head * f_.value_strides.head,
+                                   f_.value_strides.query};
+    HeadRows<T> grad_value = {grad_value_.numbers + (head - head_) * f_.head_dim, grad_value_.stride};
     for (int64_t channel = 0; channel < f_.head_dim; channel += chunk) {
       const int width = static_cast<int>(std::min<int64_t>(f_.head_dim - channel, chunk));
       with_constant<kMostVectors>((width + lanes - 1) / lanes, [&](auto vectors) {
         constexpr int V = vectors;
+        const int rest = width - (V - 1) * lanes, count = pattern_.per_head;
         for (int v = 0; v < V; ++v) {
           store(scratch_.gradient + v * lanes,
-                load_as<T>(gradient + channel + v * lanes, v + 1 < V ? lanes : width - (V - 1) * lanes));
+                load_as<T>(gradient + channel + v * lanes, v + 1 < V ? lanes : rest));
         }
-        pass_back<T, Value, V>(scratch_, first, pattern_.per_head,
-                               wants_products() ? value + channel : nullptr, f_.value_strides.query,
-                               job_.grad_value ? buffer_ + channel : nullptr, f_.head_dim, width,
-                               channel > 0);
+        if (!job_.grad_value) {
+          pass_back<T, Value, V, true, false>(scratch_, first, count, value, grad_value, rest);
+        } else if (!wants_products(job_)) {
+          pass_back<T, Value, V, false, true>(scratch_, first, count, value, grad_value, rest);
+        } else {
+          pass_back<T, Value, V, true, true>(scratch_, first, count, value, grad_value, rest);
+        }
       });
+      value.numbers += chunk;
+      grad_value.numbers += chunk;
     }
   }
-
-  bool wants_products() const { return job_.grad_locations || job_.grad_weights || job_.grad_reference; }
 
   T* reference_gradient(const QueryView& view, int64_t head) const {
     if (!job_.grad_reference) return nullptr;
@@ -240,14 +309,34 @@ class HeadBackward {
            (((view.batch * f_.maps + view.map) * f_.queries + view.query) * f_.heads + head) * numbers;
   }
 
-  void copy_out(int64_t batch, int64_t map, int64_t head) {
-    constexpr int lanes = kLanes<T>;
-    Value* to = static_cast<Value*>(job_.grad_value) +
-                ((batch * f_.maps + map) * f_.rows * f_.heads + head) * f_.head_dim;
-    for (int64_t row = 0; row < f_.rows; ++row, to += f_.heads * f_.head_dim) {
-      for (int64_t channel = 0; channel < f_.head_dim; channel += lanes) {
-        const int valid = static_cast<int>(std::min<int64_t>(lanes, f_.head_dim - channel));
-        store_as<T>(to + channel, load_partial(buffer_ + row * f_.head_dim + channel, valid), valid);
+  Value* grad_value_of(int64_t batch, int64_t map) const {
+    return static_cast<Value*>(job_.grad_value) +
+           ((batch * f_.maps + map) * f_.rows * f_.heads + head_) * f_.head_dim;
+  }
+
+  /// Zeros the group's heads of a map's gradient.
+  void begin_map(int64_t batch, int64_t map) {
+    const int64_t width = (end_ - head_) * f_.head_dim;
+    if constexpr (std::is_same_v<T, Value>) {
+      grad_value_ = {grad_value_of(batch, map), f_.heads * f_.head_dim};
+    } else {
+      grad_value_ = {buffer_, width};
+    }
+    for (int64_t row = 0; row < f_.rows; ++row)
+      std::fill_n(grad_value_.numbers + row * grad_value_.stride, width, T(0));
+  }
+
+  /// Narrows the gradient of 16-bit values.
+  void end_map(int64_t batch, int64_t map) {
+    if constexpr (!std::is_same_v<T, Value>) {
+      constexpr int lanes = kLanes<T>;
+      Value* to = grad_value_of(batch, map);
+      const T* from = buffer_;
+      for (int64_t row = 0; row < f_.rows; ++row, to += f_.heads * f_.head_dim, from += grad_value_.stride) {
+        for (int64_t i = 0; i < grad_value_.stride; i += lanes) {
+          const int valid = static_cast<int>(std::min<int64_t>(lanes, grad_value_.stride - i));
+          store_as<T>(to + i, load_partial(from + i, valid), valid);
+        }
       }
     }
   }
@@ -255,9 +344,13 @@ class HeadBackward {
   const DeformAttnBackwardJob& job_;
   const DeformAttnJob& f_;
   const SamplePattern<T>& pattern_;
+  const QueryOrder& order_;
   Scratch<T>& scratch_;
   T* buffer_;
   T* grad_references_;
+  const bool shared_;  ///< whether the maps share offsets and logits, and so their gradients
+  int64_t head_ = 0, end_ = 0;
+  HeadRows<T> grad_value_ = {};  ///< of the group's first head
 };
 
 constexpr int64_t round_up(int64_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -266,9 +359,10 @@ constexpr int64_t round_up(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 struct Workspace {
   int64_t buffer = 0, references = 0;
 
-  Workspace(const DeformAttnBackwardJob& job, int64_t element) {
+  Workspace(const DeformAttnBackwardJob& job, int64_t element, int64_t heads_of_group) {
     const DeformAttnJob& f = job.forward;
-    if (job.grad_value) buffer = round_up(f.rows * f.head_dim * element);
+    const bool narrow = f.value_type != ElementType::kFloat32 && f.value_type != ElementType::kFloat64;
+    if (job.grad_value && narrow) buffer = round_up(f.rows * heads_of_group * f.head_dim * element);
     if (job.grad_reference) {
       references =
           round_up(f.batch * f.maps * f.queries * f.heads * f.references * (f.boxes ? 4 : 2) * element);
@@ -279,24 +373,30 @@ struct Workspace {
 template <class T, class Value, class Out>
 void backward(const DeformAttnBackwardJob& job) {
   const DeformAttnJob& f = job.forward;
+  const int threads = num_threads();
   const SamplePattern<T> pattern(f);
-  const Workspace workspace(job, sizeof(T));
+  const QueryOrder order(f);
+  const HeadGroups groups(f, threads);
+  const Workspace workspace(job, sizeof(T), groups.of_group);
   T* grad_references = reinterpret_cast<T*>(job.workspace);
   const int64_t numbers = f.references * (f.boxes ? 4 : 2);
-  WorkShares shares(f.batch * f.heads, num_threads());
-#pragma omp parallel num_threads(num_threads())
+  WorkShares shares(f.batch * groups.count, threads);
+#pragma omp parallel num_threads(threads)
   {
     Scratch<T> scratch;
     T* buffer =
         reinterpret_cast<T*>(job.workspace + workspace.references + omp_get_thread_num() * workspace.buffer);
-    HeadBackward<T, Value, Out> head(job, pattern, scratch, buffer, grad_references);
+    GroupBackward<T, Value, Out> group(job, pattern, order, scratch, buffer, grad_references);
     if (job.grad_reference) {
 #pragma omp for schedule(static)
       for (int64_t i = 0; i < f.batch * f.maps * f.queries; ++i) {
         std::fill_n(grad_references + i * f.heads * numbers, f.heads * numbers, T(0));
       }
     }
-    shares.work(omp_get_thread_num(), [&](int64_t task) { head.run(task / f.heads, task % f.heads); });
+    shares.work(omp_get_thread_num(), [&](int64_t task) {
+      const int64_t head = task % groups.count * groups.of_group;
+      group.run(task / groups.count, head, std::min(head + groups.of_group, f.heads));
+    });
     if (job.grad_reference) {
 #pragma omp barrier
 #pragma omp for schedule(static)
@@ -316,8 +416,11 @@ void backward(const DeformAttnBackwardJob& job) {
 }  // namespace
 
 int64_t deform_attn_backward_workspace(const DeformAttnBackwardJob& job) {
-  const Workspace workspace(job, job.forward.value_type == ElementType::kFloat64 ? 8 : 4);
-  return workspace.references + workspace.buffer * num_threads();
+  const DeformAttnJob& f = job.forward;
+  const int threads = num_threads();
+  const Workspace workspace(job, f.value_type == ElementType::kFloat64 ? 8 : 4,
+                            HeadGroups(f, threads).of_group);
+  return workspace.references + workspace.buffer * threads;
 }
 
 void deform_attn_backward(const DeformAttnBackwardJob& job) {

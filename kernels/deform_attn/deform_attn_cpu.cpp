@@ -4,13 +4,14 @@
 // one vector loop; then each head is summed in registers, up to eight vectors of channels, sample by sample,
 // four neighbours each. Corners have sums of their own while registers last, so that additions do not wait
 // for one another. Maps that a query does not see cost nothing. Bound: the loads of value rows, four for each
-// sample, from the caches.
+// sample, from the caches; queries go in an order that keeps these rows in the second level (QueryOrder).
 #include "deform_attn/deform_attn_cpu.hpp"
 
 #include <omp.h>
 
 #include "core/cpu_dispatch.hpp"
 #include "core/work_shares.hpp"
+#include "deform_attn/deform_attn_order.hpp"
 #include "deform_attn/deform_attn_samples.hpp"
 #include "settings.hpp"
 
@@ -19,6 +20,8 @@ namespace {
 
 constexpr int64_t kQueriesOfTask = 32;
 constexpr int kMostVectors = 8;
+/// Output of which little would be left in the caches when the last query is done.
+constexpr int64_t kStreamedBytes = 8 << 20;
 
 /// Adds `count` samples from `first` on, `width` channels in V vectors, to sum.
 template <class T, class Value, int V>
@@ -69,7 +72,7 @@ struct Scratch {
 template <class T, class Value, class Out>
 void attend(const DeformAttnJob& job, const SamplePattern<T>& pattern, Scratch<T>& scratch,
             const VisibleMaps& maps, QueryView view, int64_t end, int64_t head, int heads, int64_t channel,
-            int width, Out* out) {
+            int width, Out* out, bool streamed) {
   constexpr int lanes = kLanes<T>;
   with_constant<kMostVectors>((width + lanes - 1) / lanes, [&](auto vectors) {
     constexpr int V = vectors;
@@ -88,8 +91,15 @@ void attend(const DeformAttnJob& job, const SamplePattern<T>& pattern, Scratch<T
     }
     for (int h = 0; h < heads; ++h) {
       for (int v = 0; v < V; ++v) {
-        store_as<T>(out + (head + h) * job.head_dim + channel + v * lanes, load(scratch.sum[h] + v * lanes),
-                    v + 1 < V ? lanes : width - (V - 1) * lanes);
+        Out* to = out + (head + h) * job.head_dim + channel + v * lanes;
+        const Vector<T> sum = load(scratch.sum[h] + v * lanes);
+        if constexpr (std::is_same_v<T, Out>) {
+          if (streamed) {
+            stream(to, sum);
+            continue;
+          }
+        }
+        store_as<T>(to, sum, v + 1 < V ? lanes : width - (V - 1) * lanes);
       }
     }
   });
@@ -97,7 +107,7 @@ void attend(const DeformAttnJob& job, const SamplePattern<T>& pattern, Scratch<T
 
 template <class T, class Value, class Out>
 void query(const DeformAttnJob& job, const SamplePattern<T>& pattern, Scratch<T>& scratch, int64_t batch,
-           int64_t query) {
+           int64_t query, bool streamed) {
   constexpr int64_t chunk = kMostVectors * kLanes<T>;
   const VisibleMaps maps(job, batch, query);
   const int64_t outputs = job.mean ? 1 : job.maps;
@@ -110,15 +120,27 @@ void query(const DeformAttnJob& job, const SamplePattern<T>& pattern, Scratch<T>
       for (int64_t channel = 0; channel < job.head_dim; channel += chunk) {
         const int width = static_cast<int>(std::min(job.head_dim - channel, chunk));
         attend<T, Value, Out>(job, pattern, scratch, maps, {batch, output, query}, end, head, heads, channel,
-                              width, out);
+                              width, out, streamed);
       }
     }
   }
 }
 
+/// Whether to write past the caches: whole vectors only.
+template <class T, class Out>
+bool streams_out(const DeformAttnJob& job) {
+  const int64_t outputs = job.mean ? 1 : job.maps;
+  return std::is_same_v<T, Out> && job.head_dim % kLanes<T> == 0 &&
+         job.batch * outputs * job.queries * job.heads * job.head_dim * static_cast<int64_t>(sizeof(T)) >
+             kStreamedBytes &&
+         reinterpret_cast<uintptr_t>(job.out) % sizeof(Vector<T>) == 0;
+}
+
 template <class T, class Value, class Out>
 void forward(const DeformAttnJob& job) {
   const SamplePattern<T> pattern(job);
+  const QueryOrder order(job);
+  const bool streamed = streams_out<T, Out>(job);
   const int64_t tiles = (job.queries + kQueriesOfTask - 1) / kQueriesOfTask;
   WorkShares shares(job.batch * tiles, num_threads());
 #pragma omp parallel num_threads(num_threads())
@@ -127,8 +149,12 @@ void forward(const DeformAttnJob& job) {
     shares.work(omp_get_thread_num(), [&](int64_t task) {
       const int64_t first = task % tiles * kQueriesOfTask;
       const int64_t end = std::min(first + kQueriesOfTask, job.queries);
-      for (int64_t q = first; q < end; ++q) query<T, Value, Out>(job, pattern, scratch, task / tiles, q);
+      for (int64_t place = first; place < end; ++place) {
+        const int64_t batch = task / tiles;
+        query<T, Value, Out>(job, pattern, scratch, batch, order.query(batch, place), streamed);
+      }
     });
+    if (streamed) end_streaming();
   }
 }
 

@@ -30,7 +30,7 @@ struct SamplePattern {
 
   explicit SamplePattern(const DeformAttnJob& job)
       : per_head(job.levels.levels * job.points), runs(std::min(kMostSamples / per_head, kMostRuns)) {
-    for (int i = 0; i < runs * per_head; ++i) {
+    for (int i = 0; i < kMostSamples; ++i) {
       const int level = i % per_head / job.points, point = i % job.points;
       width[i] = job.levels.width[level];
       height[i] = job.levels.height[level];
@@ -55,16 +55,25 @@ struct Samples {
   alignas(64) T lower[kMostSamples];
   alignas(64) T corner[4][kMostSamples];  ///< weight of each corner
 
+  Samples() {
+    // Places are worked out for whole vectors: beyond the last sample there must be some number.
+    std::fill_n(x, kMostSamples, T(0));
+    std::fill_n(y, kMostSamples, T(0));
+    std::fill_n(weight, kMostSamples, T(0));
+  }
+
   /// From x, y and weight to corners.
   void place(const SamplePattern<T>& pattern, int count) {
-    for (int i = 0; i < count; ++i) {
-      const BilinearPoint<T> point = bilinear_point(x[i], y[i], pattern.width[i], pattern.height[i]);
-      row[i] = pattern.start[i] + point.row * pattern.width[i] + point.column;
-      width[i] = pattern.width[i];
-      inside[i] = point.inside;
-      right[i] = point.right;
-      lower[i] = point.lower;
-      for (int k = 0; k < 4; ++k) corner[k][i] = weight[i] * bilinear_weight(point, k);
+    for (int first = 0; first < count; first += kLanes<T>) {
+      for (int i = first; i < first + kLanes<T>; ++i) {
+        const BilinearPoint<T> point = bilinear_point(x[i], y[i], pattern.width[i], pattern.height[i]);
+        row[i] = pattern.start[i] + point.row * pattern.width[i] + point.column;
+        width[i] = pattern.width[i];
+        inside[i] = point.inside;
+        right[i] = point.right;
+        lower[i] = point.lower;
+        for (int k = 0; k < 4; ++k) corner[k][i] = weight[i] * bilinear_weight(point, k);
+      }
     }
   }
 };

@@ -64,6 +64,28 @@ TEST_P(DeformAttn, MatchesPlainLoops) {
   });
 }
 
+/// The number of threads decides which heads one thread works on together.
+TEST_P(DeformAttn, MatchesPlainLoopsOnOneThread) {
+  const int32_t threads = bevel_get_num_threads();
+  ASSERT_BEVEL_OK(bevel_set_num_threads(1));
+  for_each_instruction_set([&] { AttentionCase<float, float>(sizes(), kSeed).check(2e-5, 1e-5); });
+  ASSERT_BEVEL_OK(bevel_set_num_threads(threads));
+}
+
+/// So many queries on so large a map that they are put in order, and so large an output that it is written
+/// past the caches.
+TEST(DeformAttnLarge, MatchesPlainLoops) {
+  const std::vector<AttentionLevel> levels = {{20, 34, 0}, {40, 60, 680}};
+  AttentionCase<float, float>(msda(1, 8400, 8, 32, 2, levels), kSeed).check(2e-5, 1e-5);
+  AttentionCase<float, float> cameras(fused(msda(2, 700, 8, 32, 4, levels), 3, 4, false, false, true, true),
+                                      kSeed);
+  cameras.use_visible = true;
+  cameras.check(2e-5, 1e-5);
+  AttentionCase<float, Bfloat16> separate(
+      fused(msda(1, 700, 8, 64, 2, levels), 2, 2, true, true, false, false), kSeed);
+  separate.check(2e-5, 1.1 / 256);
+}
+
 TEST_P(DeformAttn, QueriesThatSeeSomeMaps) {
   if (sizes().references == 0) return;  // the field's form has one map
   for_each_instruction_set([&] {
