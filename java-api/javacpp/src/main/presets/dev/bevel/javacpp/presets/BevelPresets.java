@@ -27,7 +27,8 @@ import org.bytedeco.javacpp.tools.InfoMapper;
               "lift_splat/lift_splat.h",
               "bev_pool/bev_pool.h",
               "deform_conv/deform_conv.h",
-              "multi_view_sample/multi_view_sample.h"
+              "multi_view_sample/multi_view_sample.h",
+              "deform_attn/deform_attn.h"
             },
             link = "bevel",
             library = "jnibevel"))

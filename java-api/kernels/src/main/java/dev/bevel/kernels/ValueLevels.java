@@ -1,0 +1,103 @@
+package dev.bevel.kernels;
+
+import dev.bevel.kernels.internal.DeformAttnLayouts;
+import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.Scratch;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The levels of a value map of deformable attention. The map is given flat: S rows of heads · dim
+ * numbers, a row for each pixel of each level, row-major within the level.
+ *
+ * @param levels 1 to {@value #MAX_LEVELS}; their rows must lie within the map, and may overlap
+ */
+public record ValueLevels(List<Level> levels) {
+  /** Levels at most. */
+  public static final int MAX_LEVELS = DeformAttnLayouts.MAX_LEVELS;
+
+  private static final long COUNT = Layouts.offset(DeformAttnLayouts.LEVELS, "levels");
+  private static final long HEIGHT = Layouts.offset(DeformAttnLayouts.LEVELS, "height");
+  private static final long WIDTH = Layouts.offset(DeformAttnLayouts.LEVELS, "width");
+  private static final long START = Layouts.offset(DeformAttnLayouts.LEVELS, "start");
+
+  /**
+   * One level.
+   *
+   * @param height pixels, 1 or more
+   * @param width pixels, 1 or more
+   * @param start its first row in the value map
+   */
+  public record Level(int height, int width, long start) {
+    /** Checks the size. */
+    public Level {
+      if (height < 1 || width < 1 || start < 0) {
+        throw invalid(
+            "a level must have a height and a width of at least 1 and start at row 0 or later, got %d × %d from row %d"
+                .formatted(height, width, start));
+      }
+    }
+
+    /** Rows in the value map. */
+    public long rows() {
+      return (long) height * width;
+    }
+  }
+
+  /** Checks the number of levels. */
+  public ValueLevels {
+    levels = List.copyOf(levels);
+    if (levels.isEmpty() || levels.size() > MAX_LEVELS) {
+      throw invalid("there must be 1 to %d levels, got %d".formatted(MAX_LEVELS, levels.size()));
+    }
+  }
+
+  /**
+   * Levels that follow each other without gaps.
+   *
+   * @param sizes height and width of the first level, of the second, ..
+   */
+  public static ValueLevels of(int... sizes) {
+    if (sizes.length % 2 != 0) {
+      throw invalid("sizes must be pairs of height and width, got " + Arrays.toString(sizes));
+    }
+    List<Level> levels = new ArrayList<>();
+    long start = 0;
+    for (int i = 0; i < sizes.length; i += 2) {
+      Level level = new Level(sizes[i], sizes[i + 1], start);
+      levels.add(level);
+      start += level.rows();
+    }
+    return new ValueLevels(levels);
+  }
+
+  /** Number of levels. */
+  public int count() {
+    return levels.size();
+  }
+
+  /** Rows that a value map must have at least. */
+  public long rows() {
+    long rows = 0;
+    for (Level level : levels) {
+      rows = Math.max(rows, level.start + level.rows());
+    }
+    return rows;
+  }
+
+  /** Writes {@code bevel_value_levels} into zeroed scratch memory. */
+  void write(Scratch scratch, long struct) {
+    scratch.setInt(struct + COUNT, levels.size());
+    for (int i = 0; i < levels.size(); i++) {
+      Level level = levels.get(i);
+      scratch.setInt(struct + HEIGHT + 4L * i, level.height);
+      scratch.setInt(struct + WIDTH + 4L * i, level.width);
+      scratch.setLong(struct + START + 8L * i, level.start);
+    }
+  }
+
+  private static BevelException invalid(String message) {
+    return new BevelException(Status.INVALID_ARGUMENT, "ValueLevels: " + message);
+  }
+}
