@@ -10,12 +10,12 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.bevel.testing.GradientCheck;
 import dev.bevel.testing.Memory;
+import dev.bevel.testing.NativeObjects;
 import dev.bevel.testing.Seed;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TorchException;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Scalar;
@@ -60,12 +60,14 @@ class FunctionLifetimeTest {
   void everythingEndsWithTheScope() throws InterruptedException {
     Tensor x = leaf(100);
     step(x, true); // the first one makes constants
-    long before = nativeObjects();
+    long before = NativeObjects.count();
     for (boolean backward : new boolean[] {false, true}) {
       for (int i = 0; i < 20; i++) {
         step(x, backward);
       }
-      assertThat(nativeObjects()).as("native objects, backward %s", backward).isEqualTo(before);
+      assertThat(NativeObjects.count())
+          .as("native objects, backward %s", backward)
+          .isEqualTo(before);
     }
   }
 
@@ -303,22 +305,6 @@ class FunctionLifetimeTest {
     for (int i = 0; i < steps; i++) {
       step(x, i % 5 != 0);
     }
-  }
-
-  /**
-   * Native objects that JavaCPP counts. A hook whose native half moved to LibTorch stays in the
-   * count until its Java half is collected, so the garbage collector runs until the count rests.
-   */
-  private static long nativeObjects() throws InterruptedException {
-    long count;
-    int resting = 0;
-    do {
-      count = Pointer.totalCount();
-      System.gc();
-      Thread.sleep(20);
-      resting = Pointer.totalCount() == count ? resting + 1 : 0;
-    } while (resting < 3);
-    return count;
   }
 
   private static void step(Tensor x, boolean backward) {

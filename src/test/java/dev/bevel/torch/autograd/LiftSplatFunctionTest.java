@@ -1,5 +1,6 @@
 package dev.bevel.torch.autograd;
 
+import static dev.bevel.testing.TensorAssert.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -17,7 +18,6 @@ import dev.bevel.testing.Seed;
 import dev.bevel.torch.TensorScope;
 import java.lang.foreign.Arena;
 import java.util.Random;
-import org.assertj.core.data.Offset;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -458,17 +458,6 @@ class LiftSplatFunctionTest {
     }
     double[] values = RANDOM.doubles(count, -2, 2).toArray();
     return Tensor.create(values).view(shape);
-  }
-
-  private static void assertClose(Tensor actual, Tensor expected, double tolerance) {
-    assertThat(actual.shape()).isEqualTo(expected.shape());
-    double[] a = GradientCheck.doubles(actual);
-    double[] b = GradientCheck.doubles(expected);
-    double scale = 1;
-    for (double value : b) {
-      scale = Math.max(scale, Math.abs(value));
-    }
-    assertThat(a).containsExactly(b, Offset.offset(tolerance * scale));
   }
 
   private static Tensor present(@Nullable Tensor tensor) {

@@ -3,6 +3,9 @@ package dev.bevel.torch.autograd;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.Workspace;
 import dev.bevel.torch.TensorViews;
+import java.util.Arrays;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -40,9 +43,31 @@ final class KernelTensors {
     return empty(like.shape(), like, like.scalar_type());
   }
 
-  /** {@link #emptyLike} if the gradient of an input is wanted, else null. */
-  static @Nullable Tensor gradient(Context context, int input, Tensor like) {
-    return context.needsInputGrad(input) ? emptyLike(like) : null;
+  /**
+   * A tensor for the gradient of an input, asked of a kernel, if it is wanted; else null.
+   *
+   * @param context of the application
+   * @param input index of the input
+   * @param make makes the tensor
+   * @param ask takes the view that the kernel is to write
+   */
+  static @Nullable Tensor gradient(
+      Context context, int input, Supplier<Tensor> make, Consumer<TensorView> ask) {
+    if (!context.needsInputGrad(input)) {
+      return null;
+    }
+    Tensor gradient = make.get();
+    ask.accept(TensorViews.of(gradient));
+    return gradient;
+  }
+
+  /** The rank that a function's argument must have, with the shape in words. */
+  static void requireRank(String function, String argument, Tensor tensor, int rank, String shape) {
+    if (tensor.dim() != rank) {
+      throw new IllegalArgumentException(
+          "%s: %s must be %s, got %s"
+              .formatted(function, argument, shape, Arrays.toString(tensor.shape())));
+    }
   }
 
   static @Nullable TensorView view(@Nullable Tensor tensor) {

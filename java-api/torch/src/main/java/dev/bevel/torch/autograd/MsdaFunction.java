@@ -1,0 +1,137 @@
+package dev.bevel.torch.autograd;
+
+import dev.bevel.kernels.Determinism;
+import dev.bevel.kernels.Msda;
+import dev.bevel.kernels.MsdaBackward;
+import dev.bevel.kernels.MsdaForward;
+import dev.bevel.kernels.MsdaInputs;
+import dev.bevel.kernels.TensorView;
+import dev.bevel.kernels.ValueLevels;
+import dev.bevel.torch.CudaStreams;
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.TensorViews;
+import dev.bevel.torch.nn.Tensors;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Multi-scale deformable attention with the signature of mmcv's {@code
+ * MultiScaleDeformableAttnFunction}, without its im2col step: {@link Msda}, differentiable with
+ * respect to value, locations and weights.
+ *
+ * <pre>{@code
+ * Tensor out = new MsdaFunction(ValueLevels.of(116, 200, 58, 100)).attend(value, locations, weights);
+ * }</pre>
+ *
+ * <p>Shapes, with B batch elements, Q queries, M heads of D channels, L levels of S rows in all and
+ * P points: value [B, S, M, D], locations [B, Q, M, L, P, 2] with (x, y) in [0, 1], weights [B, Q,
+ * M, L, P] after the softmax; the result [B, Q, M·D].
+ *
+ * <p>dtypes: value Float, BFloat16 or Half, and the result like it; locations and weights are cast
+ * to Float. If any is Double all are (CPU only). On CUDA the work joins LibTorch's current stream.
+ */
+public final class MsdaFunction extends Function {
+  private final ValueLevels levels;
+  private final Determinism determinism;
+
+  /**
+   * Attention over these levels with a deterministic backward pass.
+   *
+   * @param levels of value
+   */
+  public MsdaFunction(ValueLevels levels) {
+    this(levels, Determinism.STRICT);
+  }
+
+  /**
+   * Attention over these levels.
+   *
+   * @param levels of value
+   * @param determinism how the gradient of value is added up
+   */
+  public MsdaFunction(ValueLevels levels, Determinism determinism) {
+    this.levels = Objects.requireNonNull(levels, "levels");
+    this.determinism = Objects.requireNonNull(determinism, "determinism");
+  }
+
+  /**
+   * Levels that follow each other, as mmcv's {@code spatial_shapes} lists them. Waits for the
+   * device if the tensor is on CUDA: where the levels do not change, ask once.
+   *
+   * @param spatialShapes integers [L, 2], (height, width) of each level
+   */
+  public static ValueLevels levels(Tensor spatialShapes) {
+    if (spatialShapes.dim() != 2 || spatialShapes.size(1) != 2) {
+      throw new IllegalArgumentException(
+          "MsdaFunction: spatialShapes must be [L, 2], got "
+              + Arrays.toString(spatialShapes.shape()));
+    }
+    double[] sizes = Tensors.toDoubles(spatialShapes);
+    return ValueLevels.of(Arrays.stream(sizes).mapToInt(size -> (int) size).toArray());
+  }
+
+  /**
+   * Attends.
+   *
+   * @param value [B, S, M, D]
+   * @param locations [B, Q, M, L, P, 2]
+   * @param weights [B, Q, M, L, P]
+   * @return [B, Q, M·D]
+   */
+  public Tensor attend(Tensor value, Tensor locations, Tensor weights) {
+    TensorScope.require(name());
+    KernelTensors.requireRank(name(), "value", value, 4, "[B, S, M, D]");
+    KernelTensors.requireRank(name(), "locations", locations, 6, "[B, Q, M, L, P, 2]");
+    try (TensorScope inner = TensorScope.open()) {
+      ScalarType real = KernelTensors.realOf(value, locations, weights);
+      Tensor wide = real == ScalarType.Double ? value.to(real) : value;
+      return inner.keep(apply(wide, locations.to(real), weights.to(real))[0]);
+    }
+  }
+
+  @Override
+  protected Tensor[] forward(Context context, Tensor... inputs) {
+    Tensor value = inputs[0].contiguous();
+    Tensor locations = inputs[1].contiguous();
+    Tensor weights = inputs[2].contiguous();
+    long[] shape = {locations.size(0), locations.size(1), value.size(2) * value.size(3)};
+    Tensor out = KernelTensors.empty(shape, value, value.scalar_type());
+    MsdaForward call = new MsdaForward(inputs(value, locations, weights), TensorViews.of(out));
+    Msda.forward(call.stream(CudaStreams.current(value)));
+    context.saveForBackward(value, locations, weights);
+    return new Tensor[] {out};
+  }
+
+  @Override
+  protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
+    @Nullable Tensor[] saved = context.savedTensors();
+    Tensor value = Objects.requireNonNull(saved[0]);
+    Tensor locations = Objects.requireNonNull(saved[1]);
+    Tensor weights = Objects.requireNonNull(saved[2]);
+    Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
+    MsdaBackward call =
+        new MsdaBackward(inputs(value, locations, weights), TensorViews.of(gradOut))
+            .determinism(determinism).stream(CudaStreams.current(value));
+    @Nullable Tensor[] gradients = {
+      gradient(context, 0, value, call::gradValue),
+      gradient(context, 1, locations, call::gradLocations),
+      gradient(context, 2, weights, call::gradWeights)
+    };
+    Msda.backward(call.workspace(KernelTensors.workspace(Msda.workspaceBytes(call), value)));
+    return gradients;
+  }
+
+  private static @Nullable Tensor gradient(
+      Context context, int input, Tensor like, Consumer<TensorView> ask) {
+    return KernelTensors.gradient(context, input, () -> KernelTensors.emptyLike(like), ask);
+  }
+
+  private MsdaInputs inputs(Tensor value, Tensor locations, Tensor weights) {
+    return new MsdaInputs(
+        TensorViews.of(value), levels, TensorViews.of(locations), TensorViews.of(weights));
+  }
+}
