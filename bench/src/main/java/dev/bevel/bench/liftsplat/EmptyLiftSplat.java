@@ -1,5 +1,6 @@
 package dev.bevel.bench.liftsplat;
 
+import dev.bevel.bench.PermanentPointers;
 import dev.bevel.bench.VerificationException;
 import dev.bevel.javacpp.Pointers;
 import dev.bevel.javacpp.abi.BevelAbi;

@@ -1,5 +1,6 @@
 package dev.bevel.bench.liftsplat;
 
+import dev.bevel.bench.PermanentPointers;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.nn.Tensors;
 import java.util.Arrays;
