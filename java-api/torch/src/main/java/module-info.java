@@ -11,6 +11,7 @@ module dev.bevel.torch {
 
   exports dev.bevel.torch;
   exports dev.bevel.torch.autograd;
+  exports dev.bevel.torch.bevformer;
   exports dev.bevel.torch.head;
   exports dev.bevel.torch.io;
   exports dev.bevel.torch.model;

@@ -22,7 +22,9 @@ public final class Initializer implements AutoCloseable {
     /** Normal with variance 2/fan_in. */
     KAIMING_FAN_IN,
     /** Uniform in ±√(6/(fan_in + fan_out)) (Glorot and Bengio, AISTATS 2010). */
-    XAVIER_UNIFORM
+    XAVIER_UNIFORM,
+    /** All zero, for layers that begin with what their bias says. */
+    ZEROS
   }
 
   private final Generator generator;
@@ -58,6 +60,7 @@ public final class Initializer implements AutoCloseable {
       case XAVIER_UNIFORM -> uniform(tensor, Math.sqrt(6 / (fanIn + fanOut)));
       case KAIMING_FAN_OUT -> normal(tensor, Math.sqrt(2 / fanOut));
       case KAIMING_FAN_IN -> normal(tensor, Math.sqrt(2 / fanIn));
+      case ZEROS -> tensor.zero_();
     };
   }
 

@@ -14,7 +14,11 @@ public final class Linear extends Module implements Layer {
 
   /** A linear layer with bias, initialised as PyTorch does by default. */
   public Linear(long in, long out, Initializer init) {
-    Initializer.Weights distribution = Initializer.Weights.PYTORCH_DEFAULT;
+    this(in, out, Initializer.Weights.PYTORCH_DEFAULT, init);
+  }
+
+  /** A linear layer with bias, which is zero at first unless the distribution is PyTorch's. */
+  public Linear(long in, long out, Initializer.Weights distribution, Initializer init) {
     weight = parameter("weight", init.weight(new long[] {out, in}, distribution));
     bias =
         own(
