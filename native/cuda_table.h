@@ -13,6 +13,7 @@ struct LiftSplatForwardJob;
 struct LiftSplatBackwardJob;
 struct BevPoolForwardJob;
 struct BevPoolBackwardJob;
+struct PointSamplingJob;
 struct MultiViewJob;
 struct MultiViewBackwardJob;
 }  // namespace bevel
@@ -50,6 +51,9 @@ struct bevel_cuda_functions {
                                               bevel_cuda_message*);
   bevel_status (*bev_pool_backward)(const bevel::BevPoolBackwardJob*, int32_t device, void* stream,
                                     bevel_cuda_message*);
+
+  bevel_status (*point_sampling)(const bevel::PointSamplingJob*, int32_t device, void* stream,
+                                 bevel_cuda_message*);
 
   bevel_status (*multi_view_sample_forward)(const bevel::MultiViewJob*, int32_t device, void* stream,
                                             bevel_cuda_message*);

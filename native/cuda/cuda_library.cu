@@ -5,6 +5,7 @@
 #include "bev_pool/bev_pool_cuda.hpp"
 #include "core/cuda_check.hpp"
 #include "cuda_table.h"
+#include "deform_attn/point_sampling_cuda.hpp"
 #include "lift_splat/lift_splat_cuda.hpp"
 #include "multi_view_sample/multi_view_sample_cuda.hpp"
 
@@ -142,6 +143,10 @@ bevel_status bev_pool_backward(const bevel::BevPoolBackwardJob* job, int32_t dev
                                bevel_cuda_message* message) {
   return on_device(device, message, [&] { bevel::enqueue_bev_pool_backward(*job, stream_of(stream)); });
 }
+bevel_status point_sampling(const bevel::PointSamplingJob* job, int32_t device, void* stream,
+                            bevel_cuda_message* message) {
+  return on_device(device, message, [&] { bevel::enqueue_point_sampling(*job, stream_of(stream)); });
+}
 
 bevel_status multi_view_sample_forward(const bevel::MultiViewJob* job, int32_t device, void* stream,
                                        bevel_cuda_message* message) {
@@ -175,6 +180,7 @@ const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version) {
                                                      bev_pool_forward,
                                                      bev_pool_backward_workspace,
                                                      bev_pool_backward,
+                                                     point_sampling,
                                                      multi_view_sample_forward,
                                                      multi_view_sample_backward_workspace,
                                                      multi_view_sample_backward};

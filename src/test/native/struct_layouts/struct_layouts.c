@@ -42,6 +42,7 @@ int main(void) {
   lift_splat_layouts();
   bev_pool_layouts();
   deform_attn_layouts();
+  point_sampling_layouts();
   deform_conv_layouts();
   multi_view_sample_layouts();
   return 0;

@@ -12,6 +12,7 @@
 void lift_splat_layouts(void);
 void bev_pool_layouts(void);
 void deform_attn_layouts(void);
+void point_sampling_layouts(void);
 void deform_conv_layouts(void);
 void multi_view_sample_layouts(void);
 

@@ -23,6 +23,7 @@ class LayoutsTest {
               LiftSplatLayouts.ALL,
               BevPoolLayouts.ALL,
               DeformAttnLayouts.ALL,
+              PointSamplingLayouts.ALL,
               DeformConvLayouts.ALL,
               MultiViewSampleLayouts.ALL)
           .flatMap(List::stream)

@@ -26,6 +26,7 @@ import org.bytedeco.javacpp.tools.InfoMapper;
               "bevel.h",
               "lift_splat/lift_splat.h",
               "bev_pool/bev_pool.h",
+              "deform_attn/point_sampling.h",
               "deform_conv/deform_conv.h",
               "multi_view_sample/multi_view_sample.h",
               "deform_attn/deform_attn.h"
