@@ -2,6 +2,7 @@ package dev.bevel.torch.nn;
 
 import static org.bytedeco.pytorch.global.torch.createCPUGenerator;
 
+import dev.bevel.torch.Torch;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Scalar;
@@ -13,6 +14,10 @@ import org.bytedeco.pytorch.global.torch;
  * whole network, so its seed and the order of construction settle every value.
  */
 public final class Initializer implements AutoCloseable {
+  static {
+    Torch.initialize();
+  }
+
   /** Distributions of the initial weights of convolutions and linear layers. */
   public enum Weights {
     /** Uniform in ±1/√fan_in: what PyTorch's layers do by default. */

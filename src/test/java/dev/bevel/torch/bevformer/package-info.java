@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.torch.bevformer;
+
+import org.jspecify.annotations.NullMarked;
