@@ -14,7 +14,11 @@ set(BEVEL_CUDA_SOURCES
   ${BEVEL_ROOT}/kernels/deform_attn/point_sampling.cu
   ${BEVEL_ROOT}/kernels/multi_view_sample/multi_view_sample.cu
   ${BEVEL_ROOT}/kernels/multi_view_sample/multi_view_sample_backward.cu
-  ${BEVEL_ROOT}/kernels/multi_view_sample/multi_view_sample_features.cu)
+  ${BEVEL_ROOT}/kernels/multi_view_sample/multi_view_sample_features.cu
+  ${BEVEL_ROOT}/kernels/deform_conv/deform_conv.cu
+  ${BEVEL_ROOT}/kernels/deform_conv/deform_conv_backward.cu
+  ${BEVEL_ROOT}/kernels/deform_conv/deform_conv_layout.cu
+  ${BEVEL_ROOT}/kernels/deform_conv/deform_conv_weight_backward.cu)
 
 include(CheckLanguage)
 check_language(CUDA)

@@ -16,6 +16,8 @@ struct BevPoolBackwardJob;
 struct PointSamplingJob;
 struct MultiViewJob;
 struct MultiViewBackwardJob;
+struct DeformConvJob;
+struct DeformConvBackwardJob;
 }  // namespace bevel
 
 /// Where a body writes its message when it fails.
@@ -61,6 +63,14 @@ struct bevel_cuda_functions {
                                                        bevel_cuda_message*);
   bevel_status (*multi_view_sample_backward)(const bevel::MultiViewBackwardJob*, int32_t device, void* stream,
                                              bevel_cuda_message*);
+  bevel_status (*deform_conv_forward_workspace)(const bevel::DeformConvJob*, int64_t* bytes,
+                                                bevel_cuda_message*);
+  bevel_status (*deform_conv_forward)(const bevel::DeformConvJob*, int32_t device, void* stream,
+                                      bevel_cuda_message*);
+  bevel_status (*deform_conv_backward_workspace)(const bevel::DeformConvBackwardJob*, int64_t* bytes,
+                                                 bevel_cuda_message*);
+  bevel_status (*deform_conv_backward)(const bevel::DeformConvBackwardJob*, int32_t device, void* stream,
+                                       bevel_cuda_message*);
 };
 
 extern "C" BEVEL_API const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version);

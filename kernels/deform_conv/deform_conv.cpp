@@ -1,7 +1,8 @@
 // The entry points of deform_conv: every argument is checked here, then the work goes to the CPU body of the
-// chosen instruction set. (CUDA tensors are refused: there is no body for them yet.)
+// chosen instruction set or to CUDA.
 #include "deform_conv.h"
 
+#include "cuda_loader.hpp"
 #include "deform_conv/deform_conv_cpu.hpp"
 #include "memory_overlap.hpp"
 #include "settings.hpp"
@@ -107,6 +108,9 @@ DeformConvJob check(const Arguments& a) {
   const unsigned exact = is_double ? kFloat64Only : kFloat32Only;
   const unsigned feature = is_double ? kFloat64Only : kFloat32Only | kSixteenBit;
   a.weight.required().dtype(feature).rank(4).compact().on(device);
+  if (is_double && !is_cpu(device)) {
+    fail(BEVEL_UNSUPPORTED, "%s: float64 is for gradient checks on the CPU, input is on CUDA", a.op);
+  }
   job.settings = a.settings;
   check_pair(a.op, "stride", a.settings.stride, 1);
   check_pair(a.op, "padding", a.settings.padding, 0);
@@ -197,18 +201,19 @@ DeformConvBackwardJob check_backward(const Arguments& a, const bevel_deform_conv
   return job;
 }
 
-void check_device(const Arguments& a) {
-  if (!is_cpu(a.out.device()))
-    fail(BEVEL_UNSUPPORTED, "%s: there is no CUDA body yet, %s is on CUDA", a.op, a.out.name());
-}
-
 int64_t workspace_of(const Arguments& a, const DeformConvJob& job) {
-  check_device(a);
-  return BEVEL_ON_INSTRUCTION_SET(deform_conv_forward_workspace(job));
+  if (is_cpu(a.out.device())) return BEVEL_ON_INSTRUCTION_SET(deform_conv_forward_workspace(job));
+  int64_t bytes = 0;
+  bevel_cuda_message message = {};
+  check_cuda(a.op, cuda_functions(a.op).deform_conv_forward_workspace(&job, &bytes, &message), message);
+  return bytes;
 }
 int64_t workspace_of(const Arguments& a, const DeformConvBackwardJob& job) {
-  check_device(a);
-  return BEVEL_ON_INSTRUCTION_SET(deform_conv_backward_workspace(job));
+  if (is_cpu(a.out.device())) return BEVEL_ON_INSTRUCTION_SET(deform_conv_backward_workspace(job));
+  int64_t bytes = 0;
+  bevel_cuda_message message = {};
+  check_cuda(a.op, cuda_functions(a.op).deform_conv_backward_workspace(&job, &bytes, &message), message);
+  return bytes;
 }
 
 /// Checks the workspace and puts it into the job.
@@ -247,7 +252,14 @@ bevel_status bevel_deform_conv_forward(const bevel_deform_conv_forward_params* p
     const TensorArgument workspace = take_workspace(a, job, params->workspace, stream);
     check_outputs_apart({&a.out, &workspace}, {&a.input, &a.offset, &a.mask, &a.weight, &a.bias});
     job.out = a.out.data();
-    BEVEL_ON_INSTRUCTION_SET(deform_conv_forward(job));
+    const DLDevice device = a.out.device();
+    if (is_cpu(device)) {
+      BEVEL_ON_INSTRUCTION_SET(deform_conv_forward(job));
+    } else {
+      bevel_cuda_message message = {};
+      check_cuda(op, cuda_functions(op).deform_conv_forward(&job, device.device_id, stream, &message),
+                 message);
+    }
   });
 }
 
@@ -272,6 +284,13 @@ bevel_status bevel_deform_conv_backward(const bevel_deform_conv_backward_params*
     check_outputs_apart(
         {&a.grad_input, &a.grad_offset, &a.grad_mask, &a.grad_weight, &a.grad_bias, &workspace},
         {&a.out, &a.input, &a.offset, &a.mask, &a.weight});
-    BEVEL_ON_INSTRUCTION_SET(deform_conv_backward(job));
+    const DLDevice device = a.out.device();
+    if (is_cpu(device)) {
+      BEVEL_ON_INSTRUCTION_SET(deform_conv_backward(job));
+    } else {
+      bevel_cuda_message message = {};
+      check_cuda(op, cuda_functions(op).deform_conv_backward(&job, device.device_id, stream, &message),
+                 message);
+    }
   });
 }

@@ -118,9 +118,7 @@ class Backward {
  private:
   int64_t block_samples() const { return f_.batch * f_.taps() * f_.out_pixels(); }
   int64_t group_of(int64_t channel) const { return channel / f_.group_channels(); }
-  int64_t deform_group_of(int64_t channel) const {
-    return channel / (f_.channels / f_.settings.deform_groups);
-  }
+  int64_t deform_group_of(int64_t channel) const { return channel / f_.deform_channels(); }
 
   /// The weights of a block and tap from output `output` of the group on: panels of channels.
   T* panels(int64_t block, int64_t tap, int64_t output) const {

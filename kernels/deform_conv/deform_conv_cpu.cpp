@@ -125,7 +125,7 @@ class Forward {
       const int channels = static_cast<int>(blocks_.channels(block));
       const int64_t channel = blocks_.first(block);
       for (int32_t tap = 0; tap < job_.taps(); ++tap) {
-        samples.place(job_, channel / (job_.channels / job_.settings.deform_groups), tap);
+        samples.place(job_, channel / job_.deform_channels(), tap);
         sample_columns(job_, map, channel, channels, samples, columns);
         multiply(columns, samples.count(), channels, panel(block, tap, first / kPanel<T>), kPanel<T>,
                  channels * kPanel<T>, vectors, sums, kSumStride);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/element_type.hpp"
+#include "core/host_device.hpp"
 #include "deform_conv.h"
 
 namespace bevel {
@@ -25,11 +26,12 @@ struct DeformConvJob {
   char* workspace;
   int64_t workspace_bytes;
 
-  int32_t taps() const { return kernel_height * kernel_width; }
-  int64_t map_pixels() const { return height * width; }
-  int64_t out_pixels() const { return out_height * out_width; }
-  int64_t group_channels() const { return channels / settings.groups; }
-  int64_t group_outputs() const { return out_channels / settings.groups; }
+  BEVEL_HD int32_t taps() const { return kernel_height * kernel_width; }
+  BEVEL_HD int64_t map_pixels() const { return height * width; }
+  BEVEL_HD int64_t out_pixels() const { return out_height * out_width; }
+  BEVEL_HD int64_t group_channels() const { return channels / settings.groups; }
+  BEVEL_HD int64_t group_outputs() const { return out_channels / settings.groups; }
+  BEVEL_HD int64_t deform_channels() const { return channels / settings.deform_groups; }
 };
 
 struct DeformConvBackwardJob {
@@ -63,8 +65,10 @@ struct ChannelBlocks {
     count = job.channels / segment * per_segment;
   }
 
-  int64_t first(int64_t block) const { return block / per_segment * segment + block % per_segment * width; }
-  int64_t channels(int64_t block) const {
+  BEVEL_HD int64_t first(int64_t block) const {
+    return block / per_segment * segment + block % per_segment * width;
+  }
+  BEVEL_HD int64_t channels(int64_t block) const {
     const int64_t left = segment - block % per_segment * width;
     return left < width ? left : width;
   }

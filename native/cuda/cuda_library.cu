@@ -6,6 +6,7 @@
 #include "core/cuda_check.hpp"
 #include "cuda_table.h"
 #include "deform_attn/point_sampling_cuda.hpp"
+#include "deform_conv/deform_conv_cuda.hpp"
 #include "lift_splat/lift_splat_cuda.hpp"
 #include "multi_view_sample/multi_view_sample_cuda.hpp"
 
@@ -146,22 +147,37 @@ bevel_status bev_pool_backward(const bevel::BevPoolBackwardJob* job, int32_t dev
 bevel_status point_sampling(const bevel::PointSamplingJob* job, int32_t device, void* stream,
                             bevel_cuda_message* message) {
   return on_device(device, message, [&] { bevel::enqueue_point_sampling(*job, stream_of(stream)); });
-}
+  bevel_status deform_conv_forward_workspace(const bevel::DeformConvJob* job, int64_t* bytes,
+                                             bevel_cuda_message* message) {
+    return guarded(message, [&] { *bytes = bevel::deform_conv_forward_workspace_cuda(*job); });
+  }
+  bevel_status deform_conv_forward(const bevel::DeformConvJob* job, int32_t device, void* stream,
+                                   bevel_cuda_message* message) {
+    return on_device(device, message, [&] { bevel::enqueue_deform_conv_forward(*job, stream_of(stream)); });
+  }
+  bevel_status deform_conv_backward_workspace(const bevel::DeformConvBackwardJob* job, int64_t* bytes,
+                                              bevel_cuda_message* message) {
+    return guarded(message, [&] { *bytes = bevel::deform_conv_backward_workspace_cuda(*job); });
+  }
+  bevel_status deform_conv_backward(const bevel::DeformConvBackwardJob* job, int32_t device, void* stream,
+                                    bevel_cuda_message* message) {
+    return on_device(device, message, [&] { bevel::enqueue_deform_conv_backward(*job, stream_of(stream)); });
+  }
 
-bevel_status multi_view_sample_forward(const bevel::MultiViewJob* job, int32_t device, void* stream,
-                                       bevel_cuda_message* message) {
-  return on_device(device, message,
-                   [&] { bevel::enqueue_multi_view_sample_forward(*job, stream_of(stream)); });
-}
-bevel_status multi_view_sample_backward_workspace(const bevel::MultiViewBackwardJob* job, int64_t* bytes,
-                                                  bevel_cuda_message* message) {
-  return guarded(message, [&] { *bytes = bevel::multi_view_sample_backward_workspace_cuda(*job); });
-}
-bevel_status multi_view_sample_backward(const bevel::MultiViewBackwardJob* job, int32_t device, void* stream,
-                                        bevel_cuda_message* message) {
-  return on_device(device, message,
-                   [&] { bevel::enqueue_multi_view_sample_backward(*job, stream_of(stream)); });
-}
+  bevel_status multi_view_sample_forward(const bevel::MultiViewJob* job, int32_t device, void* stream,
+                                         bevel_cuda_message* message) {
+    return on_device(device, message,
+                     [&] { bevel::enqueue_multi_view_sample_forward(*job, stream_of(stream)); });
+  }
+  bevel_status multi_view_sample_backward_workspace(const bevel::MultiViewBackwardJob* job, int64_t* bytes,
+                                                    bevel_cuda_message* message) {
+    return guarded(message, [&] { *bytes = bevel::multi_view_sample_backward_workspace_cuda(*job); });
+  }
+  bevel_status multi_view_sample_backward(const bevel::MultiViewBackwardJob* job, int32_t device,
+                                          void* stream, bevel_cuda_message* message) {
+    return on_device(device, message,
+                     [&] { bevel::enqueue_multi_view_sample_backward(*job, stream_of(stream)); });
+  }
 
 }  // namespace
 
@@ -183,6 +199,10 @@ const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version) {
                                                      point_sampling,
                                                      multi_view_sample_forward,
                                                      multi_view_sample_backward_workspace,
-                                                     multi_view_sample_backward};
+                                                     multi_view_sample_backward,
+                                                     deform_conv_forward_workspace,
+                                                     deform_conv_forward,
+                                                     deform_conv_backward_workspace,
+                                                     deform_conv_backward};
   return abi_version == BEVEL_CUDA_ABI_VERSION ? &functions : nullptr;
 }
