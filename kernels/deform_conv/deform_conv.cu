@@ -153,11 +153,22 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) deform_conv_kernel(Forward
     float bias = 0.0f;
     if (f.has_bias)
       with_element_type(f.bias.type, [&](auto tag) { bias = f.bias.template load<decltype(tag)>(output); });
-    Float4 values;
+    const int64_t at = (tile.batch * job.out_channels + output) * job.out_pixels() + pixel;
+    with_element_type(f.out.type, [&](auto tag) {
+      using T = decltype(tag);
+      const auto out = pointer_cast<T>(f.out.bytes);
+      Vector<T, kNarrowOwn> values;
 #pragma unroll
-    for (int n = 0; n < kNarrowOwn; ++n) values[n] = sums[w][n] + bias;
-    f.out.store_some((tile.batch * job.out_channels + output) * job.out_pixels() + pixel, values,
-                     left < 4 ? static_cast<int>(left) : 4, f.out_whole);
+      for (int n = 0; n < kNarrowOwn; ++n) from_float(sums[w][n] + bias, values[n]);
+      if (f.out_whole) {
+        store_vector_whole(out + at, values);
+      } else {
+#pragma unroll
+        for (int n = 0; n < kNarrowOwn; ++n) {
+          if (n < left) out[at + n] = values[n];
+        }
+      }
+    });
   }
 }
 

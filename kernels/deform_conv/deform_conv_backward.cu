@@ -80,8 +80,8 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) columns_gradient_kernel(Co
                group * job.group_channels() + of % job.group_channels();
       };
       if (g.columns_whole) {
-        store_vector(g.columns + place(column + w),
-                     Float4{{sums[w][n], sums[w + 1][n], sums[w + 2][n], sums[w + 3][n]}});
+        store_vector_whole(g.columns + place(column + w),
+                           Float4{{sums[w][n], sums[w + 1][n], sums[w + 2][n], sums[w + 3][n]}});
       } else {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {

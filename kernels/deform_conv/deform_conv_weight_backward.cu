@@ -130,7 +130,7 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) weight_gradient_kernel(Wei
         ((tile.split * job.out_channels + output) * job.taps() + tile.tap) * job.group_channels() +
         tile.channel - tile.group * job.group_channels() + quad;
     if (g.conv.whole) {
-      store_vector(g.partial + to, Float4{{sums[w][0], sums[w][1], sums[w][2], sums[w][3]}});
+      store_vector_whole(g.partial + to, Float4{{sums[w][0], sums[w][1], sums[w][2], sums[w][3]}});
     } else {
 #pragma unroll
       for (int n = 0; n < kNarrowOwn; ++n) {
