@@ -147,37 +147,38 @@ bevel_status bev_pool_backward(const bevel::BevPoolBackwardJob* job, int32_t dev
 bevel_status point_sampling(const bevel::PointSamplingJob* job, int32_t device, void* stream,
                             bevel_cuda_message* message) {
   return on_device(device, message, [&] { bevel::enqueue_point_sampling(*job, stream_of(stream)); });
-  bevel_status deform_conv_forward_workspace(const bevel::DeformConvJob* job, int64_t* bytes,
-                                             bevel_cuda_message* message) {
-    return guarded(message, [&] { *bytes = bevel::deform_conv_forward_workspace_cuda(*job); });
-  }
-  bevel_status deform_conv_forward(const bevel::DeformConvJob* job, int32_t device, void* stream,
-                                   bevel_cuda_message* message) {
-    return on_device(device, message, [&] { bevel::enqueue_deform_conv_forward(*job, stream_of(stream)); });
-  }
-  bevel_status deform_conv_backward_workspace(const bevel::DeformConvBackwardJob* job, int64_t* bytes,
-                                              bevel_cuda_message* message) {
-    return guarded(message, [&] { *bytes = bevel::deform_conv_backward_workspace_cuda(*job); });
-  }
-  bevel_status deform_conv_backward(const bevel::DeformConvBackwardJob* job, int32_t device, void* stream,
-                                    bevel_cuda_message* message) {
-    return on_device(device, message, [&] { bevel::enqueue_deform_conv_backward(*job, stream_of(stream)); });
-  }
+}
+bevel_status deform_conv_forward_workspace(const bevel::DeformConvJob* job, int64_t* bytes,
+                                           bevel_cuda_message* message) {
+  return guarded(message, [&] { *bytes = bevel::deform_conv_forward_workspace_cuda(*job); });
+}
+bevel_status deform_conv_forward(const bevel::DeformConvJob* job, int32_t device, void* stream,
+                                 bevel_cuda_message* message) {
+  return on_device(device, message, [&] { bevel::enqueue_deform_conv_forward(*job, stream_of(stream)); });
+}
+bevel_status deform_conv_backward_workspace(const bevel::DeformConvBackwardJob* job, int64_t* bytes,
+                                            bevel_cuda_message* message) {
+  return guarded(message, [&] { *bytes = bevel::deform_conv_backward_workspace_cuda(*job); });
+}
+bevel_status deform_conv_backward(const bevel::DeformConvBackwardJob* job, int32_t device, void* stream,
+                                  bevel_cuda_message* message) {
+  return on_device(device, message, [&] { bevel::enqueue_deform_conv_backward(*job, stream_of(stream)); });
+}
 
-  bevel_status multi_view_sample_forward(const bevel::MultiViewJob* job, int32_t device, void* stream,
-                                         bevel_cuda_message* message) {
-    return on_device(device, message,
-                     [&] { bevel::enqueue_multi_view_sample_forward(*job, stream_of(stream)); });
-  }
-  bevel_status multi_view_sample_backward_workspace(const bevel::MultiViewBackwardJob* job, int64_t* bytes,
-                                                    bevel_cuda_message* message) {
-    return guarded(message, [&] { *bytes = bevel::multi_view_sample_backward_workspace_cuda(*job); });
-  }
-  bevel_status multi_view_sample_backward(const bevel::MultiViewBackwardJob* job, int32_t device,
-                                          void* stream, bevel_cuda_message* message) {
-    return on_device(device, message,
-                     [&] { bevel::enqueue_multi_view_sample_backward(*job, stream_of(stream)); });
-  }
+bevel_status multi_view_sample_forward(const bevel::MultiViewJob* job, int32_t device, void* stream,
+                                       bevel_cuda_message* message) {
+  return on_device(device, message,
+                   [&] { bevel::enqueue_multi_view_sample_forward(*job, stream_of(stream)); });
+}
+bevel_status multi_view_sample_backward_workspace(const bevel::MultiViewBackwardJob* job, int64_t* bytes,
+                                                  bevel_cuda_message* message) {
+  return guarded(message, [&] { *bytes = bevel::multi_view_sample_backward_workspace_cuda(*job); });
+}
+bevel_status multi_view_sample_backward(const bevel::MultiViewBackwardJob* job, int32_t device, void* stream,
+                                        bevel_cuda_message* message) {
+  return on_device(device, message,
+                   [&] { bevel::enqueue_multi_view_sample_backward(*job, stream_of(stream)); });
+}
 
 }  // namespace
 
