@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.bench.deformattn;
+
+import org.jspecify.annotations.NullMarked;
