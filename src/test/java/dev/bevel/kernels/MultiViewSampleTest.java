@@ -85,8 +85,7 @@ class MultiViewSampleTest {
 
     MultiViewSampleBackward backward(double[] gradOut) {
       MultiViewSampleBackward call =
-          new MultiViewSampleBackward(
-              inputs, TensorView.copyOf(arena, gradOut, shape.outShape()));
+          new MultiViewSampleBackward(inputs, TensorView.copyOf(arena, gradOut, shape.outShape()));
       for (int level = 0; level < gradFeatures.size(); level++) {
         call.gradFeatures(level, gradFeatures.get(level));
       }
@@ -141,7 +140,8 @@ class MultiViewSampleTest {
     assertThatThrownBy(() -> MultiViewSample.forward(new MultiViewSampleForward(c.inputs, small)))
         .isInstanceOf(BevelException.class)
         .hasMessage(
-            "multi_view_sample_forward: out must be [2, 31, 16] to match features and points, got [2, 31, 15]");
+            "multi_view_sample_forward: out must be [2, 31, 16] to match features and points, got"
+                + " [2, 31, 15]");
     assertThat(small.toDoubleArray()).containsOnly(0);
     c.inputs.imageSize(0, 928);
     assertThatThrownBy(() -> MultiViewSample.forward(new MultiViewSampleForward(c.inputs, c.out)))

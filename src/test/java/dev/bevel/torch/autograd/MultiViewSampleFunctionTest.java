@@ -99,15 +99,13 @@ class MultiViewSampleFunctionTest {
       for (int level = 0; level < shape.levels().size(); level++) {
         Tensor map = Tensors.of(in.features().get(level), shape.featureShape(level)).to(features);
         all.add(
-            channelsLast
-                ? map.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
-                : map);
+            channelsLast ? map.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3) : map);
       }
       all.add(Tensors.of(in.places(), shape.placeShape()).to(real));
       all.add(Tensors.of(in.weights(), shape.weightShape()).to(real));
-      Tensor[] leaves = all.stream().map(t -> t.detach().requires_grad_(true)).toArray(Tensor[]::new);
-      return new Leaves(
-          shape, Tensors.of(in.lidarToImage(), shape.matrixShape()).to(real), leaves);
+      Tensor[] leaves =
+          all.stream().map(t -> t.detach().requires_grad_(true)).toArray(Tensor[]::new);
+      return new Leaves(shape, Tensors.of(in.lidarToImage(), shape.matrixShape()).to(real), leaves);
     }
 
     Leaves copy() {
@@ -164,8 +162,7 @@ class MultiViewSampleFunctionTest {
                 new MultiViewShape(1, 2, 3, 2, 3, 3, tiny, true, null, 0, 0))
             .get(which);
     Leaves leaves = Leaves.random(shape, false);
-    GradientCheck.check(
-        in -> new Tensor[] {leaves.bevel(in)}, RANDOM, 1e-6, leaves.tensors());
+    GradientCheck.check(in -> new Tensor[] {leaves.bevel(in)}, RANDOM, 1e-6, leaves.tensors());
   }
 
   @ParameterizedTest
@@ -196,8 +193,7 @@ class MultiViewSampleFunctionTest {
       names = {"Half", "BFloat16"})
   void errorOfSixteenBitsIsAtMostTwiceThePlainCompositions(ScalarType type) {
     for (MultiViewShape shape : List.of(DETR3D, SPARSE4D, LOCATED)) {
-      MultiViewReference.Inputs in =
-          MultiViewProblem.random(shape, CameraRig.sixCameras(), RANDOM);
+      MultiViewReference.Inputs in = MultiViewProblem.random(shape, CameraRig.sixCameras(), RANDOM);
       Leaves narrow = Leaves.of(shape, in, type, true);
       double[] exact = exact(shape, narrow);
       double ours = worst(exact, Tensors.toDoubles(narrow.bevel().detach()));
@@ -232,8 +228,7 @@ class MultiViewSampleFunctionTest {
   @Test
   void agreesWithTheReferenceBeforeRealCameras() {
     CameraRig rig = CameraRig.ofFirstSample(TestData.require("nuscenes-one-sample"));
-    MultiViewShape shape =
-        new MultiViewShape(1, 6, 400, 1, 8, 1, LEVELS, false, RANGE, 1600, 900);
+    MultiViewShape shape = new MultiViewShape(1, 6, 400, 1, 8, 1, LEVELS, false, RANGE, 1600, 900);
     MultiViewReference.Inputs in = MultiViewProblem.random(shape, rig, RANDOM);
     MultiViewReference reference = new MultiViewReference(shape, in, false);
     assertThat(reference.visible() / 400.0).isBetween(0.7, 1.4); // cameras a point
@@ -264,12 +259,9 @@ class MultiViewSampleFunctionTest {
     Tensor sizes = Tensors.of(new double[] {1600, 928}, 1, 1, 2).expand(2, 6, 2);
     MultiViewSampleFunction function =
         new MultiViewSampleFunction(
-            MultiViewSampleOptions.DEFAULT
-                .withPointRange(RANGE)
-                .withDeterminism(Determinism.FAST));
+            MultiViewSampleOptions.DEFAULT.withPointRange(RANGE).withDeterminism(Determinism.FAST));
     Tensor[] in = leaves.tensors();
-    Tensor out =
-        function.sample(List.of(in[0], in[1]), leaves.lidarToImage(), sizes, in[2], in[3]);
+    Tensor out = function.sample(List.of(in[0], in[1]), leaves.lidarToImage(), sizes, in[2], in[3]);
     assertThat(Tensors.toDoubles(out.detach()))
         .isEqualTo(Tensors.toDoubles(leaves.bevel().detach()));
     Autograd.backward(out.sum());

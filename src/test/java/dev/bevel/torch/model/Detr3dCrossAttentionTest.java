@@ -89,10 +89,7 @@ class Detr3dCrossAttentionTest {
         Detr3dCrossAttention attention = new Detr3dCrossAttention(SETTINGS, init)) {
       attention.to(ScalarType.Double);
       attention.eval();
-      attention
-          .namedParameters()
-          .values()
-          .forEach(p -> p.set_data(random(p.shape())));
+      attention.namedParameters().values().forEach(p -> p.set_data(random(p.shape())));
       Inputs ours = new Inputs();
       Inputs theirs = ours.copy();
       Tensor out = attention.forward(ours.query, ours.position, ours.reference, ours.images());
@@ -154,8 +151,7 @@ class Detr3dCrossAttentionTest {
     final List<Tensor> features;
 
     Inputs() {
-      MultiViewReference.Inputs in =
-          MultiViewProblem.random(SHAPE, CameraRig.sixCameras(), RANDOM);
+      MultiViewReference.Inputs in = MultiViewProblem.random(SHAPE, CameraRig.sixCameras(), RANDOM);
       query = random(2, 20, 16).requires_grad_(true);
       position = random(2, 20, 16).requires_grad_(true);
       reference = Tensors.of(in.places(), 2, 20, 3).requires_grad_(true);

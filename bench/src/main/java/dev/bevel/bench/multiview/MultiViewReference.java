@@ -159,7 +159,8 @@ public final class MultiViewReference {
     double y = v * size.height() - 0.5;
     double[] values = in.features.get(level);
     int firstWeight =
-        (((row * shape.cameras() + camera) * shape.points() + point) * shape.levels().size() + level)
+        (((row * shape.cameras() + camera) * shape.points() + point) * shape.levels().size()
+                + level)
             * shape.groups();
     for (int corner = 0; corner < 4; corner++) {
       int column = (int) Math.floor(x) + (corner & 1);

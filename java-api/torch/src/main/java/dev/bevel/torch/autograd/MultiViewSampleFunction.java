@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Shapes, with B batch elements of N cameras, Q queries of P points, L levels of C channels, G
  * groups: features L times [B, N, C, H, W]; lidarToImage [B, N, 4, 4]; points [B, Q, P, 3] or
- * locations [B, Q, P, N, 2]; weights [B, Q, N, P, L] or [B, Q, N, P, L, G]. The result is [B, Q, C].
+ * locations [B, Q, P, N, 2]; weights [B, Q, N, P, L] or [B, Q, N, P, L, G]. The result is [B, Q,
+ * C].
  *
  * <p>Features whose memory is channels-last on all levels are sampled so, which is several times
  * faster, and their gradients are laid out likewise; others are taken as they are where planes are
@@ -48,7 +49,8 @@ public final class MultiViewSampleFunction {
    * Samples where the cameras see points; all images have one size.
    *
    * @param features a level each, [B, N, C, H, W]
-   * @param lidarToImage [B, N, 4, 4], from the points' frame to pixels times depth; gets no gradient
+   * @param lidarToImage [B, N, 4, 4], from the points' frame to pixels times depth; gets no
+   *     gradient
    * @param imageWidth pixels, of the image that lidarToImage refers to, padding included
    * @param imageHeight pixels
    * @param points [B, Q, P, 3], metres, or in [0, 1] of the options' range
@@ -80,7 +82,11 @@ public final class MultiViewSampleFunction {
    * @param weights [B, Q, N, P, L] or [B, Q, N, P, L, G]
    */
   public Tensor sample(
-      List<Tensor> features, Tensor lidarToImage, Tensor imageSizes, Tensor points, Tensor weights) {
+      List<Tensor> features,
+      Tensor lidarToImage,
+      Tensor imageSizes,
+      Tensor points,
+      Tensor weights) {
     withoutGradient("lidarToImage", lidarToImage);
     withoutGradient("imageSizes", imageSizes);
     return run(
@@ -100,8 +106,7 @@ public final class MultiViewSampleFunction {
    * @param weights [B, Q, N, P, L] or [B, Q, N, P, L, G]
    */
   public Tensor sampleAt(List<Tensor> features, Tensor locations, Tensor weights) {
-    return run(
-        new Sampling(options, features.size(), true, 0, 0), features, weights, locations);
+    return run(new Sampling(options, features.size(), true, 0, 0), features, weights, locations);
   }
 
   private static void withoutGradient(String argument, Tensor tensor) {
@@ -198,8 +203,7 @@ public final class MultiViewSampleFunction {
       }
       MultiViewSampleBackward call =
           new MultiViewSampleBackward(inputs(saved, channelsLast), TensorViews.of(gradOut))
-              .determinism(options.determinism())
-              .stream(CudaStreams.current(gradOut));
+              .determinism(options.determinism()).stream(CudaStreams.current(gradOut));
       @Nullable Tensor[] gradients = new @Nullable Tensor[saved.length];
       for (int level = 0; level < levels; level++) {
         if (context.needsInputGrad(level)) {

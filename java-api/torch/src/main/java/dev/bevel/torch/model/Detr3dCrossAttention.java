@@ -79,8 +79,7 @@ public final class Detr3dCrossAttention extends Module {
   public Detr3dCrossAttention(Settings settings, Initializer init) {
     this.settings = settings;
     sampling =
-        new MultiViewSampleFunction(
-            MultiViewSampleOptions.DEFAULT.withPointRange(settings.range));
+        new MultiViewSampleFunction(MultiViewSampleOptions.DEFAULT.withPointRange(settings.range));
     int channels = settings.channels;
     attentionWeights =
         child(
