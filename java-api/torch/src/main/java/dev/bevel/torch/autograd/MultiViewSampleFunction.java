@@ -212,17 +212,15 @@ public final class MultiViewSampleFunction {
           gradients[level] = channelsLast ? written.permute(0, 1, 4, 2, 3) : written;
         }
       }
-      Tensor ofWeights = KernelTensors.gradient(context, levels, saved[levels]);
-      if (ofWeights != null) {
-        call.gradWeights(TensorViews.of(ofWeights));
-        gradients[levels] = ofWeights;
-      }
-      Tensor ofPlaces = KernelTensors.gradient(context, levels + 1, saved[levels + 1]);
-      if (ofPlaces != null) {
-        TensorView view = TensorViews.of(ofPlaces);
-        call = located ? call.gradLocations(view) : call.gradPoints(view);
-        gradients[levels + 1] = ofPlaces;
-      }
+      gradients[levels] =
+          KernelTensors.gradient(
+              context, levels, () -> KernelTensors.emptyLike(saved[levels]), call::gradWeights);
+      gradients[levels + 1] =
+          KernelTensors.gradient(
+              context,
+              levels + 1,
+              () -> KernelTensors.emptyLike(saved[levels + 1]),
+              located ? call::gradLocations : call::gradPoints);
       long bytes = MultiViewSample.workspaceBytes(call);
       MultiViewSample.backward(call.workspace(KernelTensors.workspace(bytes, gradOut)));
       return gradients;
