@@ -1,0 +1,162 @@
+package dev.bevel.bench.multiview;
+
+import dev.bevel.bench.BenchmarkOptions;
+import dev.bevel.bench.BenchmarkReport;
+import dev.bevel.bench.BenchmarkSession;
+import dev.bevel.bench.OperatorBenchmark;
+import dev.bevel.bench.OperatorComparison;
+import dev.bevel.bench.liftsplat.CameraRig;
+import dev.bevel.kernels.DType;
+import dev.bevel.kernels.Layout;
+import dev.bevel.kernels.MultiViewSample;
+import dev.bevel.kernels.MultiViewSampleBackward;
+import dev.bevel.kernels.MultiViewSampleForward;
+import dev.bevel.kernels.MultiViewSampleInputs;
+import dev.bevel.kernels.PointRange;
+import dev.bevel.kernels.TensorView;
+import dev.bevel.kernels.Workspace;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Feature sampling in several cameras: DETR3D's 900 queries before six cameras with four levels of
+ * 256 channels, and as many of Sparse4D's with 13 points and eight groups. LibTorch's composition
+ * has the same features in the same memory order; forward with backward also writes the gradients
+ * of all features, most of which are zero.
+ */
+public final class MultiViewBenchmark implements OperatorBenchmark {
+  private static final List<MultiViewShape.Level> LEVELS =
+      List.of(
+          new MultiViewShape.Level(116, 200),
+          new MultiViewShape.Level(58, 100),
+          new MultiViewShape.Level(29, 50),
+          new MultiViewShape.Level(15, 25));
+  private static final PointRange RANGE = new PointRange(-51.2, -51.2, -5, 51.2, 51.2, 3);
+  private static final MultiViewShape DETR3D =
+      new MultiViewShape(1, 6, 900, 1, 256, 1, LEVELS, false, RANGE, 1600, 928);
+  private static final MultiViewShape SPARSE4D =
+      new MultiViewShape(1, 6, 900, 13, 256, 8, LEVELS, false, null, 1600, 928);
+
+  /** Places are off by some 1e-4 pixels in float32, for entries of the matrices cancel out. */
+  private static final double PLACES_BOUND = 3e-3;
+
+  private static final double BFLOAT16_BOUND = 1.0 / 64;
+
+  private record Case(MultiViewShape shape, DType dtype, Layout layout) {}
+
+  private static final Map<String, Case> CASES = new LinkedHashMap<>();
+
+  static {
+    CASES.put("detr3d", new Case(DETR3D, DType.FLOAT32, Layout.CHANNELS_LAST));
+    CASES.put("detr3d-channels-first", new Case(DETR3D, DType.FLOAT32, Layout.CHANNELS_FIRST));
+    CASES.put("detr3d-bf16", new Case(DETR3D, DType.BFLOAT16, Layout.CHANNELS_LAST));
+    CASES.put("sparse4d", new Case(SPARSE4D, DType.FLOAT32, Layout.CHANNELS_LAST));
+  }
+
+  @Override
+  public String operator() {
+    return "multi-view-sample";
+  }
+
+  @Override
+  public List<String> cases(BenchmarkOptions options) {
+    return List.copyOf(CASES.keySet());
+  }
+
+  @Override
+  public void run(String caseName, BenchmarkSession session) {
+    Case chosen = CASES.get(caseName);
+    String dtype = chosen.dtype == DType.BFLOAT16 ? "bf16" : "fp32";
+    try (OperatorComparison comparison = new OperatorComparison(operator(), caseName, dtype)) {
+      new Comparison(chosen, comparison, session.options().seed()).add();
+      comparison.run(session);
+    }
+  }
+
+  /** The tensors of a case. Inputs: a level each, then the matrices, points and weights. */
+  private static final class Comparison {
+    private final MultiViewShape shape;
+    private final DType dtype;
+    private final boolean channelsLast;
+    private final OperatorComparison comparison;
+    private final double bound;
+    private final MultiViewReference.Inputs in;
+    private final double[] gradOut;
+
+    Comparison(Case chosen, OperatorComparison comparison, long seed) {
+      shape = chosen.shape;
+      dtype = chosen.dtype;
+      channelsLast = chosen.layout == Layout.CHANNELS_LAST;
+      this.comparison = comparison;
+      bound = dtype == DType.BFLOAT16 ? BFLOAT16_BOUND : PLACES_BOUND;
+      Random random = new Random(seed);
+      in = MultiViewProblem.random(shape, CameraRig.sixCameras(), random);
+      gradOut = random.doubles(MultiViewShape.count(shape.outShape()), -1, 1).toArray();
+    }
+
+    void add() {
+      int levels = shape.levels().size();
+      List<TensorView> features = new ArrayList<>();
+      for (int level = 0; level < levels; level++) {
+        features.add(comparison.input(dtype, in.features().get(level), featureShape(level)));
+      }
+      TensorView matrices =
+          comparison.constant(DType.FLOAT32, in.lidarToImage(), shape.matrixShape());
+      TensorView points = comparison.input(DType.FLOAT32, in.places(), shape.placeShape());
+      TensorView weights = comparison.input(DType.FLOAT32, in.weights(), shape.weightShape());
+      TensorView gradient = comparison.gradOut(dtype, gradOut, shape.outShape());
+      // The inputs have been rounded by now.
+      MultiViewReference reference = new MultiViewReference(shape, in, channelsLast);
+      TensorView out = comparison.result(dtype, reference.forward(), bound, shape.outShape());
+      MultiViewReference.Gradients expected = reference.backward(gradOut);
+
+      MultiViewSampleInputs inputs =
+          MultiViewSampleInputs.projected(
+                  features,
+                  channelsLast ? Layout.CHANNELS_LAST : Layout.CHANNELS_FIRST,
+                  matrices,
+                  points,
+                  weights)
+              .imageSize(shape.imageWidth(), shape.imageHeight());
+      if (shape.range() != null) {
+        inputs.pointRange(shape.range());
+      }
+      MultiViewSampleForward forward = new MultiViewSampleForward(inputs, out);
+      MultiViewSampleBackward backward =
+          new MultiViewSampleBackward(inputs, gradient).workspace(comparison.own(Workspace.cpu()));
+      for (int level = 0; level < levels; level++) {
+        backward.gradFeatures(
+            level, comparison.gradient(level, expected.features().get(level), bound));
+      }
+      backward
+          .gradPoints(comparison.gradient(levels + 1, expected.places(), 4 * bound))
+          .gradWeights(comparison.gradient(levels + 2, expected.weights(), bound));
+      comparison.kernel(
+          BenchmarkReport.BEVEL,
+          () -> MultiViewSample.forward(forward),
+          () -> MultiViewSample.backward(backward));
+      comparison.tensors(OperatorComparison.LIBTORCH, this::composed);
+    }
+
+    private Tensor composed(Tensor[] tensors) {
+      int levels = shape.levels().size();
+      List<Tensor> features =
+          Arrays.stream(tensors, 0, levels)
+              .map(map -> channelsLast ? map.permute(0, 1, 4, 2, 3) : map)
+              .toList();
+      return ComposedMultiView.sample(
+              shape, features, tensors[levels], tensors[levels + 1], tensors[levels + 2])
+          .to(tensors[0].scalar_type());
+    }
+
+    private long[] featureShape(int level) {
+      long[] first = shape.featureShape(level);
+      return channelsLast ? new long[] {first[0], first[1], first[3], first[4], first[2]} : first;
+    }
+  }
+}
