@@ -5,9 +5,9 @@
 // output in tiles; for each tap the tile's gradients of columns (pixels × channels) are a product of the
 // output's gradient and the weights, which is then added to the corners in a map of the task's own and
 // multiplied with the corners' values. The latter sums over channels are kept for each block and added up in
-// the order of the blocks at the end. Gradient of weights: a task is a tap and a block of channels, whose
-// columns it samples again, tile after tile over the whole batch. Bound: the fused multiply-adds of the two
-// products, twice forward's.
+// the order of the blocks at the end. Gradient of weights: a task is a row of taps, whose samples share most
+// of their neighbours, and a block of channels, whose columns it samples again, tile after tile over the
+// whole batch. Bound: the fused multiply-adds of the two products, twice forward's.
 #include <omp.h>
 
 #include "core/cpu_dispatch.hpp"
@@ -48,7 +48,7 @@ ChannelBlocks column_blocks(const DeformConvJob& job, int64_t element) {
 
 ChannelBlocks weight_blocks(const DeformConvJob& job) {
   int64_t most = kMostDepth;
-  while (most > 32 && ChannelBlocks(job, most).count * job.taps() < kFewestTasks) most /= 2;
+  while (most > 32 && ChannelBlocks(job, most).count * job.kernel_height < kFewestTasks / 2) most /= 2;
   return ChannelBlocks(job, most);
 }
 
@@ -79,7 +79,9 @@ class Backward {
       weights_ = workspace_.take<T>(blocks_.count * f_.taps() * panels_ * f_.group_outputs() * kPanel<T>);
       scratch = (depths_ + 1) * kTileElements + (job.grad_input ? f_.map_pixels() * map_stride_ : 0);
     }
-    if (job.grad_weight) scratch = std::max(scratch, (2 * kMostOutputs + kDeepTile) * kRowStride);
+    if (job.grad_weight) {
+      scratch = std::max(scratch, ((1 + f_.kernel_width) * kMostOutputs + kDeepTile) * kRowStride);
+    }
     if (job.wants_samples()) partial_ = workspace_.take<T>(3 * blocks_.count * block_samples());
     scratch_elements_ = divided_up(scratch, 16) * 16;
     scratch_ = workspace_.take<T>(num_threads() * scratch_elements_);
@@ -88,10 +90,9 @@ class Backward {
   int64_t bytes() const { return workspace_.bytes(); }
 
   void run() {
-    const int64_t taps = f_.taps(), parts = divided_up(f_.group_outputs(), kMostOutputs);
-    const int64_t blocks = weight_blocks_.count;
+    const int64_t rows = f_.kernel_height, parts = divided_up(f_.group_outputs(), kMostOutputs);
     WorkShares column_shares(job_.wants_columns() ? blocks_.count * f_.batch : 0, num_threads());
-    WorkShares weight_shares(job_.grad_weight ? blocks * parts * taps : 0, num_threads());
+    WorkShares weight_shares(job_.grad_weight ? weight_blocks_.count * parts * rows : 0, num_threads());
 #pragma omp parallel num_threads(num_threads())
     {
       if (maps_) channels_last(f_, maps_);
@@ -105,8 +106,8 @@ class Backward {
         columns_gradient(samples, pass, scratch, task % f_.batch, task / f_.batch);
       });
       weight_shares.work(thread, [&](int64_t task) {
-        weight_gradient(samples, scratch, task / taps / parts, task / taps % parts * kMostOutputs,
-                        static_cast<int32_t>(task % taps));
+        weight_gradient(samples, scratch, task / rows / parts, task / rows % parts * kMostOutputs,
+                        static_cast<int32_t>(task % rows));
       });
       if (job_.wants_samples()) {
 #pragma omp barrier
@@ -322,33 +323,39 @@ class Backward {
     }
   }
 
-  /// The weights' gradient at a tap for a block of channels and at most kMostOutputs of the group's outputs.
+  /// The weights' gradient at a row of taps for a block of channels and at most kMostOutputs of the group's
+  /// outputs.
   void weight_gradient(TileSamples<T>& samples, T* scratch, int64_t block, int64_t first_output,
-                       int32_t tap) const {
+                       int32_t row) const {
     T *gradient = scratch, *columns = gradient + kMostOutputs * kRowStride;
     T* sums = columns + kDeepTile * kRowStride;
     const int64_t channel = weight_blocks_.first(block), group = group_of(channel);
     const int channels = static_cast<int>(weight_blocks_.channels(block));
     const int64_t outputs = std::min(kMostOutputs, f_.group_outputs() - first_output);
-    const int64_t output = group * f_.group_outputs() + first_output;
-    std::fill_n(sums, outputs * kRowStride, T(0));
+    const int64_t output = group * f_.group_outputs() + first_output, tap_sums = outputs * kRowStride;
+    std::fill_n(sums, f_.kernel_width * tap_sums, T(0));
     for (int64_t batch = 0; batch < f_.batch; ++batch) {
       const T* map = maps_ + batch * f_.map_pixels() * f_.channels;
       for (int64_t first = 0; first < f_.out_pixels(); first += kDeepTile) {
         const int count = static_cast<int>(std::min<int64_t>(kDeepTile, f_.out_pixels() - first));
         samples.begin_tile(f_, batch, first, count);
-        samples.place(f_, deform_group_of(channel), tap);
-        sample_columns(f_, map, channel, channels, samples, columns);
         load_rows((batch * f_.out_channels + output) * f_.out_pixels() + first, outputs, count, gradient);
-        multiply(gradient, outputs, count, columns, kRowStride, kPanel<T>, vectors_of<T>(channels), sums,
-                 kRowStride);
+        for (int32_t i = 0; i < f_.kernel_width; ++i) {
+          samples.place(f_, deform_group_of(channel), row * f_.kernel_width + i);
+          sample_columns(f_, map, channel, channels, samples, columns);
+          multiply(gradient, outputs, count, columns, kRowStride, kPanel<T>, vectors_of<T>(channels),
+                   sums + i * tap_sums, kRowStride);
+        }
       }
     }
     with_storage<T>(f_.weight_type, [&](auto storage) {
-      auto* to = static_cast<decltype(storage)*>(job_.grad_weight) +
-                 (output * f_.group_channels() + channel - group * f_.group_channels()) * f_.taps() + tap;
-      for (int64_t o = 0; o < outputs; ++o, to += f_.group_channels() * f_.taps()) {
-        for (int c = 0; c < channels; ++c) store_scalar(to + c * f_.taps(), sums[o * kRowStride + c]);
+      for (int64_t i = 0; i < outputs * f_.kernel_width; ++i) {
+        const int64_t tap = i % f_.kernel_width, o = i / f_.kernel_width;
+        auto* to = static_cast<decltype(storage)*>(job_.grad_weight) +
+                   ((output + o) * f_.group_channels() + channel - group * f_.group_channels()) * f_.taps() +
+                   row * f_.kernel_width + tap;
+        const T* from = sums + tap * tap_sums + o * kRowStride;
+        for (int c = 0; c < channels; ++c) store_scalar(to + c * f_.taps(), from[c]);
       }
     });
   }
