@@ -3,6 +3,7 @@ package dev.bevel.bench;
 import dev.bevel.bench.BenchmarkOptions.InvalidChoiceException;
 import dev.bevel.bench.deformattn.DeformAttnBenchmark;
 import dev.bevel.bench.liftsplat.LiftSplatBenchmark;
+import dev.bevel.bench.multiview.MultiViewBenchmark;
 import dev.bevel.kernels.Bevel;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,7 +13,11 @@ import java.util.function.Consumer;
 /** The operators that have a benchmark. */
 public final class BenchmarkSuite {
   private static final List<OperatorBenchmark> OPERATORS =
-      List.of(new LiftSplatBenchmark(), new DeformAttnBenchmark(), new NativeCallBenchmark());
+      List.of(
+          new LiftSplatBenchmark(),
+          new DeformAttnBenchmark(),
+          new MultiViewBenchmark(),
+          new NativeCallBenchmark());
 
   private BenchmarkSuite() {}
 
