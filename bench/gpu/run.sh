@@ -3,9 +3,11 @@
 # used where they are installed): builds the CUDA library and the native tests, runs them on the hardware and, where
 # compute-sanitizer works, under its four tools, then times the kernels against the peers' algorithms and the memory's speed.
 #
-# Usage: bench/gpu/run.sh [--json FILE] [--build DIR] [--quick] [--skip-sanitizer]
+# Usage: bench/gpu/run.sh [--json FILE] [--build DIR] [--op OPERATOR] [--case NAME] [--quick] [--skip-sanitizer]
 #   --json FILE        write the timings there (an array of objects, one a variant)
 #   --build DIR        build folder (default: target/gpu in the repository)
+#   --op OPERATOR      time this one only (lift_splat, deform_attn, multi_view_sample, bev_warp, deform_conv)
+#   --case NAME        time this case only
 #   --quick            time cold caches in CUDA graphs only
 #   --skip-sanitizer   leave compute-sanitizer out
 set -euo pipefail
@@ -15,8 +17,8 @@ sanitize=true
 arguments=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --json) [ $# -ge 2 ] || { echo "run.sh: --json needs a file" >&2; exit 2; }
-      arguments+=(--json "$2"); shift 2 ;;
+    --json | --op | --case) [ $# -ge 2 ] || { echo "run.sh: $1 needs a value" >&2; exit 2; }
+      arguments+=("$1" "$2"); shift 2 ;;
     --build) [ $# -ge 2 ] || { echo "run.sh: --build needs a folder" >&2; exit 2; }
       build=$2; shift 2 ;;
     --quick) arguments+=(--quick); shift ;;
@@ -36,10 +38,12 @@ generator="Unix Makefiles"
 ! command -v ninja >/dev/null || generator=Ninja
 [ -f "$build/CMakeCache.txt" ] || cmake -S "$root/native" -B "$build" -G "$generator" -DCMAKE_BUILD_TYPE=Release \
   -DBEVEL_GPU_SUITE=ON --log-level=NOTICE
-tests=(hardware_lift_splat_cuda_test hardware_bev_pool_cuda_test hardware_cuda_graph_test)
-cmake --build "$build" --parallel "$(nproc)" --target bevel bevel_cuda "${tests[@]}" gpu_bench
+# Sources come and go while the folder is kept: no program of an earlier build may run.
+rm -f "$build"/gpu/hardware_*_test
+cmake --build "$build" --parallel "$(nproc)" --target bevel bevel_cuda hardware_tests gpu_bench
+tests=("$build"/gpu/hardware_*_test)
 
-for test in "${tests[@]}"; do "$build/gpu/$test" --gtest_brief=1; done
+for test in "${tests[@]}"; do "$test" --gtest_brief=1; done
 
 if ! $sanitize; then
   echo "run.sh: compute-sanitizer left out, as asked"
@@ -52,8 +56,8 @@ elif ! refusal=$(compute-sanitizer --tool memcheck --error-exitcode 1 "$build/gp
 else
   for tool in memcheck racecheck initcheck synccheck; do
     for test in "${tests[@]}"; do
-      echo "compute-sanitizer $tool, $test"
-      compute-sanitizer --tool $tool --error-exitcode 1 "$build/gpu/$test" --gtest_brief=1
+      echo "compute-sanitizer $tool, $(basename "$test")"
+      compute-sanitizer --tool $tool --error-exitcode 1 "$test" --gtest_brief=1
     done
   done
 fi

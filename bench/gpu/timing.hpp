@@ -78,14 +78,14 @@ class Report {
   explicit Report(std::string device) : device_(std::move(device)) {}
 
   void add(Result result) {
-    std::printf("%-12s %-34s %-10s %-9s %-18s %9.4f %9.4f %9.4f %7.2f\n", result.op.c_str(),
+    std::printf("%-17s %-34s %-10s %-9s %-20s %9.4f %9.4f %9.4f %7.2f\n", result.op.c_str(),
                 result.name.c_str(), result.pass.c_str(), result.dtype.c_str(), result.variant.c_str(),
                 result.times.median_ms, result.times.min_ms, result.floor_ms, ratio(result));
     std::fflush(stdout);
     results_.push_back(std::move(result));
   }
   static void print_header() {
-    std::printf("%-12s %-34s %-10s %-9s %-18s %9s %9s %9s %7s\n", "op", "case", "pass", "dtype", "variant",
+    std::printf("%-17s %-34s %-10s %-9s %-20s %9s %9s %9s %7s\n", "op", "case", "pass", "dtype", "variant",
                 "median ms", "min ms", "floor ms", "ratio");
   }
 

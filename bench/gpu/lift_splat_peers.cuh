@@ -10,10 +10,9 @@
 //    every point and channel. Its sums depend on the order of threads.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <cstdint>
+
+#include "device_values.cuh"
 
 namespace bevel::bench {
 
@@ -25,13 +24,6 @@ struct Ranks {
   const int32_t* lengths;
   int32_t intervals;
 };
-
-__device__ inline float widen(float value) { return value; }
-__device__ inline float widen(__half value) { return __half2float(value); }
-__device__ inline float widen(__nv_bfloat16 value) { return __bfloat162float(value); }
-__device__ inline void narrow(float value, float* out) { *out = value; }
-__device__ inline void narrow(float value, __half* out) { *out = __float2half_rn(value); }
-__device__ inline void narrow(float value, __nv_bfloat16* out) { *out = __float2bfloat16_rn(value); }
 
 /// Needs the output cleared before.
 template <typename T>
@@ -49,11 +41,6 @@ __global__ void interval_channel_kernel(Ranks ranks, const float* depth, const T
   narrow(sum, &out[static_cast<int64_t>(ranks.bev[start]) * channels + channel]);
 }
 
-template <typename T>
-struct alignas(sizeof(T) * 4) Four {
-  T values[4];
-};
-
 /// Needs the output cleared before; channels must be a multiple of four.
 template <typename T>
 __global__ void warp_interval_kernel(Ranks ranks, const float* depth, const T* feature, T* out,
@@ -67,13 +54,14 @@ __global__ void warp_interval_kernel(Ranks ranks, const float* depth, const T* f
 #pragma unroll 4
     for (int i = start; i < start + length; ++i) {
       const float weight = __ldg(&depth[ranks.depth[i]]);
-      const auto four = *reinterpret_cast<const Four<T>*>(
+      const auto four = *reinterpret_cast<const Pack<T, 4>*>(
           &feature[static_cast<int64_t>(ranks.feature[i]) * channels + channel]);
       for (int c = 0; c < 4; ++c) sums[c] = fmaf(weight, widen(four.values[c]), sums[c]);
     }
-    Four<T> result;
+    Pack<T, 4> result;
     for (int c = 0; c < 4; ++c) narrow(sums[c], &result.values[c]);
-    *reinterpret_cast<Four<T>*>(&out[static_cast<int64_t>(ranks.bev[start]) * channels + channel]) = result;
+    *reinterpret_cast<Pack<T, 4>*>(&out[static_cast<int64_t>(ranks.bev[start]) * channels + channel]) =
+        result;
   }
 }
 

@@ -1,18 +1,12 @@
-// The shapes of kernels.md's table as problems: calibration of a six-camera rig, random tensors on the host
-// and as many copies on the device as outrun its caches.
+// Lift-splat's cases: the six-camera rig with the image and grid sizes of published detectors.
 #pragma once
 
-#include <cstring>
 #include <memory>
-#include <random>
-#include <string>
-#include <vector>
 
-#include "core/sixteen_bit.hpp"
+#include "buffer.hpp"
 #include "lift_splat.h"
 #include "lift_splat/lift_splat_plan.hpp"
 #include "rig.hpp"
-#include "timing.hpp"
 
 namespace bevel::bench {
 
@@ -32,55 +26,6 @@ inline const CaseSizes kCases[] = {
     {"bevdet-occ", 1, 88, 16, 44, 32, 704, 256, 0.44, 1, 0.5, 40, -1, 5.4, 200, 16},
     {"bevdet-r50-b8", 8, 59, 16, 44, 64, 704, 256, 0.44, 1, 1, 51.2, -5, 3, 128, 1},
 };
-
-/// Device memory with a DLTensor over it.
-class Buffer {
- public:
-  Buffer(std::vector<int64_t> shape, DLDataType dtype, const void* host = nullptr)
-      : shape_(std::move(shape)) {
-    bytes_ = dtype.bits / 8;
-    for (int64_t extent : shape_) bytes_ *= extent;
-    check(cudaMalloc(&data_, static_cast<size_t>(bytes_) + 64), "cudaMalloc");
-    if (host) {
-      check(cudaMemcpy(data_, host, static_cast<size_t>(bytes_), cudaMemcpyHostToDevice), "cudaMemcpy");
-    } else {
-      check(cudaMemset(data_, 0xff, static_cast<size_t>(bytes_)), "cudaMemset");
-    }
-    view_ = {data_, {kDLCUDA, 0}, static_cast<int32_t>(shape_.size()), dtype, shape_.data(), nullptr, 0};
-  }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() { cudaFree(data_); }
-
-  DLTensor* view() { return &view_; }
-  template <class T>
-  T* as() {
-    return static_cast<T*>(data_);
-  }
-  int64_t bytes() const { return bytes_; }
-  template <class T>
-  std::vector<T> download() const {
-    std::vector<T> values(static_cast<size_t>(bytes_) / sizeof(T));
-    check(cudaMemcpy(values.data(), data_, static_cast<size_t>(bytes_), cudaMemcpyDeviceToHost),
-          "cudaMemcpy");
-    return values;
-  }
-
- private:
-  std::vector<int64_t> shape_;
-  int64_t bytes_;
-  void* data_ = nullptr;
-  DLTensor view_;
-};
-
-constexpr DLDataType kFloat32 = {kDLFloat, 32, 1}, kFloat64 = {kDLFloat, 64, 1}, kInt32 = {kDLInt, 32, 1},
-                     kBytes = {kDLUInt, 8, 1};
-
-inline void check_bevel(bevel_status status, const char* what) {
-  if (status == BEVEL_OK) return;
-  std::fprintf(stderr, "gpu_bench: %s: %s\n", what, bevel_last_error());
-  std::exit(1);
-}
 
 /// A plan of a case on the device; built anew by every call of build().
 class Plan {
@@ -160,14 +105,5 @@ struct Tensors {
 
   Buffer depth, grad_depth, probabilities, context, grad_context, out, out_planes, grad_out;
 };
-
-template <class T>
-std::vector<T> random_values(int64_t count, uint64_t seed, double low, double high) {
-  std::mt19937_64 random(seed);
-  std::uniform_real_distribution<float> uniform(static_cast<float>(low), static_cast<float>(high));
-  std::vector<T> values(static_cast<size_t>(count));
-  for (T& value : values) value = bevel::narrow<T>(uniform(random));
-  return values;
-}
 
 }  // namespace bevel::bench
