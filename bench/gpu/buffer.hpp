@@ -54,7 +54,7 @@ class Buffer {
 };
 
 constexpr DLDataType kFloat32 = {kDLFloat, 32, 1}, kFloat64 = {kDLFloat, 64, 1}, kInt32 = {kDLInt, 32, 1},
-                     kBytes = {kDLUInt, 8, 1};
+                     kInt64 = {kDLInt, 64, 1}, kBytes = {kDLUInt, 8, 1};
 
 inline void check_bevel(bevel_status status, const char* what) {
   if (status == BEVEL_OK) return;

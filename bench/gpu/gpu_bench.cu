@@ -13,6 +13,7 @@ struct Operator {
 
 constexpr Operator kOperators[] = {
     {"lift_splat", bench_lift_splat},
+    {"deform_attn", bench_deform_attn},
 };
 
 double copy_bytes_per_ms(cudaStream_t stream) {

@@ -74,7 +74,10 @@ struct Suite {
   void clear(Buffer& buffer) {
     check(cudaMemsetAsync(buffer.as<void>(), 0, static_cast<size_t>(buffer.bytes()), stream), "memset");
   }
-  void finish() { check(cudaStreamSynchronize(stream), "kernels"); }
+  void finish() {
+    check(cudaGetLastError(), "launch");
+    check(cudaStreamSynchronize(stream), "kernels");
+  }
 
   /// With cold and hot caches, in a CUDA graph and as single calls; --quick keeps cold caches in a graph.
   /// Every variant must have run once before: kernels are loaded when they are first used.
@@ -94,6 +97,11 @@ struct Suite {
     }
   }
 };
+
+/// A workspace of `bytes`, 64 at least.
+inline std::unique_ptr<Buffer> make_workspace(int64_t bytes) {
+  return std::make_unique<Buffer>(std::vector<int64_t>{std::max<int64_t>(bytes, 64)}, kBytes);
+}
 
 /// Blocks of 256 threads.
 inline unsigned blocks(int64_t threads) { return static_cast<unsigned>((threads + 255) / 256); }
@@ -127,5 +135,9 @@ void expect_same_bits(const char* what, const std::vector<T>& a, const std::vect
 
 // The operators, each in a file of its own.
 void bench_lift_splat(Suite& suite);
+void bench_deform_attn(Suite& suite);
+void bench_multi_view_sample(Suite& suite);
+void bench_bev_warp(Suite& suite);
+void bench_deform_conv(Suite& suite);
 
 }  // namespace bevel::bench

@@ -89,6 +89,21 @@ class Report {
                 "median ms", "min ms", "floor ms", "ratio");
   }
 
+  /// Says whether bevel takes at most `most_ms`, and the peer `least_ratio` times as long at least.
+  void print_goal(const char* op, const std::string& name, const char* pass, const char* dtype,
+                  const char* peer, double most_ms, double least_ratio) const {
+    for (const Result& r : results_) {
+      if (r.op != op || r.name != name || r.pass != pass || r.dtype != dtype) continue;
+      if (r.variant == "bevel") {
+        std::printf("goal: %s %s %s %s at most %.3f ms: %.4f, %s\n", op, name.c_str(), pass, dtype, most_ms,
+                    r.times.median_ms, r.times.median_ms <= most_ms ? "met" : "missed");
+      } else if (r.variant == peer) {
+        std::printf("goal: %s %s %s %s at least %.1f times as fast as %s: %.2f, %s\n", op, name.c_str(), pass,
+                    dtype, least_ratio, peer, ratio(r), ratio(r) >= least_ratio ? "met" : "missed");
+      }
+    }
+  }
+
   void write_json(const std::string& path) const {
     const std::string temporary = path + ".part";
     FILE* file = std::fopen(temporary.c_str(), "w");
