@@ -14,6 +14,9 @@ struct Operator {
 constexpr Operator kOperators[] = {
     {"lift_splat", bench_lift_splat},
     {"deform_attn", bench_deform_attn},
+    {"multi_view_sample", bench_multi_view_sample},
+    {"bev_warp", bench_bev_warp},
+    {"deform_conv", bench_deform_conv},
 };
 
 double copy_bytes_per_ms(cudaStream_t stream) {
