@@ -122,7 +122,10 @@ class Gemm {
   void multiply(const GemmShape& s, const In* a, const In* b, float beta, Out* c) {
     const auto tiles = [](int extent) { return static_cast<unsigned>((extent + kGemmTile - 1) / kGemmTile); };
     const dim3 grid(tiles(s.n), tiles(s.m)), block(16, 16);
-    tiled_gemm_kernel<In, Out><<<grid, block, 0, stream_> > >(s, a, b, beta, c);
+    // The formatter would take the launch's end for C++03's nested templates.
+    // clang-format off
+    tiled_gemm_kernel<In, Out><<<grid, block, 0, stream_>>>(s, a, b, beta, c);
+    // clang-format on
   }
 
  private:
