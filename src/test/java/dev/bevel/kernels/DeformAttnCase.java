@@ -1,14 +1,13 @@
 package dev.bevel.kernels;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
+import dev.bevel.bench.TensorData;
 import dev.bevel.bench.deformattn.DeformAttnReference;
 import dev.bevel.bench.deformattn.DeformAttnShape;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
@@ -86,24 +85,8 @@ final class DeformAttnCase {
     return dtype == DType.FLOAT64 ? DType.FLOAT64 : DType.FLOAT32;
   }
 
-  /** Writes the numbers and puts what was stored, rounded, in their place. */
   private TensorView store(double[] values, DType type, long[] dimensions) {
-    TensorView view = TensorView.allocate(arena, type, dimensions);
-    for (int i = 0; i < values.length; i++) {
-      switch (type) {
-        case FLOAT64 -> view.segment().setAtIndex(JAVA_DOUBLE, i, values[i]);
-        case FLOAT32 -> view.segment().setAtIndex(JAVA_FLOAT, i, (float) values[i]);
-        case FLOAT16 ->
-            view.segment().setAtIndex(JAVA_SHORT, i, Float.floatToFloat16((float) values[i]));
-        case BFLOAT16 ->
-            view.segment()
-                .setAtIndex(
-                    JAVA_SHORT, i, (short) (Float.floatToRawIntBits((float) values[i]) >>> 16));
-        default -> throw new IllegalArgumentException(type.toString());
-      }
-    }
-    System.arraycopy(numbers(view), 0, values, 0, values.length);
-    return view;
+    return TensorData.store(arena, type, values, dimensions);
   }
 
   private TensorView bytes(byte[] values) {
@@ -121,20 +104,8 @@ final class DeformAttnCase {
 
   /** The elements of a compact tensor. */
   static double[] numbers(TensorView view) {
-    if (view.dtype() == DType.FLOAT64) {
-      return view.toDoubleArray();
-    }
-    if (view.dtype() == DType.FLOAT32) {
-      return TensorValues.doubles(view.toFloatArray());
-    }
     double[] values = new double[Math.toIntExact(view.elementCount())];
-    for (int i = 0; i < values.length; i++) {
-      short bits = view.segment().getAtIndex(JAVA_SHORT, i);
-      values[i] =
-          view.dtype() == DType.FLOAT16
-              ? Float.float16ToFloat(bits)
-              : Float.intBitsToFloat(bits << 16);
-    }
+    Arrays.setAll(values, i -> TensorData.at(view, i));
     return values;
   }
 

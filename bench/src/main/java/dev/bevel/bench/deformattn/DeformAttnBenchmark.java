@@ -26,6 +26,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Deformable attention with BEVFormer's 8 heads of 32 channels: the field's form, and, in cases
@@ -49,6 +51,7 @@ import java.util.Objects;
  */
 public final class DeformAttnBenchmark implements OperatorBenchmark {
   private static final String FUSED = "-fused";
+  private static final String AUTOGRAD = "bevel_autograd";
   private static final int HEADS = 8;
   private static final int HEAD_CHANNELS = 32;
 
@@ -111,64 +114,97 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
 
   private void run(String caseName, DeformAttnShape shape, DType dtype, BenchmarkSession session) {
     boolean narrow = dtype == DType.BFLOAT16;
-    try (OperatorComparison c =
+    try (OperatorComparison comparison =
         new OperatorComparison(operator(), caseName, narrow ? "bf16" : "fp32")) {
-      DeformAttnProblem problem = new DeformAttnProblem(shape, session.options().seed());
+      Tensors tensors = Tensors.of(comparison, shape, dtype, session.options().seed());
+      if (shape.isFused()) {
+        addFused(comparison, shape, tensors);
+      } else {
+        addMsda(comparison, shape, tensors);
+      }
+      if (!narrow) {
+        comparison.tensors(LIBTORCH, in -> composed(shape, in));
+      }
+      comparison.run(session);
+    }
+  }
+
+  private static Tensor composed(DeformAttnShape shape, Tensor[] in) {
+    return shape.isFused()
+        ? ComposedDeformAttn.fused(shape, in[0], in[1], in[2], in[3], null)
+        : ComposedDeformAttn.msda(in[0], shape.levels(), in[1], in[2]);
+  }
+
+  private static void addMsda(OperatorComparison comparison, DeformAttnShape shape, Tensors t) {
+    MsdaInputs inputs = new MsdaInputs(t.value, shape.levels(), t.offsets, t.logits);
+    MsdaForward forward = new MsdaForward(inputs, t.out);
+    MsdaBackward backward =
+        new MsdaBackward(inputs, t.gradOut)
+            .gradValue(t.gradValue)
+            .gradLocations(t.gradOffsets)
+            .gradWeights(t.gradLogits)
+            .workspace(comparison.own(Workspace.cpu()));
+    comparison.kernel(BEVEL, () -> Msda.forward(forward), () -> Msda.backward(backward));
+    MsdaFunction function = new MsdaFunction(shape.levels());
+    comparison.tensors(AUTOGRAD, in -> function.attend(in[0], in[1], in[2]));
+  }
+
+  private static void addFused(OperatorComparison comparison, DeformAttnShape shape, Tensors t) {
+    TensorView reference = Objects.requireNonNull(t.reference);
+    DeformAttnInputs inputs =
+        new DeformAttnInputs(t.value, shape.levels(), reference, t.offsets, t.logits);
+    DeformAttnForward forward = new DeformAttnForward(inputs, t.out);
+    DeformAttnBackward backward =
+        new DeformAttnBackward(inputs, t.gradOut)
+            .gradValue(t.gradValue)
+            .gradOffsets(t.gradOffsets)
+            .gradLogits(t.gradLogits)
+            .workspace(comparison.own(Workspace.cpu()));
+    comparison.kernel(
+        BEVEL, () -> DeformAttn.forward(forward), () -> DeformAttn.backward(backward));
+    DeformAttnFunction function = new DeformAttnFunction(shape.levels(), DeformAttnOptions.DEFAULT);
+    comparison.tensors(AUTOGRAD, in -> function.attend(in[0], in[1], in[2], in[3]));
+  }
+
+  /** The tensors of a comparison, and what they must hold; references get no gradient. */
+  private record Tensors(
+      TensorView value,
+      @Nullable TensorView reference,
+      TensorView offsets,
+      TensorView logits,
+      TensorView gradOut,
+      TensorView out,
+      TensorView gradValue,
+      TensorView gradOffsets,
+      TensorView gradLogits) {
+    static Tensors of(
+        OperatorComparison comparison, DeformAttnShape shape, DType dtype, long seed) {
+      DeformAttnProblem problem = new DeformAttnProblem(shape, seed);
       DeformAttnReference.Inputs in = problem.inputs();
-      double[] gradOut = problem.gradOut();
-      double bound = narrow ? BOUND_OF_BF16 : BOUND;
-      TensorView value = c.input(dtype, in.value(), shape.valueShape());
+      double[] gradients = problem.gradOut();
+      TensorView value = comparison.input(dtype, in.value(), shape.valueShape());
       TensorView reference =
           in.reference() == null
               ? null
-              : c.constant(DType.FLOAT32, in.reference(), shape.referenceShape());
-      TensorView offsets = c.input(DType.FLOAT32, in.offsets(), shape.offsetShape());
-      TensorView logits = c.input(DType.FLOAT32, in.logits(), shape.logitShape());
-      TensorView gradient = c.gradOut(dtype, gradOut, shape.outShape());
+              : comparison.constant(DType.FLOAT32, in.reference(), shape.referenceShape());
+      TensorView offsets = comparison.input(DType.FLOAT32, in.offsets(), shape.offsetShape());
+      TensorView logits = comparison.input(DType.FLOAT32, in.logits(), shape.logitShape());
+      TensorView gradOut = comparison.gradOut(dtype, gradients, shape.outShape());
 
       DeformAttnReference expected = new DeformAttnReference(shape, in);
-      TensorView out = c.result(dtype, expected.forward(), bound, shape.outShape());
-      DeformAttnReference.Gradients gradients = expected.backward(gradOut);
+      DeformAttnReference.Gradients back = expected.backward(gradients);
+      double bound = dtype == DType.BFLOAT16 ? BOUND_OF_BF16 : BOUND;
       int sampling = reference == null ? 1 : 2;
-      TensorView gradValue = c.gradient(0, gradients.value(), bound);
-      TensorView gradOffsets = c.gradient(sampling, gradients.offsets(), BOUND_OF_SAMPLING);
-      TensorView gradLogits = c.gradient(sampling + 1, gradients.logits(), BOUND_OF_SAMPLING);
-
-      Workspace workspace = c.own(Workspace.cpu());
-      if (reference == null) {
-        MsdaInputs inputs = new MsdaInputs(value, shape.levels(), offsets, logits);
-        MsdaForward forward = new MsdaForward(inputs, out);
-        MsdaBackward backward =
-            new MsdaBackward(inputs, gradient)
-                .gradValue(gradValue)
-                .gradLocations(gradOffsets)
-                .gradWeights(gradLogits)
-                .workspace(workspace);
-        c.kernel(BEVEL, () -> Msda.forward(forward), () -> Msda.backward(backward));
-        MsdaFunction function = new MsdaFunction(shape.levels());
-        c.tensors("bevel_autograd", t -> function.attend(t[0], t[1], t[2]));
-        if (!narrow) {
-          c.tensors(LIBTORCH, t -> ComposedDeformAttn.msda(t[0], shape.levels(), t[1], t[2]));
-        }
-      } else {
-        DeformAttnInputs inputs =
-            new DeformAttnInputs(value, shape.levels(), reference, offsets, logits);
-        DeformAttnForward forward = new DeformAttnForward(inputs, out);
-        DeformAttnBackward backward =
-            new DeformAttnBackward(inputs, gradient)
-                .gradValue(gradValue)
-                .gradOffsets(gradOffsets)
-                .gradLogits(gradLogits)
-                .workspace(workspace);
-        c.kernel(BEVEL, () -> DeformAttn.forward(forward), () -> DeformAttn.backward(backward));
-        DeformAttnFunction function =
-            new DeformAttnFunction(shape.levels(), DeformAttnOptions.DEFAULT);
-        c.tensors("bevel_autograd", t -> function.attend(t[0], t[1], t[2], t[3]));
-        if (!narrow) {
-          c.tensors(LIBTORCH, t -> ComposedDeformAttn.fused(shape, t[0], t[1], t[2], t[3], null));
-        }
-      }
-      c.run(session);
+      return new Tensors(
+          value,
+          reference,
+          offsets,
+          logits,
+          gradOut,
+          comparison.result(dtype, expected.forward(), bound, shape.outShape()),
+          comparison.gradient(0, back.value(), bound),
+          comparison.gradient(sampling, back.offsets(), BOUND_OF_SAMPLING),
+          comparison.gradient(sampling + 1, back.logits(), BOUND_OF_SAMPLING));
     }
   }
 }
