@@ -302,7 +302,8 @@ class LiftSplatFunctionTest {
       assertThatThrownBy(() -> function.lift(random(1, 2, 5, 2, 3), small.context(2)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage(
-              "LiftSplatFunction: depth must be [1, 2, 4, 2, 3] or [2, 4, 2, 3] to match the plan, got [1, 2, 5, 2, 3]");
+              "LiftSplatFunction: depth must be [1, 2, 4, 2, 3] or [2, 4, 2, 3] to match the plan,"
+                  + " got [1, 2, 5, 2, 3]");
       assertThatThrownBy(() -> function.lift(small.depth(), random(2, 3)))
           .hasMessageContaining("context must be [B, N, C, H, W]");
       assertThatThrownBy(() -> function.lift(small.depth(), small.context(2), small.depth(), null))

@@ -220,6 +220,7 @@ class LayersTest {
     "PYTORCH_DEFAULT,0.01924",
     "KAIMING_FAN_OUT,0.04167",
     "KAIMING_FAN_IN,0.04714",
+    "KAIMING_UNIFORM,0.04714",
     "XAVIER_UNIFORM,0.03122"
   })
   void initialWeightsHaveTheirDistributionsSpread(

@@ -12,6 +12,7 @@ import dev.bevel.torch.autograd.LiftSplatFunction;
 import dev.bevel.torch.autograd.LiftSplatOptions;
 import dev.bevel.torch.head.LossTerms;
 import dev.bevel.torch.nn.Conv2d;
+import dev.bevel.torch.nn.DeformConv2d;
 import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.Tensors;
@@ -28,8 +29,8 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
 /**
- * A training loop through convolution, lift-splat and loss whose resident memory stays flat: 400
- * steps here, 5,000 with {@code -Dbevel.test.long=true}.
+ * A training loop through convolutions, one of them deformable, lift-splat and loss whose resident
+ * memory stays flat: 400 steps here, 5,000 with {@code -Dbevel.test.long=true}.
  */
 class FlatMemoryTest {
   private static final Pattern RESULT = Pattern.compile("growth (-?\\d+)");
@@ -39,10 +40,12 @@ class FlatMemoryTest {
   private static final int WIDTH = 12;
 
   private static final class Lifter extends Module {
+    private final DeformConv2d features;
     private final Conv2d depth;
 
     Lifter() {
       try (Initializer init = Initializer.seeded(1)) {
+        features = child("features", DeformConv2d.modulated(Conv2d.Shape.same(3, 3, 3), 1, init));
         depth =
             child("depth", new Conv2d(Conv2d.Shape.same(3, BINS + CONTEXT, 3).withBias(), init));
       }
@@ -110,7 +113,8 @@ class FlatMemoryTest {
   }
 
   private static LossTerms loss(Lifter lifter, LiftSplatPlan plan, float[] image) {
-    Tensor out = lifter.depth.forward(Tensors.of(image, 2, 3, HEIGHT, WIDTH));
+    Tensor features = lifter.features.forward(Tensors.of(image, 2, 3, HEIGHT, WIDTH));
+    Tensor out = lifter.depth.forward(features);
     Tensor map =
         new LiftSplatFunction(plan, LiftSplatOptions.DEFAULT)
             .lift(out.narrow(1, 0, BINS), out.narrow(1, BINS, CONTEXT))

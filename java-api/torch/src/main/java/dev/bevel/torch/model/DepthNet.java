@@ -3,6 +3,7 @@ package dev.bevel.torch.model;
 import dev.bevel.torch.nn.BatchNorm;
 import dev.bevel.torch.nn.Conv2d;
 import dev.bevel.torch.nn.ConvNorm;
+import dev.bevel.torch.nn.DeformConv2d;
 import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Initializer.Weights;
 import dev.bevel.torch.nn.Linear;
@@ -19,18 +20,17 @@ import org.bytedeco.pytorch.global.torch;
  * The camera-aware depth network of BEVDepth (Li et al., AAAI 2023): depth logits and context from
  * image features, both gated by what the camera's calibration says. Names as in BEVDepth's
  * repository: {@code reduce_conv.{0,1}, context_conv, bn, depth_mlp.fc{1,2},
- * depth_se.conv_{reduce,expand}, context_mlp, context_se, depth_conv.{0..5}}.
- *
- * <p>{@code depth_conv.4}, upstream a deformable convolution with four groups, is here the ordinary
- * convolution that it becomes with all offsets zero; it has the same weight, and upstream's {@code
- * depth_conv.4.conv_offset} has no counterpart.
+ * depth_se.conv_{reduce,expand}, context_mlp, context_se, depth_conv.{0..5}}, of which {@code
+ * depth_conv.4} is a deformable convolution with four groups.
  */
 public final class DepthNet extends Module {
   /** Length of the camera vector, {@link Calibration#cameraVectors()}. */
   public static final int CAMERA_VECTOR = 27;
 
-  /** Groups of the convolution that is deformable upstream; the width is a multiple of it. */
+  /** Groups of the deformable convolution; the width is a multiple of it. */
   static final int DCN_GROUPS = 4;
+
+  private static final String OFFSETS = "depth_conv.4.conv_offset";
 
   private static final class Mlp extends Module {
     private final Linear fc1;
@@ -76,7 +76,7 @@ public final class DepthNet extends Module {
   private final SeLayer contextSe;
   private final List<ResidualBlock> blocks = new ArrayList<>();
   private final Aspp aspp;
-  private final Conv2d dcn;
+  private final DeformConv2d dcn;
   private final Conv2d depthConv;
 
   /**
@@ -108,10 +108,7 @@ public final class DepthNet extends Module {
     dcn =
         conv.add(
             "4",
-            new Conv2d(
-                Conv2d.Shape.same(width, width, 3).withGroups(DCN_GROUPS),
-                init,
-                Weights.PYTORCH_DEFAULT));
+            DeformConv2d.plain(Conv2d.Shape.same(width, width, 3).withGroups(DCN_GROUPS), 1, init));
     depthConv = conv.add("5", new Conv2d(Conv2d.Shape.same(width, depthBins, 1).withBias(), init));
   }
 
@@ -136,6 +133,9 @@ public final class DepthNet extends Module {
           Tensor depth = tap.on("depth_se", depthSe.forward(x, gate));
           depth = tap.on("depth_conv.2", ResNet.runAll(blocks, depth));
           depth = tap.on("depth_conv.3", aspp.forward(depth));
+          if (tap.wants(OFFSETS)) {
+            tap.on(OFFSETS, dcn.predict(depth));
+          }
           depth = tap.on("depth_conv.4", dcn.forward(depth));
           depth = tap.on("depth_conv.5", depthConv.forward(depth));
           return Ops.concatChannels(depth, context);
@@ -143,8 +143,14 @@ public final class DepthNet extends Module {
   }
 
   private record Tap(Taps taps) {
+    private static final String PREFIX = "depth_net.";
+
+    boolean wants(String part) {
+      return taps.wants(PREFIX + part);
+    }
+
     Tensor on(String part, Tensor tensor) {
-      taps.accept("depth_net." + part, tensor);
+      taps.accept(PREFIX + part, tensor);
       return tensor;
     }
   }

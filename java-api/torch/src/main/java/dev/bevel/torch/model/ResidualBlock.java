@@ -3,6 +3,8 @@ package dev.bevel.torch.model;
 import dev.bevel.torch.nn.BatchNorm;
 import dev.bevel.torch.nn.Conv2d;
 import dev.bevel.torch.nn.ConvNorm;
+import dev.bevel.torch.nn.Convolution;
+import dev.bevel.torch.nn.DeformConv2d;
 import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Initializer.Weights;
 import dev.bevel.torch.nn.Layer;
@@ -18,7 +20,7 @@ import org.bytedeco.pytorch.Tensor;
  * ReLUs in between, plus a shortcut, then a ReLU. [N, in, H, W] → [N, out, H/stride, W/stride].
  */
 final class ResidualBlock extends Module implements Layer {
-  private record Link(Conv2d conv, BatchNorm norm) {}
+  private record Link(Convolution conv, BatchNorm norm) {}
 
   private final List<Link> chain = new ArrayList<>();
   private Layer shortcut = x -> x;
@@ -37,12 +39,24 @@ final class ResidualBlock extends Module implements Layer {
     return block;
   }
 
-  /** 1×1, 3×3 (with the stride), 1×1 to four times the width. */
-  static ResidualBlock bottleneck(long in, long width, long stride, Initializer init) {
+  /**
+   * 1×1, 3×3, 1×1 to four times the width.
+   *
+   * @param strideFirst whether the first convolution has the stride, as Caffe's ResNets have it, or
+   *     the second
+   * @param deformable whether the second is a modulated deformable one
+   */
+  static ResidualBlock bottleneck(
+      long in, long width, long stride, boolean strideFirst, boolean deformable, Initializer init) {
     ResidualBlock block = new ResidualBlock();
     Weights weights = Weights.KAIMING_FAN_OUT;
-    block.link(Conv2d.Shape.same(in, width, 1), init, weights);
-    block.link(Conv2d.Shape.same(width, width, 3).withStride(stride), init, weights);
+    block.link(Conv2d.Shape.same(in, width, 1).withStride(strideFirst ? stride : 1), init, weights);
+    Conv2d.Shape middle = Conv2d.Shape.same(width, width, 3).withStride(strideFirst ? 1 : stride);
+    if (deformable) {
+      block.link(DeformConv2d.modulated(middle, 1, init), width);
+    } else {
+      block.link(middle, init, weights);
+    }
     block.link(Conv2d.Shape.same(width, 4 * width, 1), init, weights);
     if (stride != 1 || in != 4 * width) {
       block.projectionShortcut(in, 4 * width, stride, init);
@@ -76,9 +90,13 @@ final class ResidualBlock extends Module implements Layer {
   }
 
   private void link(Conv2d.Shape shape, Initializer init, Weights weights) {
+    link(new Conv2d(shape, init, weights), shape.out());
+  }
+
+  private <C extends Module & Convolution> void link(C conv, long out) {
     int number = chain.size() + 1;
-    Conv2d conv = child("conv" + number, new Conv2d(shape, init, weights));
-    chain.add(new Link(conv, child("bn" + number, new BatchNorm(shape.out()))));
+    child("conv" + number, conv);
+    chain.add(new Link(conv, child("bn" + number, new BatchNorm(out))));
   }
 
   private void projectionShortcut(long in, long out, long stride, Initializer init) {

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * with H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1)/stride⌋ + 1. Parameters: {@code weight}
  * [out, in/groups, kernel, kernel], {@code bias} [out] if there is one.
  */
-public final class Conv2d extends Module implements Layer {
+public final class Conv2d extends Module implements Convolution {
   /**
    * Shape of a convolution with a square kernel.
    *
@@ -91,23 +91,30 @@ public final class Conv2d extends Module implements Layer {
     return shape;
   }
 
-  /** The weight [out, in/groups, kernel, kernel]; owned by this module. */
+  @Override
   public Tensor weight() {
     return weight;
   }
 
-  /** The bias [out], or null; owned by this module. */
+  @Override
   public @Nullable Tensor bias() {
     return bias;
   }
 
   @Override
   public Tensor forward(Tensor input) {
-    return apply(input, weight, biasOptional);
+    return convolve(input, weight, biasOptional);
   }
 
-  /** The same convolution with other values of weight and bias. */
-  Tensor apply(Tensor input, Tensor otherWeight, TensorOptional otherBias) {
+  @Override
+  public Tensor apply(Tensor input, Tensor otherWeight, @Nullable Tensor otherBias) {
+    return convolve(
+        input,
+        otherWeight,
+        otherBias == null ? new TensorOptional() : new TensorOptional(otherBias));
+  }
+
+  private Tensor convolve(Tensor input, Tensor otherWeight, TensorOptional otherBias) {
     return torch.conv2d(
         input,
         otherWeight,

@@ -16,7 +16,7 @@ public final class ConvNorm {
   private ConvNorm() {}
 
   /** conv, then norm. */
-  public static Tensor apply(Conv2d conv, BatchNorm norm, Tensor input) {
+  public static Tensor apply(Convolution conv, BatchNorm norm, Tensor input) {
     if (!canFold(norm)) {
       return norm.forward(conv.forward(input));
     }
@@ -25,11 +25,11 @@ public final class ConvNorm {
     @Nullable Tensor bias = conv.bias();
     Tensor foldedBias = bias == null ? offset : offset.add(bias.mul(scale));
     Tensor weight = conv.weight().mul(scale.view(-1, 1, 1, 1));
-    return conv.apply(input, weight, new TensorOptional(foldedBias));
+    return conv.apply(input, weight, foldedBias);
   }
 
   /** conv, then norm, then ReLU. */
-  public static Tensor applyRelu(Conv2d conv, BatchNorm norm, Tensor input) {
+  public static Tensor applyRelu(Convolution conv, BatchNorm norm, Tensor input) {
     return Scopes.tidy(() -> apply(conv, norm, input).relu_());
   }
 

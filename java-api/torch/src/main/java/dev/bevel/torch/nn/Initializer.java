@@ -26,6 +26,8 @@ public final class Initializer implements AutoCloseable {
     KAIMING_FAN_OUT,
     /** Normal with variance 2/fan_in. */
     KAIMING_FAN_IN,
+    /** Uniform with variance 2/fan_in: in ±√(6/fan_in). */
+    KAIMING_UNIFORM,
     /** Uniform in ±√(6/(fan_in + fan_out)) (Glorot and Bengio, AISTATS 2010). */
     XAVIER_UNIFORM,
     /** All zero, for layers that begin with what their bias says. */
@@ -65,6 +67,7 @@ public final class Initializer implements AutoCloseable {
       case XAVIER_UNIFORM -> uniform(tensor, Math.sqrt(6 / (fanIn + fanOut)));
       case KAIMING_FAN_OUT -> normal(tensor, Math.sqrt(2 / fanOut));
       case KAIMING_FAN_IN -> normal(tensor, Math.sqrt(2 / fanIn));
+      case KAIMING_UNIFORM -> uniform(tensor, Math.sqrt(6 / fanIn));
       case ZEROS -> tensor.zero_();
     };
   }

@@ -31,6 +31,7 @@ public abstract class Module implements AutoCloseable {
   private final Map<String, Module> children = new LinkedHashMap<>();
   private final List<AutoCloseable> owned = new ArrayList<>();
   private boolean training = true;
+  private boolean frozen;
 
   /** A module in training mode, without members yet. */
   protected Module() {}
@@ -153,9 +154,26 @@ public abstract class Module implements AutoCloseable {
     return training;
   }
 
-  /** Switches this module and all below it to training mode or to evaluation mode. */
+  /**
+   * Switches this module and all below it to training mode or to evaluation mode; what is {@link
+   * #freeze frozen} stays in evaluation mode.
+   */
   public final void train(boolean on) {
-    visit("", (path, module) -> module.training = on);
+    visit("", (path, module) -> module.training = on && !module.frozen);
+  }
+
+  /**
+   * Takes this module and all below it out of training for good: their parameters get no gradients,
+   * and they stay in evaluation mode.
+   */
+  public final void freeze() {
+    visit(
+        "",
+        (path, module) -> {
+          module.frozen = true;
+          module.training = false;
+          module.parameters.values().forEach(parameter -> parameter.set_requires_grad(false));
+        });
   }
 
   /** Switches this module and all below it to evaluation mode. */

@@ -37,6 +37,17 @@ final class BevDepthTapNames {
       put(names, NET + "depth_conv.2", prefix, "depth_conv.2", "depth_blocks", "blocks");
       put(names, NET + "depth_conv.3", prefix, "depth_conv.3", "aspp");
       put(names, NET + "depth_conv.4", prefix, "depth_conv.4", "dcn", "depth_dcn");
+      put(
+          names,
+          NET + "depth_conv.4.conv_offset",
+          prefix,
+          "depth_conv.4.conv_offset",
+          "conv_offset",
+          "offset",
+          "offsets",
+          "dcn_offset",
+          "dcn_offsets",
+          "dcn.conv_offset");
       put(names, NET + "depth_conv.5", prefix, "depth_conv.5", "depth_conv", "depth_logits");
       put(names, "view.logits_and_context", prefix, "out", "output", "logits_and_context");
     }

@@ -1,0 +1,187 @@
+package dev.bevel.torch.autograd;
+
+import static dev.bevel.torch.autograd.KernelTensors.empty;
+import static dev.bevel.torch.autograd.KernelTensors.gradient;
+import static dev.bevel.torch.autograd.KernelTensors.realOf;
+import static dev.bevel.torch.autograd.KernelTensors.view;
+import static dev.bevel.torch.autograd.KernelTensors.workspace;
+
+import dev.bevel.kernels.DeformConv;
+import dev.bevel.kernels.DeformConvBackward;
+import dev.bevel.kernels.DeformConvForward;
+import dev.bevel.kernels.DeformConvInputs;
+import dev.bevel.kernels.DeformConvSettings;
+import dev.bevel.kernels.Determinism;
+import dev.bevel.kernels.TensorView;
+import dev.bevel.torch.CudaStreams;
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.TensorViews;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Deformable convolution as part of a network: {@link DeformConv}, differentiable with respect to
+ * input, offset, mask, weight and bias.
+ *
+ * <pre>{@code
+ * var function = new DeformConvFunction(DeformConvSettings.of(1, 1, 1), Determinism.STRICT);
+ * Tensor out = function.convolve(x, offset, mask, weight, null);
+ * }</pre>
+ *
+ * <p>dtypes: input and weight Float, BFloat16 or Half, independently; the result has the input's
+ * dtype. Offset and mask are cast to Float, the bias to the weight's dtype. If input, offset, mask
+ * or weight is Double all are (CPU only). Tensors that are not contiguous are copied.
+ *
+ * <p>On CUDA the work joins LibTorch's current stream.
+ */
+public final class DeformConvFunction extends Function {
+  private static final int INPUT = 0;
+  private static final int OFFSET = 1;
+  private static final int WEIGHT = 2;
+
+  private static final int RANK = 4;
+
+  private final DeformConvSettings settings;
+  private final Determinism determinism;
+
+  /**
+   * A deformable convolution.
+   *
+   * @param settings how the kernel moves over the input
+   * @param determinism how the gradient of the input is added up
+   */
+  public DeformConvFunction(DeformConvSettings settings, Determinism determinism) {
+    this.settings = Objects.requireNonNull(settings, "settings");
+    this.determinism = Objects.requireNonNull(determinism, "determinism");
+  }
+
+  /**
+   * Convolves: B batch elements of C channels of H × W pixels, O output channels of Ho × Wo pixels,
+   * K = kh · kw taps, G deformable groups.
+   *
+   * @param input [B, C, H, W]
+   * @param offset [B, 2·G·K, Ho, Wo], pixels: dy and dx of each tap in turn
+   * @param mask [B, G·K, Ho, Wo], the factor of each sample; null for 1, version 1
+   * @param weight [O, C/groups, kh, kw]
+   * @param bias [O]; null for 0
+   * @return [B, O, Ho, Wo]
+   */
+  public Tensor convolve(
+      Tensor input, Tensor offset, @Nullable Tensor mask, Tensor weight, @Nullable Tensor bias) {
+    TensorScope.require(name());
+    requireRank("input", input);
+    requireRank("weight", weight);
+    try (TensorScope inner = TensorScope.open()) {
+      ScalarType real = realOf(input, offset, weight, mask == null ? input : mask);
+      boolean wide = real == ScalarType.Double;
+      List<Tensor> inputs = new ArrayList<>();
+      inputs.add(wide ? input.to(real) : input);
+      inputs.add(offset.to(real));
+      inputs.add(wide ? weight.to(real) : weight);
+      if (mask != null) {
+        requireRank("mask", mask);
+        inputs.add(mask.to(real));
+      }
+      if (bias != null) {
+        inputs.add(bias.to(inputs.get(WEIGHT).scalar_type()));
+      }
+      return inner.keep(apply(inputs.toArray(new Tensor[0]))[0]);
+    }
+  }
+
+  private void requireRank(String argument, Tensor tensor) {
+    if (tensor.dim() != RANK) {
+      throw new IllegalArgumentException(
+          "%s: %s must have four dimensions, got %s"
+              .formatted(name(), argument, Arrays.toString(tensor.shape())));
+    }
+  }
+
+  @Override
+  protected Tensor[] forward(Context context, Tensor... inputs) {
+    Tensor input = inputs[INPUT].contiguous();
+    Tensor offset = inputs[OFFSET].contiguous();
+    Tensor weight = inputs[WEIGHT].contiguous();
+    // The inputs after the third are mask and bias, either or both; only a mask has four
+    // dimensions.
+    int next = WEIGHT + 1;
+    Tensor mask =
+        inputs.length > next && inputs[next].dim() == RANK ? inputs[next++].contiguous() : null;
+    Tensor bias = inputs.length > next ? inputs[next].contiguous() : null;
+
+    long[] shape = {
+      input.size(0),
+      weight.size(0),
+      Math.max(settings.outRows(input.size(2), weight.size(2)), 0),
+      Math.max(settings.outColumns(input.size(3), weight.size(3)), 0)
+    };
+    Tensor out = empty(shape, input, input.scalar_type());
+    DeformConvForward call =
+        new DeformConvForward(views(input, offset, mask, weight), TensorViews.of(out))
+            .stream(CudaStreams.current(input));
+    if (bias != null) {
+      call.bias(TensorViews.of(bias));
+    }
+    DeformConv.forward(call.workspace(workspace(DeformConv.workspaceBytes(call), input)));
+    context.saveForBackward(input, offset, weight, mask, bias);
+    return new Tensor[] {out};
+  }
+
+  @Override
+  protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
+    @Nullable Tensor[] saved = context.savedTensors();
+    Tensor input = Objects.requireNonNull(saved[0]);
+    Tensor offset = Objects.requireNonNull(saved[1]);
+    Tensor weight = Objects.requireNonNull(saved[2]);
+    Tensor mask = saved[3];
+    Tensor bias = saved[4];
+    Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
+
+    int next = WEIGHT + 1;
+    Tensor gradMask = mask == null ? null : gradient(context, next++, mask);
+    Tensor gradBias = bias == null ? null : gradient(context, next++, bias);
+    @Nullable Tensor[] gradients = new @Nullable Tensor[next];
+    gradients[INPUT] = gradient(context, INPUT, input);
+    gradients[OFFSET] = gradient(context, OFFSET, offset);
+    gradients[WEIGHT] = gradient(context, WEIGHT, weight);
+    if (mask != null) {
+      gradients[WEIGHT + 1] = gradMask;
+    }
+    if (bias != null) {
+      gradients[next - 1] = gradBias;
+    }
+
+    DeformConvBackward call =
+        new DeformConvBackward(views(input, offset, mask, weight), TensorViews.of(gradOut))
+            .determinism(determinism).stream(CudaStreams.current(gradOut));
+    ask(gradients[INPUT], call::gradInput);
+    ask(gradients[OFFSET], call::gradOffset);
+    ask(gradients[WEIGHT], call::gradWeight);
+    ask(gradMask, call::gradMask);
+    ask(gradBias, call::gradBias);
+    DeformConv.backward(call.workspace(workspace(DeformConv.workspaceBytes(call), gradOut)));
+    return gradients;
+  }
+
+  private static void ask(@Nullable Tensor gradient, Consumer<TensorView> request) {
+    if (gradient != null) {
+      request.accept(TensorViews.of(gradient));
+    }
+  }
+
+  private DeformConvInputs views(
+      Tensor input, Tensor offset, @Nullable Tensor mask, Tensor weight) {
+    return new DeformConvInputs(
+        TensorViews.of(input),
+        TensorViews.of(offset),
+        view(mask),
+        TensorViews.of(weight),
+        settings);
+  }
+}
