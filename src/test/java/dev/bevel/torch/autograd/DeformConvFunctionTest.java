@@ -284,7 +284,7 @@ class DeformConvFunctionTest {
     Tensor[] in = inputs(s, false, false);
     assertThatThrownBy(() -> function(s).convolve(in[0].flatten(2, 3), in[1], null, in[2], null))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("input must have four dimensions, got [2, 4, 30]");
+        .hasMessageContaining("input must be [B, C, H, W], got [2, 4, 30]");
     assertThatThrownBy(() -> function(s).convolve(in[0], in[0], null, in[2], null))
         .hasMessageContaining("deform_conv_forward: offset must be");
     assertThatThrownBy(

@@ -1,8 +1,8 @@
 package dev.bevel.torch.autograd;
 
 import static dev.bevel.torch.autograd.KernelTensors.empty;
-import static dev.bevel.torch.autograd.KernelTensors.gradient;
 import static dev.bevel.torch.autograd.KernelTensors.realOf;
+import static dev.bevel.torch.autograd.KernelTensors.requireRank;
 import static dev.bevel.torch.autograd.KernelTensors.view;
 import static dev.bevel.torch.autograd.KernelTensors.workspace;
 
@@ -17,7 +17,6 @@ import dev.bevel.torch.CudaStreams;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -75,8 +74,8 @@ public final class DeformConvFunction extends Function {
   public Tensor convolve(
       Tensor input, Tensor offset, @Nullable Tensor mask, Tensor weight, @Nullable Tensor bias) {
     TensorScope.require(name());
-    requireRank("input", input);
-    requireRank("weight", weight);
+    requireRank(name(), "input", input, RANK, "[B, C, H, W]");
+    requireRank(name(), "weight", weight, RANK, "[O, C/groups, kh, kw]");
     try (TensorScope inner = TensorScope.open()) {
       ScalarType real = realOf(input, offset, weight, mask == null ? input : mask);
       boolean wide = real == ScalarType.Double;
@@ -85,21 +84,13 @@ public final class DeformConvFunction extends Function {
       inputs.add(offset.to(real));
       inputs.add(wide ? weight.to(real) : weight);
       if (mask != null) {
-        requireRank("mask", mask);
+        requireRank(name(), "mask", mask, RANK, "[B, G·K, Ho, Wo]");
         inputs.add(mask.to(real));
       }
       if (bias != null) {
         inputs.add(bias.to(inputs.get(WEIGHT).scalar_type()));
       }
       return inner.keep(apply(inputs.toArray(new Tensor[0]))[0]);
-    }
-  }
-
-  private void requireRank(String argument, Tensor tensor) {
-    if (tensor.dim() != RANK) {
-      throw new IllegalArgumentException(
-          "%s: %s must have four dimensions, got %s"
-              .formatted(name(), argument, Arrays.toString(tensor.shape())));
     }
   }
 
@@ -143,36 +134,26 @@ public final class DeformConvFunction extends Function {
     Tensor bias = saved[4];
     Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
 
-    int next = WEIGHT + 1;
-    Tensor gradMask = mask == null ? null : gradient(context, next++, mask);
-    Tensor gradBias = bias == null ? null : gradient(context, next++, bias);
-    @Nullable Tensor[] gradients = new @Nullable Tensor[next];
-    gradients[INPUT] = gradient(context, INPUT, input);
-    gradients[OFFSET] = gradient(context, OFFSET, offset);
-    gradients[WEIGHT] = gradient(context, WEIGHT, weight);
-    if (mask != null) {
-      gradients[WEIGHT + 1] = gradMask;
-    }
-    if (bias != null) {
-      gradients[next - 1] = gradBias;
-    }
-
     DeformConvBackward call =
         new DeformConvBackward(views(input, offset, mask, weight), TensorViews.of(gradOut))
             .determinism(determinism).stream(CudaStreams.current(gradOut));
-    ask(gradients[INPUT], call::gradInput);
-    ask(gradients[OFFSET], call::gradOffset);
-    ask(gradients[WEIGHT], call::gradWeight);
-    ask(gradMask, call::gradMask);
-    ask(gradBias, call::gradBias);
+    List<@Nullable Tensor> gradients = new ArrayList<>();
+    gradients.add(gradient(context, INPUT, input, call::gradInput));
+    gradients.add(gradient(context, OFFSET, offset, call::gradOffset));
+    gradients.add(gradient(context, WEIGHT, weight, call::gradWeight));
+    if (mask != null) {
+      gradients.add(gradient(context, gradients.size(), mask, call::gradMask));
+    }
+    if (bias != null) {
+      gradients.add(gradient(context, gradients.size(), bias, call::gradBias));
+    }
     DeformConv.backward(call.workspace(workspace(DeformConv.workspaceBytes(call), gradOut)));
-    return gradients;
+    return gradients.toArray(new @Nullable Tensor[0]);
   }
 
-  private static void ask(@Nullable Tensor gradient, Consumer<TensorView> request) {
-    if (gradient != null) {
-      request.accept(TensorViews.of(gradient));
-    }
+  private static @Nullable Tensor gradient(
+      Context context, int input, Tensor like, Consumer<TensorView> ask) {
+    return KernelTensors.gradient(context, input, () -> KernelTensors.emptyLike(like), ask);
   }
 
   private DeformConvInputs views(
