@@ -18,7 +18,9 @@ set(BEVEL_CUDA_SOURCES
   ${BEVEL_ROOT}/kernels/deform_conv/deform_conv.cu
   ${BEVEL_ROOT}/kernels/deform_conv/deform_conv_backward.cu
   ${BEVEL_ROOT}/kernels/deform_conv/deform_conv_layout.cu
-  ${BEVEL_ROOT}/kernels/deform_conv/deform_conv_weight_backward.cu)
+  ${BEVEL_ROOT}/kernels/deform_conv/deform_conv_weight_backward.cu
+  ${BEVEL_ROOT}/kernels/bev_warp/bev_warp.cu
+  ${BEVEL_ROOT}/kernels/bev_warp/bev_warp_backward.cu)
 
 include(CheckLanguage)
 check_language(CUDA)

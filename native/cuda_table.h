@@ -18,6 +18,8 @@ struct MultiViewJob;
 struct MultiViewBackwardJob;
 struct DeformConvJob;
 struct DeformConvBackwardJob;
+struct BevWarpForwardJob;
+struct BevWarpBackwardJob;
 }  // namespace bevel
 
 /// Where a body writes its message when it fails.
@@ -71,6 +73,12 @@ struct bevel_cuda_functions {
                                                  bevel_cuda_message*);
   bevel_status (*deform_conv_backward)(const bevel::DeformConvBackwardJob*, int32_t device, void* stream,
                                        bevel_cuda_message*);
+  bevel_status (*bev_warp_forward)(const bevel::BevWarpForwardJob*, int32_t device, void* stream,
+                                   bevel_cuda_message*);
+  bevel_status (*bev_warp_backward_workspace)(const bevel::BevWarpBackwardJob*, int64_t* bytes,
+                                              bevel_cuda_message*);
+  bevel_status (*bev_warp_backward)(const bevel::BevWarpBackwardJob*, int32_t device, void* stream,
+                                    bevel_cuda_message*);
 };
 
 extern "C" BEVEL_API const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version);

@@ -219,7 +219,10 @@ int64_t backward_workspace(const Arguments& a, const BevWarpBackwardJob& job) {
                                  {job.forward.batch, job.forward.frames, ReaderBytes(job.forward).frame})
                : 0;
   }
-  return 0;
+  int64_t bytes = 0;
+  bevel_cuda_message message = {};
+  check_cuda(a.op, cuda_functions(a.op).bev_warp_backward_workspace(&job, &bytes, &message), message);
+  return bytes;
 }
 
 }  // namespace
@@ -243,7 +246,8 @@ bevel_status bevel_bev_warp_forward(const bevel_bev_warp_forward_params* params,
     if (is_cpu(device)) {
       BEVEL_ON_INSTRUCTION_SET(bev_warp_forward(job));
     } else {
-      fail(BEVEL_UNSUPPORTED, "%s: there is no CUDA body yet, %s is on CUDA", op, a.out.name());
+      bevel_cuda_message message = {};
+      check_cuda(op, cuda_functions(op).bev_warp_forward(&job, device.device_id, stream, &message), message);
     }
   });
 }
@@ -274,7 +278,8 @@ bevel_status bevel_bev_warp_backward(const bevel_bev_warp_backward_params* param
     if (is_cpu(device)) {
       BEVEL_ON_INSTRUCTION_SET(bev_warp_backward(job));
     } else {
-      fail(BEVEL_UNSUPPORTED, "%s: there is no CUDA body yet, %s is on CUDA", op, a.out.name());
+      bevel_cuda_message message = {};
+      check_cuda(op, cuda_functions(op).bev_warp_backward(&job, device.device_id, stream, &message), message);
     }
   });
 }

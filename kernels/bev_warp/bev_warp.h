@@ -85,7 +85,7 @@ typedef struct bevel_bev_warp_backward_params {
   int32_t interpolation;
   /** As in forward. */
   int32_t coordinates;
-  /** A bevel_determinism. BEVEL_FAST lets grad_input of a grid on CUDA be added up by atomics. */
+  /** A bevel_determinism. BEVEL_FAST lets a float32 grad_input of a grid on CUDA be added up by atomics. */
   int32_t determinism;
   /** As out in forward. */
   const DLTensor* grad_out;

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "bev_pool/bev_pool_cuda.hpp"
+#include "bev_warp/bev_warp_cuda.hpp"
 #include "core/cuda_check.hpp"
 #include "cuda_table.h"
 #include "deform_attn/point_sampling_cuda.hpp"
@@ -164,6 +165,18 @@ bevel_status deform_conv_backward(const bevel::DeformConvBackwardJob* job, int32
                                   bevel_cuda_message* message) {
   return on_device(device, message, [&] { bevel::enqueue_deform_conv_backward(*job, stream_of(stream)); });
 }
+bevel_status bev_warp_forward(const bevel::BevWarpForwardJob* job, int32_t device, void* stream,
+                              bevel_cuda_message* message) {
+  return on_device(device, message, [&] { bevel::enqueue_bev_warp_forward(*job, stream_of(stream)); });
+}
+bevel_status bev_warp_backward_workspace(const bevel::BevWarpBackwardJob* job, int64_t* bytes,
+                                         bevel_cuda_message* message) {
+  return guarded(message, [&] { *bytes = bevel::bev_warp_backward_workspace_cuda(*job); });
+}
+bevel_status bev_warp_backward(const bevel::BevWarpBackwardJob* job, int32_t device, void* stream,
+                               bevel_cuda_message* message) {
+  return on_device(device, message, [&] { bevel::enqueue_bev_warp_backward(*job, stream_of(stream)); });
+}
 
 bevel_status multi_view_sample_forward(const bevel::MultiViewJob* job, int32_t device, void* stream,
                                        bevel_cuda_message* message) {
@@ -204,6 +217,9 @@ const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version) {
                                                      deform_conv_forward_workspace,
                                                      deform_conv_forward,
                                                      deform_conv_backward_workspace,
-                                                     deform_conv_backward};
+                                                     deform_conv_backward,
+                                                     bev_warp_forward,
+                                                     bev_warp_backward_workspace,
+                                                     bev_warp_backward};
   return abi_version == BEVEL_CUDA_ABI_VERSION ? &functions : nullptr;
 }

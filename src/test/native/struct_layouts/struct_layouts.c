@@ -45,5 +45,6 @@ int main(void) {
   point_sampling_layouts();
   deform_conv_layouts();
   multi_view_sample_layouts();
+  bev_warp_layouts();
   return 0;
 }

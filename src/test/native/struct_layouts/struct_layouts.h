@@ -15,5 +15,6 @@ void deform_attn_layouts(void);
 void point_sampling_layouts(void);
 void deform_conv_layouts(void);
 void multi_view_sample_layouts(void);
+void bev_warp_layouts(void);
 
 #endif /* BEVEL_STRUCT_LAYOUTS_H_ */

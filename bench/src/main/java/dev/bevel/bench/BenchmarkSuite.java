@@ -1,6 +1,7 @@
 package dev.bevel.bench;
 
 import dev.bevel.bench.BenchmarkOptions.InvalidChoiceException;
+import dev.bevel.bench.bevwarp.BevWarpBenchmark;
 import dev.bevel.bench.deformattn.DeformAttnBenchmark;
 import dev.bevel.bench.liftsplat.LiftSplatBenchmark;
 import dev.bevel.bench.multiview.MultiViewBenchmark;
@@ -17,6 +18,7 @@ public final class BenchmarkSuite {
           new LiftSplatBenchmark(),
           new DeformAttnBenchmark(),
           new MultiViewBenchmark(),
+          new BevWarpBenchmark(),
           new NativeCallBenchmark());
 
   private BenchmarkSuite() {}

@@ -25,7 +25,8 @@ class LayoutsTest {
               DeformAttnLayouts.ALL,
               PointSamplingLayouts.ALL,
               DeformConvLayouts.ALL,
-              MultiViewSampleLayouts.ALL)
+              MultiViewSampleLayouts.ALL,
+              BevWarpLayouts.ALL)
           .flatMap(List::stream)
           .toList();
 

@@ -29,7 +29,8 @@ import org.bytedeco.javacpp.tools.InfoMapper;
               "deform_attn/point_sampling.h",
               "deform_conv/deform_conv.h",
               "multi_view_sample/multi_view_sample.h",
-              "deform_attn/deform_attn.h"
+              "deform_attn/deform_attn.h",
+              "bev_warp/bev_warp.h"
             },
             link = "bevel",
             library = "jnibevel"))

@@ -1,0 +1,320 @@
+package dev.bevel.torch.autograd;
+
+import dev.bevel.kernels.BevWarp;
+import dev.bevel.kernels.BevWarpBackward;
+import dev.bevel.kernels.BevWarpForward;
+import dev.bevel.kernels.Determinism;
+import dev.bevel.kernels.Interpolation;
+import dev.bevel.kernels.Layout;
+import dev.bevel.kernels.TensorView;
+import dev.bevel.kernels.WarpCoordinates;
+import dev.bevel.kernels.WarpMatrix;
+import dev.bevel.kernels.WarpPositions;
+import dev.bevel.torch.CudaStreams;
+import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.TensorViews;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Warps of bird's-eye-view maps as part of a network: {@link BevWarp}, differentiable with respect
+ * to the maps and, where positions are a grid, to these. Matrices, which are poses, get no
+ * gradient.
+ *
+ * <pre>{@code
+ * var align = new BevWarpFunction(WarpCoordinates.PIXELS, Interpolation.BILINEAR);
+ * Tensor matrices = BevWarpFunction.matrices(warps);            // [T, 2, 3]
+ * Tensor aligned = align.warp(maps, matrices);                  // [T, C, H, W]
+ * align.warpInto(maps, matrices, all.narrow(0, 1, T));          // no gradient, no copy
+ * }</pre>
+ *
+ * <p>Shapes, with B batch elements of T frames: maps [B, T, C, H, W] or [T, C, H, W]; matrices [B,
+ * T, 2, 3] or [T, 2, 3]; grid [B, T, H', W', 2] or [T, H', W', 2]. Maps may be parts of wider
+ * tensors, and channels-last in memory, without a copy; the result then is channels-last too. Other
+ * strides are copied.
+ *
+ * <p>dtypes: maps Float, BFloat16 or Half; matrices and grid are cast to Float, or to Double where
+ * maps are (CPU only). On CUDA the work joins LibTorch's current stream.
+ */
+public final class BevWarpFunction extends Function {
+  private final WarpCoordinates coordinates;
+  private final Interpolation interpolation;
+  private final Determinism determinism;
+
+  /** Of the output of matrices; 0 for the input's. */
+  private final long outHeight;
+
+  private final long outWidth;
+
+  /**
+   * Deterministic warps to maps of the input's size.
+   *
+   * @param coordinates how matrices and grids are written
+   * @param interpolation what is read between pixels
+   */
+  public BevWarpFunction(WarpCoordinates coordinates, Interpolation interpolation) {
+    this(coordinates, interpolation, Determinism.STRICT, 0, 0);
+  }
+
+  private BevWarpFunction(
+      WarpCoordinates coordinates,
+      Interpolation interpolation,
+      Determinism determinism,
+      long outHeight,
+      long outWidth) {
+    this.coordinates = Objects.requireNonNull(coordinates, "coordinates");
+    this.interpolation = Objects.requireNonNull(interpolation, "interpolation");
+    this.determinism = Objects.requireNonNull(determinism, "determinism");
+    this.outHeight = outHeight;
+    this.outWidth = outWidth;
+  }
+
+  /**
+   * The same with another way of adding up in backward.
+   *
+   * @param other strict or fast
+   */
+  public BevWarpFunction withDeterminism(Determinism other) {
+    return new BevWarpFunction(coordinates, interpolation, other, outHeight, outWidth);
+  }
+
+  /**
+   * The same, with matrices giving maps of this size. (A grid says its size itself.)
+   *
+   * @param height H'
+   * @param width W'
+   */
+  public BevWarpFunction withOutSize(long height, long width) {
+    if (height < 1 || width < 1) {
+      throw new IllegalArgumentException(
+          "BevWarpFunction: the output must have 1 × 1 pixels or more, got %d × %d"
+              .formatted(height, width));
+    }
+    return new BevWarpFunction(coordinates, interpolation, determinism, height, width);
+  }
+
+  /**
+   * Warps as the tensor that {@link #warp} takes.
+   *
+   * @param warps one a frame
+   * @return [warps, 2, 3], Float, on the CPU
+   */
+  public static Tensor matrices(List<WarpMatrix> warps) {
+    TensorScope.require("BevWarpFunction.matrices");
+    try (TensorScope inner = TensorScope.open()) {
+      return inner.keep(
+          torch.tensor(WarpMatrix.floats(warps)).view(new long[] {warps.size(), 2, 3}));
+    }
+  }
+
+  /**
+   * Warps maps by matrices.
+   *
+   * @param maps [B, T, C, H, W] or [T, C, H, W]
+   * @param matrices [B, T, 2, 3] or [T, 2, 3], without gradient: position in the input = matrix ·
+   *     (x, y, 1) of the output's pixel
+   * @return [B, T, C, H', W'] or [T, C, H', W']
+   */
+  public Tensor warp(Tensor maps, Tensor matrices) {
+    TensorScope.require(name());
+    try (TensorScope inner = TensorScope.open()) {
+      Tensor poses = KernelTensors.withoutGradient(name(), "matrices", matrices);
+      requireShape("matrices", poses, matrixShape(maps));
+      return inner.keep(apply(maps, likeMaps(poses, maps))[0]);
+    }
+  }
+
+  /**
+   * Samples maps at any positions.
+   *
+   * @param maps [B, T, C, H, W] or [T, C, H, W]
+   * @param grid [B, T, H', W', 2] or [T, H', W', 2]: positions (x, y) in the input
+   * @return [B, T, C, H', W'] or [T, C, H', W']
+   */
+  public Tensor sample(Tensor maps, Tensor grid) {
+    TensorScope.require(name());
+    try (TensorScope inner = TensorScope.open()) {
+      if (!isGrid(grid)) {
+        throw new IllegalArgumentException(
+            "BevWarpFunction: grid must be [.., T, H', W', 2], got "
+                + Arrays.toString(grid.shape()));
+      }
+      return inner.keep(apply(maps, likeMaps(grid, maps))[0]);
+    }
+  }
+
+  /**
+   * Warps maps straight into a part of a tensor, such as that which the next convolution reads. No
+   * gradient is recorded.
+   *
+   * @param maps [B, T, C, H, W] or [T, C, H, W]
+   * @param matrices [B, T, 2, 3] or [T, 2, 3]
+   * @param out [B, T, C, H', W'] or [T, C, H', W'] in the memory order of maps: strides of B, T
+   *     and, channels first, of C are free; written wholly
+   */
+  public void warpInto(Tensor maps, Tensor matrices, Tensor out) {
+    TensorScope.require(name());
+    if (out.requires_grad()) {
+      throw new IllegalArgumentException(
+          "BevWarpFunction: warpInto records no gradient; out must not require one");
+    }
+    try (TensorScope _ = TensorScope.open()) {
+      requireShape("matrices", matrices, matrixShape(maps));
+      Layout layout = layoutOf(out);
+      Tensor input = maps.detach();
+      run(inLayout(input, layout), likeMaps(matrices.detach(), maps).contiguous(), out, layout);
+    }
+  }
+
+  @Override
+  protected Tensor[] forward(Context context, Tensor... inputs) {
+    Tensor maps = fitting(inputs[0]);
+    Tensor positions = inputs[1].contiguous();
+    Layout layout = layoutOf(maps);
+    boolean grid = isGrid(positions);
+    long height = grid ? positions.size(-3) : outHeight > 0 ? outHeight : maps.size(-2);
+    long width = grid ? positions.size(-2) : outWidth > 0 ? outWidth : maps.size(-1);
+    Tensor out = emptyMaps(maps, layout, height, width);
+    run(maps, positions, out, layout);
+    // Of maps that backward does not read it needs the shape only.
+    Tensor shape =
+        KernelTensors.empty(new long[] {1}, maps, maps.scalar_type()).expand(maps.shape());
+    context.saveForBackward(context.needsInputGrad(1) ? maps : shape, positions);
+    return new Tensor[] {out};
+  }
+
+  private void run(Tensor maps, Tensor positions, Tensor out, Layout layout) {
+    BevWarp.forward(
+        new BevWarpForward(view(maps, layout), positions(positions), view(out, layout))
+            .layout(layout).stream(CudaStreams.current(out)));
+  }
+
+  @Override
+  protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
+    @Nullable Tensor[] saved = context.savedTensors();
+    Tensor maps = Objects.requireNonNull(saved[0]);
+    Tensor positions = Objects.requireNonNull(saved[1]);
+    boolean readsMaps = context.needsInputGrad(1);
+    Tensor given = fitting(Objects.requireNonNull(gradOutputs[0]));
+    // All maps of a call have one layout.
+    Layout layout = layoutOf(readsMaps ? maps : given);
+    Tensor gradOut = inLayout(given, layout);
+    BevWarpBackward call =
+        new BevWarpBackward(view(gradOut, layout), positions(positions))
+            .layout(layout).determinism(determinism).stream(CudaStreams.current(gradOut));
+    Tensor gradMaps = null;
+    if (context.needsInputGrad(0)) {
+      gradMaps = emptyMaps(maps, layout, maps.size(-2), maps.size(-1));
+      call.gradInput(view(gradMaps, layout));
+    }
+    Tensor gradGrid = null;
+    if (readsMaps) {
+      gradGrid = KernelTensors.emptyLike(positions);
+      call.gradGrid(view(maps, layout), TensorViews.of(gradGrid));
+    }
+    if (gradOut.is_cuda()) {
+      call.workspace(KernelTensors.workspace(BevWarp.workspaceBytes(call), gradOut));
+    }
+    BevWarp.backward(call);
+    return new @Nullable Tensor[] {gradMaps, gradGrid};
+  }
+
+  private WarpPositions positions(Tensor tensor) {
+    return new WarpPositions(TensorViews.of(tensor), isGrid(tensor), coordinates, interpolation);
+  }
+
+  /** Matrices end with [2, 3], grids with 2. */
+  private static boolean isGrid(Tensor positions) {
+    return positions.dim() >= 4 && positions.size(-1) == 2;
+  }
+
+  private static long[] matrixShape(Tensor maps) {
+    if (maps.dim() != 4 && maps.dim() != 5) {
+      throw new IllegalArgumentException(
+          "BevWarpFunction: maps must be [B, T, C, H, W] or [T, C, H, W], got "
+              + Arrays.toString(maps.shape()));
+    }
+    int frames = (int) maps.dim() - 3;
+    long[] shape = Arrays.copyOf(maps.shape(), frames + 2);
+    shape[frames] = 2;
+    shape[frames + 1] = 3;
+    return shape;
+  }
+
+  private static void requireShape(String argument, Tensor tensor, long[] shape) {
+    if (!Arrays.equals(tensor.shape(), shape)) {
+      throw new IllegalArgumentException(
+          "BevWarpFunction: %s must be %s to match maps, got %s"
+              .formatted(argument, Arrays.toString(shape), Arrays.toString(tensor.shape())));
+    }
+  }
+
+  /** Positions with the dtype that goes with the maps, on their device. */
+  private static Tensor likeMaps(Tensor positions, Tensor maps) {
+    ScalarType dtype = KernelTensors.realOf(maps);
+    return positions.to(maps.device(), dtype);
+  }
+
+  /** Maps in the one or the other layout, copied where they are in neither. */
+  private static Tensor fitting(Tensor maps) {
+    return isChannelsFirst(maps) || isChannelsLast(maps) ? maps : maps.contiguous();
+  }
+
+  private static Layout layoutOf(Tensor maps) {
+    return isChannelsFirst(maps) || !isChannelsLast(maps)
+        ? Layout.CHANNELS_FIRST
+        : Layout.CHANNELS_LAST;
+  }
+
+  private static Tensor inLayout(Tensor maps, Layout layout) {
+    if (layout == Layout.CHANNELS_FIRST) {
+      return isChannelsFirst(maps) ? maps : maps.contiguous();
+    }
+    return isChannelsLast(maps) ? maps : channelsFirst(channelsLast(maps).contiguous());
+  }
+
+  private static boolean isChannelsFirst(Tensor maps) {
+    int rank = (int) maps.dim();
+    return KernelTensors.isCompact(maps, rank - 2, rank - 1);
+  }
+
+  /** Channels follow each other, and so do rows of pixels, which may have gaps between them. */
+  private static boolean isChannelsLast(Tensor maps) {
+    long width = maps.size(-1);
+    boolean channels = maps.size(-3) == 1 || maps.stride(-3) == 1;
+    boolean rows = maps.size(-2) == 1 || width == 1 || maps.stride(-2) == width * maps.stride(-1);
+    return channels && rows;
+  }
+
+  /** The kernel's view of maps. */
+  private static TensorView view(Tensor maps, Layout layout) {
+    return TensorViews.of(layout == Layout.CHANNELS_FIRST ? maps : channelsLast(maps));
+  }
+
+  private static Tensor channelsLast(Tensor maps) {
+    return maps.movedim(-3, -1);
+  }
+
+  private static Tensor channelsFirst(Tensor maps) {
+    return maps.movedim(-1, -3);
+  }
+
+  /** Maps [.., C, height, width] with the outer dimensions, channels and dtype of others. */
+  private static Tensor emptyMaps(Tensor like, Layout layout, long height, long width) {
+    int rank = (int) like.dim();
+    long[] shape = like.shape();
+    long channels = shape[rank - 3];
+    long[] last =
+        layout == Layout.CHANNELS_FIRST
+            ? new long[] {channels, height, width}
+            : new long[] {height, width, channels};
+    System.arraycopy(last, 0, shape, rank - 3, 3);
+    Tensor maps = KernelTensors.empty(shape, like, like.scalar_type());
+    return layout == Layout.CHANNELS_FIRST ? maps : channelsFirst(maps);
+  }
+}
