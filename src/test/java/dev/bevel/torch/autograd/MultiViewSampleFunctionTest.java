@@ -80,6 +80,7 @@ class MultiViewSampleFunctionTest {
   }
 
   /** Tensors of a problem: features, then places, then weights are leaves. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Leaves(MultiViewShape shape, Tensor lidarToImage, Tensor[] tensors) {
     static Leaves random(MultiViewShape shape, boolean channelsLast) {
       return of(

@@ -2,6 +2,7 @@ package dev.bevel.torch.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.entry;
 
 import dev.bevel.bench.liftsplat.CameraRig;
 import dev.bevel.bench.multiview.ComposedMultiView;
@@ -64,23 +65,19 @@ class Detr3dCrossAttentionTest {
       assertThat(Tensors.toDoubles(attention.tensor("attention_weights.weight"))).containsOnly(0);
     }
     assertThat(shapes)
-        .containsExactlyEntriesOf(
-            new LinkedHashMap<>() {
-              {
-                put("attention_weights.weight", "[24, 256]");
-                put("attention_weights.bias", "[24]");
-                put("output_proj.weight", "[256, 256]");
-                put("output_proj.bias", "[256]");
-                put("position_encoder.0.weight", "[256, 3]");
-                put("position_encoder.0.bias", "[256]");
-                put("position_encoder.1.weight", "[256]");
-                put("position_encoder.1.bias", "[256]");
-                put("position_encoder.3.weight", "[256, 256]");
-                put("position_encoder.3.bias", "[256]");
-                put("position_encoder.4.weight", "[256]");
-                put("position_encoder.4.bias", "[256]");
-              }
-            });
+        .containsExactly(
+            entry("attention_weights.weight", "[24, 256]"),
+            entry("attention_weights.bias", "[24]"),
+            entry("output_proj.weight", "[256, 256]"),
+            entry("output_proj.bias", "[256]"),
+            entry("position_encoder.0.weight", "[256, 3]"),
+            entry("position_encoder.0.bias", "[256]"),
+            entry("position_encoder.1.weight", "[256]"),
+            entry("position_encoder.1.bias", "[256]"),
+            entry("position_encoder.3.weight", "[256, 256]"),
+            entry("position_encoder.3.bias", "[256]"),
+            entry("position_encoder.4.weight", "[256]"),
+            entry("position_encoder.4.bias", "[256]"));
   }
 
   @Test

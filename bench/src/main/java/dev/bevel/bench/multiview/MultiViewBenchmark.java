@@ -20,8 +20,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Feature sampling in several cameras: DETR3D's 900 queries before six cameras with four levels of
@@ -70,7 +72,7 @@ public final class MultiViewBenchmark implements OperatorBenchmark {
 
   @Override
   public void run(String caseName, BenchmarkSession session) {
-    Case chosen = CASES.get(caseName);
+    Case chosen = Objects.requireNonNull(CASES.get(caseName), caseName);
     String dtype = chosen.dtype == DType.BFLOAT16 ? "bf16" : "fp32";
     try (OperatorComparison comparison = new OperatorComparison(operator(), caseName, dtype)) {
       new Comparison(chosen, comparison, session.options().seed()).add();
@@ -143,11 +145,17 @@ public final class MultiViewBenchmark implements OperatorBenchmark {
       comparison.tensors(OperatorComparison.LIBTORCH, this::composed);
     }
 
+    /**
+     * In 16 bits the maps are widened first, as LibTorch's autocast has it: its grid_sample of 16
+     * bits counts elements in 16 bits too, and reads outside maps of this size (it was seen to
+     * crash).
+     */
     private Tensor composed(Tensor[] tensors) {
       int levels = shape.levels().size();
       List<Tensor> features =
           Arrays.stream(tensors, 0, levels)
               .map(map -> channelsLast ? map.permute(0, 1, 4, 2, 3) : map)
+              .map(map -> map.to(ScalarType.Float))
               .toList();
       return ComposedMultiView.sample(
               shape, features, tensors[levels], tensors[levels + 1], tensors[levels + 2])

@@ -18,6 +18,7 @@ public final class MultiViewReference {
    * @param places points or locations
    * @param weights [B, Q, N, P, L, G]
    */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   public record Inputs(
       List<double[]> features, double[] lidarToImage, double[] places, double[] weights) {}
 
@@ -28,6 +29,7 @@ public final class MultiViewReference {
    * @param places of points or locations
    * @param weights of the weights
    */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   public record Gradients(List<double[]> features, double[] places, double[] weights) {}
 
   private static final double LEAST_DEPTH = 1e-5;
