@@ -1,6 +1,6 @@
 // Deformable convolution backward.
 //
-// Gradients of input, offset and mask, for as many images at a time as their columns fit in some 256 MB: the
+// Gradients of input, offset and mask, for up to eight images at a time whose columns fit in some 256 MB: the
 // columns' gradient is a product of the output's gradient and the weights (deform_conv_tile.cuh). Then a warp
 // a sample multiplies its columns with the values at the corners, whose sums over channels give the gradients
 // of offset and mask; and the columns are scattered to the input: with BEVEL_STRICT by sorting and owners
@@ -15,6 +15,7 @@ namespace bevel {
 namespace {
 
 constexpr int64_t kColumnBytes = int64_t{1} << 28;
+constexpr int64_t kMostImages = 8;  // enough blocks for every launch
 
 struct ColumnsGradient {
   DeformConvJob job;
@@ -221,6 +222,7 @@ int64_t images_at_a_time(const DeformConvBackwardJob& job) {
   const DeformConvJob& f = job.forward;
   const int64_t samples = f.taps() * f.out_pixels();
   int64_t images = kColumnBytes / (samples * f.channels * static_cast<int64_t>(sizeof(float)));
+  if (images > kMostImages) images = kMostImages;
   if (images > f.batch) images = f.batch;
   if (job.grad_input && !job.fast) {
     const int64_t groups = f.settings.deform_groups;

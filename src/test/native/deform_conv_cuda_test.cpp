@@ -119,6 +119,7 @@ const ConvSizes kSizes[] = {
     {1, 3, 1, 1, 2, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1, 1, true, true},
     {0, 8, 4, 4, 8, 3, 3},
     {1, 72, 10, 12, 4, 1, 2, {1, 1}, {0, 0}, {1, 1}, 1, 2, true, false},
+    {10, 4, 2, 3, 3, 1, 1, {1, 1}, {0, 0}, {1, 1}, 1, 2, true, true},  // more images than columns are kept of
 };
 
 class DeformConvCuda : public ::testing::TestWithParam<int> {
