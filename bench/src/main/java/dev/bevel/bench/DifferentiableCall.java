@@ -47,7 +47,7 @@ final class DifferentiableCall implements AutoCloseable {
 
   void forward() {
     try (TensorScope scope = TensorScope.open()) {
-      computation.apply(constants);
+      Tensor unused = computation.apply(constants);
     }
   }
 
