@@ -102,6 +102,7 @@ public final class CustomMultiScaleDeformableAttention extends Module {
       ValueLevels levels) {
     long batch = query.size(0);
     long queries = query.size(1);
+    requireShape(NAME, "value as [B, S, C]", value, batch, -1, sizes.channels());
     requireShape(NAME, "references", references, batch, queries, sizes.levels(), -1);
     Tensor projected = valueProj.forward(value);
     if (keyPaddingMask != null) {
