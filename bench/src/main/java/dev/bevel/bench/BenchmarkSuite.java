@@ -3,6 +3,7 @@ package dev.bevel.bench;
 import dev.bevel.bench.BenchmarkOptions.InvalidChoiceException;
 import dev.bevel.bench.bevwarp.BevWarpBenchmark;
 import dev.bevel.bench.deformattn.DeformAttnBenchmark;
+import dev.bevel.bench.deformconv.DeformConvBenchmark;
 import dev.bevel.bench.liftsplat.LiftSplatBenchmark;
 import dev.bevel.bench.multiview.MultiViewBenchmark;
 import dev.bevel.kernels.Bevel;
@@ -17,6 +18,7 @@ public final class BenchmarkSuite {
       List.of(
           new LiftSplatBenchmark(),
           new DeformAttnBenchmark(),
+          new DeformConvBenchmark(),
           new MultiViewBenchmark(),
           new BevWarpBenchmark(),
           new NativeCallBenchmark());

@@ -34,7 +34,7 @@ public enum DeformConvComposition {
       return sum.add(corner(pixels, width, height, plusOne(top), plusOne(left), below, right));
     }
 
-    /** One neighbour of every sample times its bilinear weight; what lies between is freed. */
+    // One neighbour of every sample times its bilinear weight; what lies between is freed.
     private Tensor corner(
         Tensor pixels,
         long width,
@@ -78,7 +78,7 @@ public enum DeformConvComposition {
       return torch.grid_sample(maps, grid.unsqueeze(1), options).squeeze(2);
     }
 
-    /** Pixel coordinates, 0 the centre of the first, in grid_sample's −1 to 1 over the edges. */
+    // Pixel coordinates, 0 the centre of the first, in grid_sample's −1 to 1 over the edges.
     private Tensor normalized(Tensor pixels, long size) {
       return pixels.mul(new Scalar(2.0 / size)).add(new Scalar(1.0 / size - 1));
     }

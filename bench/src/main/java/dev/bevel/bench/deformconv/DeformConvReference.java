@@ -1,12 +1,12 @@
 package dev.bevel.bench.deformconv;
 
 import dev.bevel.kernels.DeformConvSettings;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Deformable convolution in double, one element at a time, straight from its definition (Zhu et
- * al., CVPR 2019, equation 1): for checks at every element of a small case, at some of a large one.
- * Elements are counted in row-major order.
+ * Deformable convolution in double, straight from its definition (Zhu et al., CVPR 2019, equation
+ * 1): the masked sample of every channel, tap and output pixel, times the weights.
  */
 public final class DeformConvReference {
   /**
@@ -28,11 +28,26 @@ public final class DeformConvReference {
       double @Nullable [] bias,
       double[] gradOut) {}
 
+  /**
+   * Gradients, each in the shape of what it belongs to; mask is empty where there is none.
+   *
+   * @param input of the input
+   * @param offset of the offsets
+   * @param mask of the mask
+   * @param weight of the weight
+   * @param bias of the bias
+   */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  public record Gradients(
+      double[] input, double[] offset, double[] mask, double[] weight, double[] bias) {}
+
   private final DeformConvShape shape;
   private final Values values;
   private final int groupInputs;
   private final int groupOutputs;
   private final int deformInputs;
+  private final int taps;
+  private final int pixels;
 
   /**
    * @param shape sizes
@@ -44,191 +59,226 @@ public final class DeformConvReference {
     groupInputs = shape.channels() / shape.settings().groups();
     groupOutputs = shape.outputs() / shape.settings().groups();
     deformInputs = shape.channels() / shape.settings().deformGroups();
+    taps = shape.taps();
+    pixels = shape.outPixels();
   }
 
-  /** Where one tap of one output pixel samples: its top left neighbour, and how far from it. */
+  /** Where one tap of one output pixel samples: its four neighbours and their weights. */
   private final class Place {
+    /** Of this sample in mask; the offset in y stands at {@link #offsetIndex}. */
     final int sample;
+
     final boolean counts;
-    final int top;
-    final int left;
-    final double dy;
-    final double dx;
+    private final int top;
+    private final int left;
+    private final double below;
+    private final double right;
 
     Place(int batch, int deformGroup, int tap, int pixel) {
       DeformConvSettings s = shape.settings();
-      int plane = (batch * s.deformGroups() + deformGroup) * shape.taps() + tap;
-      sample = plane * shape.outPixels() + pixel;
+      sample = ((batch * s.deformGroups() + deformGroup) * taps + tap) * pixels + pixel;
       int row = pixel / shape.outWidth() * s.strideY() - s.paddingY();
       int column = pixel % shape.outWidth() * s.strideX() - s.paddingX();
-      double y =
-          row
-              + tap / shape.kernelWidth() * s.dilationY()
-              + values.offset[offsetIndex(plane, pixel)];
+      double y = row + tap / shape.kernelWidth() * s.dilationY() + values.offset[offsetIndex()];
       double x =
           column
               + tap % shape.kernelWidth() * s.dilationX()
-              + values.offset[offsetIndex(plane, pixel) + shape.outPixels()];
+              + values.offset[offsetIndex() + pixels];
       counts = y > -1 && x > -1 && y < shape.height() && x < shape.width();
       top = (int) Math.floor(y);
       left = (int) Math.floor(x);
-      dy = y - top;
-      dx = x - left;
+      below = y - top;
+      right = x - left;
     }
 
-    private int offsetIndex(int plane, int pixel) {
-      return 2 * plane * shape.outPixels() + pixel;
+    int offsetIndex() {
+      return sample / pixels * 2 * pixels + sample % pixels;
     }
 
     double mask() {
       return values.mask == null ? 1 : values.mask[sample];
     }
 
-    /** Weight of the neighbour at (row, column), zero if it is none. */
-    double weightOf(int row, int column) {
-      if (!counts || row < top || row > top + 1 || column < left || column > left + 1) {
-        return 0;
-      }
-      return (row == top ? 1 - dy : dy) * (column == left ? 1 - dx : dx);
-    }
-
     double value(int map) {
-      return mixed(map, 1 - dy, dy, 1 - dx, dx);
+      return mixed(map, 1 - below, below, 1 - right, right);
     }
 
     double slopeY(int map) {
-      return mixed(map, -1, 1, 1 - dx, dx);
+      return mixed(map, -1, 1, 1 - right, right);
     }
 
     double slopeX(int map) {
-      return mixed(map, 1 - dy, dy, -1, 1);
+      return mixed(map, 1 - below, below, -1, 1);
     }
 
     private double mixed(int map, double upper, double lower, double before, double after) {
-      if (!counts) {
-        return 0;
-      }
       return upper * (before * pixel(map, top, left) + after * pixel(map, top, left + 1))
           + lower * (before * pixel(map, top + 1, left) + after * pixel(map, top + 1, left + 1));
     }
-  }
 
-  private double pixel(int map, int row, int column) {
-    boolean inside = row >= 0 && row < shape.height() && column >= 0 && column < shape.width();
-    return inside ? values.input[map * shape.pixels() + row * shape.width() + column] : 0;
-  }
-
-  /** The masked sample that the weight of channel and tap multiplies. */
-  private double column(int batch, int channel, int tap, int pixel) {
-    Place place = new Place(batch, channel / deformInputs, tap, pixel);
-    return place.counts ? place.mask() * place.value(batch * shape.channels() + channel) : 0;
-  }
-
-  /** The gradient of {@link #column}. */
-  private double gradColumn(int batch, int channel, int tap, int pixel) {
-    int group = channel / groupInputs;
-    double sum = 0;
-    for (int o = group * groupOutputs; o < (group + 1) * groupOutputs; o++) {
-      sum +=
-          values.weight[(o * groupInputs + channel % groupInputs) * shape.taps() + tap]
-              * values.gradOut[(batch * shape.outputs() + o) * shape.outPixels() + pixel];
-    }
-    return sum;
-  }
-
-  /** An element of out. */
-  public double out(int index) {
-    int pixel = index % shape.outPixels();
-    int output = index / shape.outPixels() % shape.outputs();
-    int batch = index / shape.outPixels() / shape.outputs();
-    double sum = values.bias == null ? 0 : values.bias[output];
-    for (int c = 0; c < groupInputs; c++) {
-      int channel = output / groupOutputs * groupInputs + c;
-      for (int tap = 0; tap < shape.taps(); tap++) {
-        sum +=
-            values.weight[(output * groupInputs + c) * shape.taps() + tap]
-                * column(batch, channel, tap, pixel);
-      }
-    }
-    return sum;
-  }
-
-  /** An element of the gradient of the input. */
-  public double gradInput(int index) {
-    int row = index % shape.pixels() / shape.width();
-    int column = index % shape.width();
-    int channel = index / shape.pixels() % shape.channels();
-    int batch = index / shape.pixels() / shape.channels();
-    double sum = 0;
-    for (int tap = 0; tap < shape.taps(); tap++) {
-      for (int pixel = 0; pixel < shape.outPixels(); pixel++) {
-        Place place = new Place(batch, channel / deformInputs, tap, pixel);
-        double weight = place.weightOf(row, column);
-        if (weight != 0) {
-          sum += weight * place.mask() * gradColumn(batch, channel, tap, pixel);
+    /** Adds {@code amount}, shared out by the weights, to the neighbours in a map. */
+    void scatter(double[] maps, int map, double amount) {
+      for (int row = top; row <= top + 1; row++) {
+        for (int column = left; column <= left + 1; column++) {
+          if (inside(row, column)) {
+            double vertical = row == top ? 1 - below : below;
+            double horizontal = column == left ? 1 - right : right;
+            maps[(map * shape.height() + row) * shape.width() + column] +=
+                vertical * horizontal * amount;
+          }
         }
       }
     }
-    return sum;
   }
 
-  /** An element of the gradient of the offsets. */
-  public double gradOffset(int index) {
-    int pixel = index % shape.outPixels();
-    int plane = index / shape.outPixels() / 2;
-    boolean vertical = index / shape.outPixels() % 2 == 0;
-    int tap = plane % shape.taps();
-    int deformGroup = plane / shape.taps() % shape.settings().deformGroups();
-    int batch = plane / shape.taps() / shape.settings().deformGroups();
-    Place place = new Place(batch, deformGroup, tap, pixel);
-    double sum = 0;
-    for (int c = deformGroup * deformInputs; c < (deformGroup + 1) * deformInputs; c++) {
-      int map = batch * shape.channels() + c;
-      double slope = vertical ? place.slopeY(map) : place.slopeX(map);
-      sum += slope * gradColumn(batch, c, tap, pixel);
-    }
-    return place.counts ? place.mask() * sum : 0;
+  private boolean inside(int row, int column) {
+    return row >= 0 && row < shape.height() && column >= 0 && column < shape.width();
   }
 
-  /** An element of the gradient of the mask. */
-  public double gradMask(int index) {
-    int pixel = index % shape.outPixels();
-    int plane = index / shape.outPixels();
-    int tap = plane % shape.taps();
-    int deformGroup = plane / shape.taps() % shape.settings().deformGroups();
-    int batch = plane / shape.taps() / shape.settings().deformGroups();
-    Place place = new Place(batch, deformGroup, tap, pixel);
-    double sum = 0;
-    for (int c = deformGroup * deformInputs; c < (deformGroup + 1) * deformInputs; c++) {
-      sum += place.value(batch * shape.channels() + c) * gradColumn(batch, c, tap, pixel);
-    }
-    return sum;
+  private double pixel(int map, int row, int column) {
+    return inside(row, column)
+        ? values.input[(map * shape.height() + row) * shape.width() + column]
+        : 0;
   }
 
-  /** An element of the gradient of the weight. */
-  public double gradWeight(int index) {
-    int tap = index % shape.taps();
-    int output = index / shape.taps() / groupInputs;
-    int channel = output / groupOutputs * groupInputs + index / shape.taps() % groupInputs;
-    double sum = 0;
-    for (int batch = 0; batch < shape.batch(); batch++) {
-      int map = (batch * shape.outputs() + output) * shape.outPixels();
-      for (int pixel = 0; pixel < shape.outPixels(); pixel++) {
-        sum += values.gradOut[map + pixel] * column(batch, channel, tap, pixel);
+  /** The masked samples of a batch element, a row for each channel and tap. */
+  private double[][] columns(int batch) {
+    double[][] columns = new double[shape.channels() * taps][pixels];
+    forEachPlace(
+        batch,
+        (place, channel, tap, pixel) -> {
+          if (place.counts) {
+            columns[channel * taps + tap][pixel] =
+                place.mask() * place.value(batch * shape.channels() + channel);
+          }
+        });
+    return columns;
+  }
+
+  private interface Visitor {
+    void visit(Place place, int channel, int tap, int pixel);
+  }
+
+  private void forEachPlace(int batch, Visitor visitor) {
+    for (int deformGroup = 0; deformGroup < shape.settings().deformGroups(); deformGroup++) {
+      for (int tap = 0; tap < taps; tap++) {
+        for (int pixel = 0; pixel < pixels; pixel++) {
+          Place place = new Place(batch, deformGroup, tap, pixel);
+          for (int c = deformGroup * deformInputs; c < (deformGroup + 1) * deformInputs; c++) {
+            visitor.visit(place, c, tap, pixel);
+          }
+        }
       }
     }
-    return sum;
   }
 
-  /** An element of the gradient of the bias. */
-  public double gradBias(int output) {
-    double sum = 0;
+  private double weight(int output, int channel, int tap) {
+    return values.weight[(output * groupInputs + channel % groupInputs) * taps + tap];
+  }
+
+  /** The output, [B, O, Ho, Wo]. */
+  public double[] forward() {
+    double[] out = new double[shape.batch() * shape.outputs() * pixels];
     for (int batch = 0; batch < shape.batch(); batch++) {
-      int map = (batch * shape.outputs() + output) * shape.outPixels();
-      for (int pixel = 0; pixel < shape.outPixels(); pixel++) {
-        sum += values.gradOut[map + pixel];
+      double[][] columns = columns(batch);
+      for (int output = 0; output < shape.outputs(); output++) {
+        double[] row = new double[pixels];
+        if (values.bias != null) {
+          Arrays.fill(row, values.bias[output]);
+        }
+        int first = output / groupOutputs * groupInputs;
+        for (int channel = first; channel < first + groupInputs; channel++) {
+          for (int tap = 0; tap < taps; tap++) {
+            addTo(row, weight(output, channel, tap), columns[channel * taps + tap]);
+          }
+        }
+        System.arraycopy(row, 0, out, (batch * shape.outputs() + output) * pixels, pixels);
       }
     }
-    return sum;
+    return out;
+  }
+
+  /** All gradients. */
+  public Gradients backward() {
+    Gradients gradients =
+        new Gradients(
+            new double[values.input.length],
+            new double[values.offset.length],
+            new double[values.mask == null ? 0 : values.mask.length],
+            new double[values.weight.length],
+            new double[shape.outputs()]);
+    for (int batch = 0; batch < shape.batch(); batch++) {
+      double[][] gradOut = new double[shape.outputs()][];
+      for (int output = 0; output < gradOut.length; output++) {
+        int from = (batch * shape.outputs() + output) * pixels;
+        gradOut[output] = Arrays.copyOfRange(values.gradOut, from, from + pixels);
+        gradients.bias[output] += Arrays.stream(gradOut[output]).sum();
+      }
+      weightGradient(gradOut, columns(batch), gradients.weight);
+      sampleGradients(batch, gradOut, gradients);
+    }
+    return gradients;
+  }
+
+  private void weightGradient(double[][] gradOut, double[][] columns, double[] gradient) {
+    for (int output = 0; output < shape.outputs(); output++) {
+      int first = output / groupOutputs * groupInputs * taps;
+      for (int i = 0; i < groupInputs * taps; i++) {
+        gradient[output * groupInputs * taps + i] += dot(gradOut[output], columns[first + i]);
+      }
+    }
+  }
+
+  private void sampleGradients(int batch, double[][] gradOut, Gradients gradients) {
+    double[][] ofColumns = new double[shape.channels() * taps][pixels];
+    for (int channel = 0; channel < shape.channels(); channel++) {
+      int first = channel / groupInputs * groupOutputs;
+      for (int tap = 0; tap < taps; tap++) {
+        for (int output = first; output < first + groupOutputs; output++) {
+          addTo(ofColumns[channel * taps + tap], weight(output, channel, tap), gradOut[output]);
+        }
+      }
+    }
+    forEachPlace(
+        batch,
+        (place, channel, tap, pixel) -> {
+          if (!place.counts) {
+            return;
+          }
+          int map = batch * shape.channels() + channel;
+          double gradient = ofColumns[channel * taps + tap][pixel];
+          double masked = place.mask() * gradient;
+          place.scatter(gradients.input, map, masked);
+          gradients.offset[place.offsetIndex()] += masked * place.slopeY(map);
+          gradients.offset[place.offsetIndex() + pixels] += masked * place.slopeX(map);
+          if (values.mask != null) {
+            gradients.mask[place.sample] += gradient * place.value(map);
+          }
+        });
+  }
+
+  private static void addTo(double[] sum, double factor, double[] row) {
+    for (int i = 0; i < sum.length; i++) {
+      sum[i] += factor * row[i];
+    }
+  }
+
+  /** Four sums side by side, or each addition waits for the one before. */
+  private static double dot(double[] a, double[] b) {
+    double s0 = 0;
+    double s1 = 0;
+    double s2 = 0;
+    double s3 = 0;
+    int i = 0;
+    for (; i + 4 <= a.length; i += 4) {
+      s0 += a[i] * b[i];
+      s1 += a[i + 1] * b[i + 1];
+      s2 += a[i + 2] * b[i + 2];
+      s3 += a[i + 3] * b[i + 3];
+    }
+    for (; i < a.length; i++) {
+      s0 += a[i] * b[i];
+    }
+    return s0 + s1 + (s2 + s3);
   }
 }

@@ -36,7 +36,7 @@ public final class DeformConv2d extends Module implements Convolution {
       Initializer init,
       Weights distribution) {
     this.modulated = modulated;
-    offsets = 2 * deformGroups * shape.kernel() * shape.kernel();
+    offsets = 2L * deformGroups * shape.kernel() * shape.kernel();
     function =
         new DeformConvFunction(
             DeformConvSettings.of(

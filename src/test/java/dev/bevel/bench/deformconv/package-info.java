@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.bench.deformconv;
+
+import org.jspecify.annotations.NullMarked;
