@@ -7,7 +7,9 @@ import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.IntToDoubleFunction;
@@ -80,6 +82,7 @@ public final class OperatorComparison implements AutoCloseable {
   private final Deque<AutoCloseable> owned = new ArrayDeque<>();
   private final List<DifferentiableCall.Input> inputs = new ArrayList<>();
   private final List<@Nullable Expected> gradients = new ArrayList<>();
+  private final Map<Integer, Long> bytesRead = new HashMap<>();
   private final List<Way> ways = new ArrayList<>();
   private @Nullable TensorView gradOut;
   private @Nullable Expected result;
@@ -153,6 +156,17 @@ public final class OperatorComparison implements AutoCloseable {
     TensorView view = TensorView.allocate(arena, of.dtype(), of.shape());
     gradients.set(input, new Expected("the gradient of input " + input, view, expected, bound));
     return view;
+  }
+
+  /**
+   * Says that only part of an input need be read, some pixels of a map for example; without, the
+   * DRAM floor counts all of it.
+   *
+   * @param input number of the input, in the order they were added
+   * @param bytes of it
+   */
+  public void reads(int input, long bytes) {
+    bytesRead.put(input, bytes);
   }
 
   /** Makes this close something, a workspace for example, before its memory. */
@@ -266,8 +280,8 @@ public final class OperatorComparison implements AutoCloseable {
 
   private long bytes(Pass pass) {
     long bytes = expectedResult().view.byteSize();
-    for (DifferentiableCall.Input input : inputs) {
-      bytes += input.view().byteSize();
+    for (int i = 0; i < inputs.size(); i++) {
+      bytes += bytesRead.getOrDefault(i, inputs.get(i).view().byteSize());
     }
     if (pass == Pass.FORWARD || gradOut == null) {
       return bytes;

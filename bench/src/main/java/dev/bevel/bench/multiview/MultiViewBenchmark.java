@@ -132,6 +132,8 @@ public final class MultiViewBenchmark implements OperatorBenchmark {
       MultiViewSampleBackward backward =
           new MultiViewSampleBackward(inputs, gradient).workspace(comparison.own(Workspace.cpu()));
       for (int level = 0; level < levels; level++) {
+        comparison.reads(
+            level, reference.touchedPixels(level) * shape.channels() * dtype.byteSize());
         backward.gradFeatures(
             level, comparison.gradient(level, expected.features().get(level), bound));
       }

@@ -1,6 +1,7 @@
 package dev.bevel.bench.multiview;
 
 import dev.bevel.kernels.PointRange;
+import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -82,6 +83,28 @@ public final class MultiViewReference {
       }
     }
     return count;
+  }
+
+  /** How many pixels of a level's maps samples touch; forward need read no others. */
+  public long touchedPixels(int level) {
+    MultiViewShape.Level size = shape.levels().get(level);
+    BitSet touched = new BitSet();
+    for (int item = 0; item < items(); item++) {
+      for (int camera = 0; camera < shape.cameras(); camera++) {
+        if (!project(item, camera)) {
+          continue;
+        }
+        int map = item / (shape.queries() * shape.points()) * shape.cameras() + camera;
+        for (int corner = 0; corner < 4; corner++) {
+          int column = (int) Math.floor(u * size.width() - 0.5) + (corner & 1);
+          int line = (int) Math.floor(v * size.height() - 0.5) + (corner >> 1);
+          if (column >= 0 && line >= 0 && column < size.width() && line < size.height()) {
+            touched.set((map * size.height() + line) * size.width() + column);
+          }
+        }
+      }
+    }
+    return touched.cardinality();
   }
 
   private int items() {
