@@ -16,7 +16,8 @@
  *
  * dtypes: input, weight (with bias) and out float32, bfloat16 or float16, independently of one another;
  * offset and mask float32: 16-bit offsets would be off by up to a pixel. Sums are float32. All may be float64
- * (for gradient checks, on the CPU only).
+ * (for gradient checks, on the CPU only). On CUDA products are float32 fused multiply-adds for 16-bit tensors
+ * too: tensor cores are not used.
  *
  * Shapes: B batch elements (0 is legal), C input and O output channels, H × W pixels in and Ho × Wo out, with
  * Ho = ⌊(H + 2 · padding_h − dilation_h · (kh − 1) − 1) / stride_h⌋ + 1 ≥ 1, Wo likewise. Every tensor is
