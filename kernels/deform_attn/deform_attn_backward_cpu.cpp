@@ -256,7 +256,7 @@ class GroupBackward {
 
   void few_heads(const QueryView& view, int64_t head, int heads, T scale) {
     const int per_head = pattern_.per_head, samples = heads * per_head;
-    read_samples(f_, pattern_, view, head, heads, 0, scale, scratch_.samples);
+    read_samples(f_, pattern_, view, head, heads, scale, scratch_.samples);
     scratch_.samples.place(pattern_, samples);
     for (int i = 0; i < heads; ++i) channels(view, head + i, i * per_head);
     if (!wants_products(job_)) return;

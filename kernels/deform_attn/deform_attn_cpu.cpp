@@ -23,13 +23,13 @@ constexpr int kMostVectors = 8;
 /// Output of which little would be left in the caches when the last query is done.
 constexpr int64_t kStreamedBytes = 8 << 20;
 
-/// Adds `count` samples from `first` on, `width` channels in V vectors, to sum.
-template <class T, class Value, int V>
+/// Adds `count` samples from `first` on, `width` channels in V vectors, to sum. kWhole: the vectors are full.
+template <class T, class Value, int V, bool kWhole>
 inline void add_samples(const Samples<T>& samples, int first, int count, const Value* value,
                         int64_t row_stride, int width, T* sum) {
   constexpr int kSets = V <= 2 ? 4 : V <= 4 ? 2 : 1;
   constexpr int lanes = kLanes<T>;
-  const int rest = width - (V - 1) * lanes;
+  const int rest = kWhole ? lanes : width - (V - 1) * lanes;
   Vector<T> sets[kSets][V] = {};
   auto add = [&](int corner, int i, const Value* row) {
     const Vector<T> factor = broadcast(samples.corner[corner][i]);
@@ -79,14 +79,14 @@ void attend(const DeformAttnJob& job, const SamplePattern<T>& pattern, Scratch<T
     for (int h = 0; h < heads; ++h) std::fill_n(scratch.sum[h], V * lanes, T(0));
     for (; view.map < end; ++view.map) {
       if (!maps.sees(view.map)) continue;
-      read_samples(job, pattern, view, head, heads, 0, maps.scale<T>(), scratch.samples);
+      read_samples(job, pattern, view, head, heads, maps.scale<T>(), scratch.samples);
       scratch.samples.place(pattern, heads * pattern.per_head);
       const Value* value = static_cast<const Value*>(job.value) + view.batch * job.value_strides.batch +
                            view.map * job.value_strides.map + channel;
+      const auto add = width == V * lanes ? add_samples<T, Value, V, true> : add_samples<T, Value, V, false>;
       for (int h = 0; h < heads; ++h) {
-        add_samples<T, Value, V>(scratch.samples, h * pattern.per_head, pattern.per_head,
-                                 value + (head + h) * job.value_strides.head, job.value_strides.query, width,
-                                 scratch.sum[h]);
+        add(scratch.samples, h * pattern.per_head, pattern.per_head,
+            value + (head + h) * job.value_strides.head, job.value_strides.query, width, scratch.sum[h]);
       }
     }
     for (int h = 0; h < heads; ++h) {

@@ -105,50 +105,52 @@ inline void softmax(const T* logits, int count, T scale, T* out) {
   for (int i = 0; i < count; ++i) out[i] *= factor;
 }
 
-/// Reads the samples of `heads` heads of a query into `samples` from `first` on. `scale` is one over the
-/// number of maps whose mean is taken.
+/// The samples of `heads` heads of a query in the field's form, whose heads lie one behind the other: one
+/// loop over all of them.
+template <class T>
+inline void read_locations(const DeformAttnJob& job, const SamplePattern<T>& pattern, const QueryView& view,
+                           int64_t head, int heads, Samples<T>& samples) {
+  const T* location = static_cast<const T*>(job.locations) + offset_of(job.location_strides, view, head);
+  const T* weight = static_cast<const T*>(job.weights) + offset_of(job.weight_strides, view, head);
+  for (int i = 0; i < heads * pattern.per_head; ++i) {
+    samples.x[i] = axis_of_location(pattern.wide[i]).at(location[2 * i]);
+    samples.y[i] = axis_of_location(pattern.high[i]).at(location[2 * i + 1]);
+    samples.weight[i] = weight[i];
+  }
+}
+
+/// Reads the samples of `heads` heads of a query. `scale` is one over the number of maps whose mean is taken.
 template <class T>
 inline void read_samples(const DeformAttnJob& job, const SamplePattern<T>& pattern, const QueryView& view,
-                         int64_t head, int heads, int first, T scale, Samples<T>& samples) {
+                         int64_t head, int heads, T scale, Samples<T>& samples) {
+  if (!job.fused) return read_locations(job, pattern, view, head, heads, samples);
   const int per_head = pattern.per_head;
   T base_x[kMostSamples], base_y[kMostSamples], step_x[kMostSamples], step_y[kMostSamples];
-  if (job.fused) {
-    const int numbers = job.boxes ? 4 : 2;
-    const T* reference = static_cast<const T*>(job.reference) + offset_of(job.reference_strides, view, 0);
-    for (int i = 0; i < per_head; ++i) {
-      const T* r = reference + pattern.reference[i] * numbers;
-      const SampleAxis<T> along_x = job.boxes ? axis_of_box(r[0], r[2], pattern.wide[i], job.points)
-                                              : axis_of_point(r[0], pattern.wide[i]);
-      const SampleAxis<T> along_y = job.boxes ? axis_of_box(r[1], r[3], pattern.high[i], job.points)
-                                              : axis_of_point(r[1], pattern.high[i]);
-      base_x[i] = along_x.base;
-      step_x[i] = along_x.step;
-      base_y[i] = along_y.base;
-      step_y[i] = along_y.step;
-    }
-  } else {
-    for (int i = 0; i < per_head; ++i) {
-      base_x[i] = base_y[i] = axis_of_location(pattern.wide[i]).base;
-      step_x[i] = axis_of_location(pattern.wide[i]).step;
-      step_y[i] = axis_of_location(pattern.high[i]).step;
-    }
+  const int numbers = job.boxes ? 4 : 2;
+  const T* reference = static_cast<const T*>(job.reference) + offset_of(job.reference_strides, view, 0);
+  for (int i = 0; i < per_head; ++i) {
+    const T* r = reference + pattern.reference[i] * numbers;
+    const SampleAxis<T> along_x = job.boxes ? axis_of_box(r[0], r[2], pattern.wide[i], job.points)
+                                            : axis_of_point(r[0], pattern.wide[i]);
+    const SampleAxis<T> along_y = job.boxes ? axis_of_box(r[1], r[3], pattern.high[i], job.points)
+                                            : axis_of_point(r[1], pattern.high[i]);
+    base_x[i] = along_x.base;
+    step_x[i] = along_x.step;
+    base_y[i] = along_y.base;
+    step_y[i] = along_y.step;
   }
   for (int h = 0; h < heads; ++h) {
     const T* location =
         static_cast<const T*>(job.locations) + offset_of(job.location_strides, view, head + h);
     const T* weight = static_cast<const T*>(job.weights) + offset_of(job.weight_strides, view, head + h);
-    T* x = samples.x + first + h * per_head;
-    T* y = samples.y + first + h * per_head;
-    T* w = samples.weight + first + h * per_head;
+    T* x = samples.x + h * per_head;
+    T* y = samples.y + h * per_head;
+    T* w = samples.weight + h * per_head;
     for (int i = 0; i < per_head; ++i) {
       x[i] = SampleAxis<T>{base_x[i], step_x[i]}.at(location[2 * i]);
       y[i] = SampleAxis<T>{base_y[i], step_y[i]}.at(location[2 * i + 1]);
     }
-    if (job.fused) {
-      softmax(weight, per_head, scale, w);
-    } else {
-      for (int i = 0; i < per_head; ++i) w[i] = weight[i];
-    }
+    softmax(weight, per_head, scale, w);
   }
 }
 
