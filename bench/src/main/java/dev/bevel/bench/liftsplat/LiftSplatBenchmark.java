@@ -1,5 +1,6 @@
 package dev.bevel.bench.liftsplat;
 
+import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.BenchmarkKey;
 import dev.bevel.bench.BenchmarkOptions;
 import dev.bevel.bench.BenchmarkSession;

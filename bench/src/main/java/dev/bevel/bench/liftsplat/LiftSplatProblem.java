@@ -1,5 +1,6 @@
 package dev.bevel.bench.liftsplat;
 
+import dev.bevel.bench.CameraRig;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DepthKind;
 import dev.bevel.kernels.Layout;

@@ -1,5 +1,6 @@
 package dev.bevel.bench.liftsplat;
 
+import dev.bevel.bench.CameraRig;
 import dev.bevel.kernels.BevGrid;
 import dev.bevel.kernels.BevGrid.Axis;
 import dev.bevel.kernels.LiftSplatGeometry;

@@ -2,6 +2,7 @@ package dev.bevel.bench.liftsplat;
 
 import static dev.bevel.bench.BenchmarkReport.BEVEL;
 
+import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.PeerLibrary.LoopOrder;
 import dev.bevel.bench.Variant;
 import dev.bevel.bench.VerificationException;

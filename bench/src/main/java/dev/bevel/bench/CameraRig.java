@@ -1,4 +1,4 @@
-package dev.bevel.bench.liftsplat;
+package dev.bevel.bench;
 
 import dev.bevel.nuscenes.CameraIntrinsics;
 import dev.bevel.nuscenes.CameraSample;
@@ -13,8 +13,9 @@ import java.util.List;
  * Calibrated cameras around a vehicle, all with images of 1600 × 900 pixels.
  *
  * @param cameras each camera
+ * @param lidarToEgo frame of the LiDAR (x right, y forward, z up) → ego frame, metres
  */
-public record CameraRig(List<Camera> cameras) {
+public record CameraRig(List<Camera> cameras, Pose lidarToEgo) {
   /** Width of a raw image in pixels. */
   public static final int RAW_WIDTH = 1600;
 
@@ -48,7 +49,8 @@ public record CameraRig(List<Camera> cameras) {
             camera(-110.8, 0.5, 0.5, 1259.5, 807.2, 501.2, 1.0149, -0.4806, 1.5624),
             camera(180, -0.5, 0.2, 809.2, 829.2, 481.8, 0.0283, 0.0035, 1.5791),
             camera(108.5, 0.6, -0.6, 1256.7, 792.1, 492.8, 1.0357, 0.4848, 1.591),
-            camera(55, 0.4, 0.4, 1272.6, 826.6, 479.8, 1.5239, 0.4946, 1.5093)));
+            camera(55, 0.4, 0.4, 1272.6, 826.6, 479.8, 1.5239, 0.4946, 1.5093)),
+        Pose.ofYaw(0.94, 0, 1.84, Math.toRadians(-90)));
   }
 
   /**
@@ -65,21 +67,47 @@ public record CameraRig(List<Camera> cameras) {
             set.samples().stream()
                 .findFirst()
                 .orElseThrow(() -> new NuScenesException(data + " has no sample")));
-    return new CameraRig(sample.cameras().stream().map(CameraRig::camera).toList());
+    return new CameraRig(
+        sample.cameras().stream().map(CameraRig::camera).toList(), sample.lidarToEgo());
   }
 
   /** Row-major [N, 3, 3]. */
-  double[] intrinsics() {
+  public double[] intrinsics() {
     return concatenate(9, n -> cameras.get(n).intrinsics.matrix());
   }
 
   /** Row-major [N, 4, 4], camera frames → ego frame. */
-  double[] cameraToEgo() {
+  public double[] cameraToEgo() {
     return concatenate(16, n -> cameras.get(n).cameraToEgo.matrix());
   }
 
+  /**
+   * Row-major [N, 4, 4]: from homogeneous metres in the LiDAR's frame to pixels times depth, of
+   * images scaled by a factor.
+   *
+   * @param scale size of the image, as a share of the raw one
+   */
+  public double[] lidarToImage(double scale) {
+    return concatenate(
+        16,
+        n -> {
+          Camera camera = cameras.get(n);
+          double[] k = camera.intrinsics.matrix4();
+          double[] p = camera.cameraToEgo.inverse().compose(lidarToEgo).matrix();
+          double[] product = new double[16];
+          for (int i = 0; i < 16; i++) {
+            double sum = 0;
+            for (int j = 0; j < 4; j++) {
+              sum += k[i / 4 * 4 + j] * p[4 * j + i % 4];
+            }
+            product[i] = i < 8 ? scale * sum : sum;
+          }
+          return product;
+        });
+  }
+
   /** The same row-major 4 × 4 matrix for all cameras. */
-  double[] forAll(double[] matrix) {
+  public double[] forAll(double[] matrix) {
     return concatenate(16, n -> matrix);
   }
 
