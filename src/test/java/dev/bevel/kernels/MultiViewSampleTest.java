@@ -3,7 +3,7 @@ package dev.bevel.kernels;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.bevel.bench.liftsplat.CameraRig;
+import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.multiview.MultiViewProblem;
 import dev.bevel.bench.multiview.MultiViewReference;
 import dev.bevel.bench.multiview.MultiViewShape;

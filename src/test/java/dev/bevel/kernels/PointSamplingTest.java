@@ -20,7 +20,7 @@ class PointSamplingTest {
   private static final int HEIGHT = 480;
   private static final int WIDTH = 800;
   private static final PillarGrid GRID =
-      new PillarGrid(9, 11, 4, new PillarGrid.Range(-51.2, -51.2, -5, 51.2, 51.2, 3));
+      new PillarGrid(9, 11, 4, new PointRange(-51.2, -51.2, -5, 51.2, 51.2, 3));
 
   /**
    * Matrices of cameras that look along x and along y, the second element's from 7 metres higher.
@@ -171,10 +171,6 @@ class PointSamplingTest {
         () -> new PillarGrid(0, 5, 4, GRID.range()),
         "PillarGrid: a grid needs a row, a column and 1 to 256 anchors, got 0 × 5 × 4");
     refused(() -> new PillarGrid(5, 5, 257, GRID.range()), "got 5 × 5 × 257");
-    refused(
-        () -> new PillarGrid.Range(-1, -1, Double.NaN, 1, 1, 1),
-        "a range must be finite and rise in x, y and z");
-    refused(() -> new PillarGrid.Range(-1, 2, -1, 1, 1, 1), "y 2.0 to 1.0");
     try (Arena arena = Arena.ofConfined()) {
       TensorView matrices = TensorView.copyOf(arena, matrices(), BATCH, CAMERAS, 4, 4);
       TensorView reference =
@@ -187,6 +183,11 @@ class PointSamplingTest {
                   .run(),
           "point_sampling: image_height and image_width must be at least 1, got 0 × 800");
       PointSampling.Images images = new PointSampling.Images(matrices, HEIGHT, WIDTH);
+      PillarGrid endless =
+          new PillarGrid(9, 11, 4, new PointRange(-1, -1, -1, 1, Double.POSITIVE_INFINITY, 1));
+      refused(
+          () -> PointSampling.of(endless, images, reference, visible).run(),
+          "grid.range must be finite and rise in y, got -1 to inf");
       refused(
           () -> PointSampling.of(GRID, images, visible, visible).run(),
           "point_sampling: reference");

@@ -15,6 +15,7 @@ import dev.bevel.torch.nn.Tensors;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -44,12 +45,12 @@ class SpatialAttentionTest {
     scope.close();
   }
 
-  /** All of BEVFormer's queries, levels and images; the larger ones with fewer channels. */
+  /** BEVFormer's images and levels; fewer channels, and of the larger ones fewer pillars. */
   static Stream<SpatialAttentionShape> shapes() {
     return Stream.of(
-        SpatialAttentionShape.published("sca-base").withChannels(1, 4),
-        SpatialAttentionShape.published("sca-small").withChannels(2, 3),
-        SpatialAttentionShape.published("sca-tiny"));
+        SpatialAttentionShape.published("sca-base").withGrid(90, 100).withChannels(1, 4),
+        SpatialAttentionShape.published("sca-small").withGrid(75, 75).withChannels(2, 3),
+        SpatialAttentionShape.published("sca-tiny").withChannels(2, 32));
   }
 
   @ParameterizedTest
@@ -101,7 +102,9 @@ class SpatialAttentionTest {
             shape.grid(), matrices, shape.imageHeight(), shape.imageWidth());
     assertThat(actual.mask.to(ScalarType.Bool).equal(composed.mask())).isTrue();
     assertThat(actual.visible.to(ScalarType.Bool).equal(composed.mask().any(-1))).isTrue();
-    assertClose(actual.reference, composed.reference(), 1e-12);
+    Tensor scale = composed.reference().abs().add(new Scalar(1.0));
+    // Beside a camera depths are next to nothing, and the larger numbers that they come of cancel.
+    assertThat(largest(actual.reference.sub(composed.reference()).div(scale))).isLessThan(1e-8);
     double[] seen = Tensors.toDoubles(actual.visible);
     byte[] expected = loops.visible();
     for (int i = 0; i < seen.length; i++) {

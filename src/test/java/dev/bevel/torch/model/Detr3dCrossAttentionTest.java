@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.entry;
 
-import dev.bevel.bench.liftsplat.CameraRig;
+import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.multiview.ComposedMultiView;
 import dev.bevel.bench.multiview.MultiViewProblem;
 import dev.bevel.bench.multiview.MultiViewReference;

@@ -1,6 +1,7 @@
 package dev.bevel.bench.deformattn;
 
 import dev.bevel.kernels.PillarGrid;
+import dev.bevel.kernels.PointRange;
 import dev.bevel.kernels.ReferenceKind;
 import dev.bevel.torch.Torch;
 import org.bytedeco.pytorch.Scalar;
@@ -132,12 +133,12 @@ public final class ComposedSpatialAttention {
    * @return (u, v) [B, N, Q, Z, 2] and whether the point is seen [B, N, Q, Z]
    */
   public static Points project(PillarGrid grid, Tensor lidarToImage, int height, int width) {
-    PillarGrid.Range range = grid.range();
+    PointRange range = grid.range();
     long batch = lidarToImage.size(0);
     long cameras = lidarToImage.size(1);
     long queries = grid.queries();
     long[] cells = {grid.anchors(), grid.rows(), grid.columns()};
-    double z = range.maxZ() - range.minZ();
+    double z = range.upperZ() - range.lowerZ();
     double step = grid.anchors() > 1 ? (z - 1) / (grid.anchors() - 1) : 0;
     Tensor xs = along(lidarToImage, grid.columns(), 1, 0.5, grid.columns(), 2, cells);
     Tensor ys = along(lidarToImage, grid.rows(), 1, 0.5, grid.rows(), 1, cells);
@@ -146,9 +147,9 @@ public final class ComposedSpatialAttention {
         torch
             .stack(
                 new TensorVector(
-                    inMetres(xs, range.minX(), range.maxX()),
-                    inMetres(ys, range.minY(), range.maxY()),
-                    inMetres(zs, range.minZ(), range.maxZ()),
+                    inMetres(xs, range.lowerX(), range.upperX()),
+                    inMetres(ys, range.lowerY(), range.upperY()),
+                    inMetres(zs, range.lowerZ(), range.upperZ()),
                     torch.ones_like(xs)),
                 -1)
             .view(grid.anchors(), 1, 1, queries, 4)

@@ -22,6 +22,7 @@ import dev.bevel.kernels.Workspace;
 import dev.bevel.torch.autograd.DeformAttnFunction;
 import dev.bevel.torch.autograd.DeformAttnOptions;
 import dev.bevel.torch.autograd.MsdaFunction;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,6 +43,9 @@ import org.jspecify.annotations.Nullable;
  *       self-attention, base).
  *   <li>{@code 6x2500-4-levels}: 6 batch elements of 2,500 queries, levels of 116 × 200, 58 × 100,
  *       29 × 50 and 15 × 25 pixels, 8 points.
+ *   <li>{@code sca-base}, {@code sca-small}, {@code sca-tiny}, and with {@code -sample} on a data
+ *       set's calibration: spatial cross-attention over six cameras ({@link
+ *       SpatialAttentionBenchmark}).
  * </ul>
  *
  * <p>{@code bevel} is the kernel, whose results stay where they are; {@code bevel_autograd} the
@@ -64,6 +68,8 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
   private static final double BOUND_OF_BF16 = 4e-3;
 
   private static final Map<String, DeformAttnShape> SHAPES = shapes();
+
+  private final SpatialAttentionBenchmark spatial = new SpatialAttentionBenchmark(operator());
 
   /** The cases named above. */
   public DeformAttnBenchmark() {}
@@ -92,12 +98,18 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
 
   @Override
   public List<String> cases(BenchmarkOptions options) {
-    return List.copyOf(SHAPES.keySet());
+    List<String> names = new ArrayList<>(SHAPES.keySet());
+    names.addAll(spatial.cases(options));
+    return names;
   }
 
   @Override
   public void run(String caseName, BenchmarkSession session) {
-    run(caseName, Objects.requireNonNull(SHAPES.get(caseName)), session);
+    if (spatial.cases(session.options()).contains(caseName)) {
+      spatial.run(caseName, session);
+    } else {
+      run(caseName, Objects.requireNonNull(SHAPES.get(caseName)), session);
+    }
   }
 
   /**

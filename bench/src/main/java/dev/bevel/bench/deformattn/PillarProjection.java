@@ -2,6 +2,7 @@ package dev.bevel.bench.deformattn;
 
 import dev.bevel.bench.CameraRig;
 import dev.bevel.kernels.PillarGrid;
+import dev.bevel.kernels.PointRange;
 
 /**
  * Where a grid's pillars lie in the images of a rig, in double and in plain loops: point_sampling
@@ -56,14 +57,14 @@ public final class PillarProjection {
 
   private double[] point(int query, int anchor) {
     PillarGrid grid = shape.grid();
-    PillarGrid.Range range = grid.range();
+    PointRange range = grid.range();
     double column = query % grid.columns();
     double row = query / grid.columns();
-    double height = range.maxZ() - range.minZ();
+    double height = range.upperZ() - range.lowerZ();
     return new double[] {
-      range.minX() + (column + 0.5) / grid.columns() * (range.maxX() - range.minX()),
-      range.minY() + (row + 0.5) / grid.rows() * (range.maxY() - range.minY()),
-      range.minZ() + 0.5 + anchor * (height - 1) / Math.max(1, grid.anchors() - 1)
+      range.lowerX() + (column + 0.5) / grid.columns() * (range.upperX() - range.lowerX()),
+      range.lowerY() + (row + 0.5) / grid.rows() * (range.upperY() - range.lowerY()),
+      range.lowerZ() + 0.5 + anchor * (height - 1) / Math.max(1, grid.anchors() - 1)
     };
   }
 

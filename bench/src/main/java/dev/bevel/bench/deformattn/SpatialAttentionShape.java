@@ -1,6 +1,7 @@
 package dev.bevel.bench.deformattn;
 
 import dev.bevel.kernels.PillarGrid;
+import dev.bevel.kernels.PointRange;
 import dev.bevel.kernels.ValueLevels;
 import java.util.List;
 
@@ -29,8 +30,7 @@ public record SpatialAttentionShape(
   private static final int CAMERAS = 6;
   private static final int ANCHORS = 4;
   private static final int POINTS = 8;
-  private static final PillarGrid.Range RANGE =
-      new PillarGrid.Range(-51.2, -51.2, -5, 51.2, 51.2, 3);
+  private static final PointRange RANGE = new PointRange(-51.2, -51.2, -5, 51.2, 51.2, 3);
 
   /** BEVFormer's three published networks (Li et al., ECCV 2022). */
   public static final List<SpatialAttentionShape> PUBLISHED =

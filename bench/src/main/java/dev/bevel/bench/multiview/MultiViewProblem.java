@@ -1,6 +1,6 @@
 package dev.bevel.bench.multiview;
 
-import dev.bevel.bench.liftsplat.CameraRig;
+import dev.bevel.bench.CameraRig;
 import dev.bevel.kernels.PointRange;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,21 +58,12 @@ public final class MultiViewProblem {
     return (metres - bounds[axis]) / (bounds[axis + 3] - bounds[axis]);
   }
 
-  /** [B, N, 4, 4]: intrinsics · inverse of camera-to-ego, the same for every batch element. */
+  /** [B, N, 4, 4], the same for every batch element. */
   private static double[] lidarToImage(MultiViewShape shape, CameraRig rig) {
+    double[] ofRig = rig.lidarToImage(1);
     double[] all = new double[MultiViewShape.count(shape.matrixShape())];
     for (int i = 0; i < shape.batch() * shape.cameras(); i++) {
-      CameraRig.Camera camera = rig.cameras().get(i % shape.cameras());
-      double[] intrinsics = camera.intrinsics().matrix();
-      double[] toCamera = camera.cameraToEgo().inverse().matrix();
-      for (int row = 0; row < 3; row++) {
-        for (int column = 0; column < 4; column++) {
-          for (int k = 0; k < 3; k++) {
-            all[16 * i + 4 * row + column] += intrinsics[3 * row + k] * toCamera[4 * k + column];
-          }
-        }
-      }
-      all[16 * i + 15] = 1;
+      System.arraycopy(ofRig, 16 * (i % shape.cameras()), all, 16 * i, 16);
     }
     return all;
   }

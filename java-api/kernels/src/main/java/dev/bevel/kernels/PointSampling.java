@@ -171,13 +171,10 @@ public final class PointSampling extends OperatorCall<PointSampling> {
     scratch.setInt(params + ROWS, grid.rows());
     scratch.setInt(params + COLUMNS, grid.columns());
     scratch.setInt(params + ANCHORS, grid.anchors());
-    PillarGrid.Range range = grid.range();
-    scratch.setDouble(params + RANGE, range.minX());
-    scratch.setDouble(params + RANGE + 8, range.minY());
-    scratch.setDouble(params + RANGE + 16, range.minZ());
-    scratch.setDouble(params + RANGE + 24, range.maxX());
-    scratch.setDouble(params + RANGE + 32, range.maxY());
-    scratch.setDouble(params + RANGE + 40, range.maxZ());
+    double[] range = grid.range().bounds();
+    for (int i = 0; i < range.length; i++) {
+      scratch.setDouble(params + RANGE + 8L * i, range[i]);
+    }
   }
 
   private static long offset(String field) {
