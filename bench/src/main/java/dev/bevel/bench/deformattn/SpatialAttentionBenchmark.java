@@ -218,7 +218,7 @@ final class SpatialAttentionBenchmark {
   }
 
   /** Point sampling of one case, and what it must give. */
-  private final class Points {
+  private static final class Points {
     /** A point may lie within rounding of a border. */
     private static final double FLAGS_THAT_MAY_DIFFER = 1e-3;
 
