@@ -1,9 +1,10 @@
 // Feature sampling in several cameras on the CPU, forward.
 //
 // A task is a run of queries of one batch element: their points are projected into all cameras in vector
-// loops. Then, query by query, the samples of the views that are visible are listed, and their neighbours'
-// memory is asked for ahead of use; each run of channels is summed over them in registers. Bound: the memory
-// latency and bandwidth of four rows of channels a sample.
+// loops. Then, query by query, the samples of the views that are visible are listed, and each run of channels
+// is summed over them in registers. Bound: the memory latency and bandwidth of four rows of channels a sample
+// (asking for them ahead gained nothing). Where channels come first the neighbours are gathered into rows
+// before: two cache lines a sample and channel, each on a memory page of its own.
 #include "multi_view_sample/multi_view_sample_cpu.hpp"
 
 #include <omp.h>
