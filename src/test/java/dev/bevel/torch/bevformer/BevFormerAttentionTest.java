@@ -22,7 +22,6 @@ import dev.bevel.torch.nn.Scopes;
 import dev.bevel.torch.nn.Tensors;
 import java.io.IOException;
 import java.util.Arrays;
-import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
@@ -188,7 +187,6 @@ class BevFormerAttentionTest {
       Tensor features,
       Tensor references,
       Tensor mask) {
-    Map<String, Tensor> state = attention.stateDict();
     Tensor positioned = position == null ? query : query.add(position);
     long queries = query.size(1);
     Tensor seen = mask.any(-1);
@@ -206,7 +204,7 @@ class BevFormerAttentionTest {
         Tensor value = features.select(0, camera).select(1, b).unsqueeze(0);
         Tensor sampled =
             composed(
-                state,
+                attention,
                 "deformable_attention.",
                 gathered,
                 value,
@@ -222,7 +220,7 @@ class BevFormerAttentionTest {
               .clamp_min(new Scalar(1));
       elements.push_back(slots.div(count.unsqueeze(-1)));
     }
-    return linear(state, "output_proj", torch.stack(elements, 0)).add(query);
+    return linear(attention, "output_proj", torch.stack(elements, 0)).add(query);
   }
 
   @ParameterizedTest
@@ -251,12 +249,12 @@ class BevFormerAttentionTest {
                     references,
                     LEVELS),
                 batchFirst);
-        Map<String, Tensor> state = attention.stateDict();
         Tensor masked =
-            linear(state, "value_proj", value).masked_fill(padding.unsqueeze(-1), new Scalar(0.0));
+            linear(attention, "value_proj", value)
+                .masked_fill(padding.unsqueeze(-1), new Scalar(0.0));
         Tensor sampled =
             sample(
-                state,
+                attention,
                 "",
                 query.add(position),
                 masked,
@@ -264,26 +262,16 @@ class BevFormerAttentionTest {
                 ReferenceKind.OF_LEVEL,
                 SMALL,
                 LEVELS);
-        assertClose(out, linear(state, "output_proj", sampled).add(identity), 1e-5);
+        assertClose(out, linear(attention, "output_proj", sampled).add(identity), 1e-5);
       }
       Tensor points = random(2, 9, 2, 2);
       Tensor plain =
           attention.forward(
               order(query, batchFirst), null, order(value, batchFirst), null, null, points, LEVELS);
       Tensor sampled =
-          composed(
-              attention.stateDict(),
-              "",
-              query,
-              value,
-              points,
-              ReferenceKind.OF_LEVEL,
-              SMALL,
-              LEVELS);
+          composed(attention, "", query, value, points, ReferenceKind.OF_LEVEL, SMALL, LEVELS);
       assertClose(
-          order(plain, batchFirst),
-          linear(attention.stateDict(), "output_proj", sampled).add(query),
-          1e-5);
+          order(plain, batchFirst), linear(attention, "output_proj", sampled).add(query), 1e-5);
     }
   }
 
@@ -333,9 +321,8 @@ class BevFormerAttentionTest {
   @Test
   void offsetsBeginAsRays() {
     try (SpatialCrossAttention spatial = new SpatialCrossAttention(SMALL, init)) {
-      Map<String, Tensor> state = spatial.stateDict();
       double[] bias =
-          GradientCheck.doubles(state.get("deformable_attention.sampling_offsets.bias"));
+          GradientCheck.doubles(spatial.tensor("deformable_attention.sampling_offsets.bias"));
       double[][] directions = {{1, 0}, {0, 1}, {-1, 0}, {0, -1}};
       for (int i = 0; i < bias.length; i++) {
         int head = i / (2 * 8 * 2);
@@ -350,10 +337,10 @@ class BevFormerAttentionTest {
             "deformable_attention.value_proj.bias",
             "output_proj.bias"
           }) {
-        assertThat(GradientCheck.doubles(state.get(zero))).containsOnly(0);
+        assertThat(GradientCheck.doubles(spatial.tensor(zero))).containsOnly(0);
       }
       double bound = Math.sqrt(6.0 / 32);
-      assertThat(largest(state.get("output_proj.weight"))).isBetween(bound / 2, bound);
+      assertThat(largest(spatial.tensor("output_proj.weight"))).isBetween(bound / 2, bound);
     }
   }
 
@@ -420,7 +407,7 @@ class BevFormerAttentionTest {
   }
 
   private static Tensor composed(
-      Map<String, Tensor> state,
+      Module module,
       String prefix,
       Tensor query,
       Tensor value,
@@ -429,10 +416,10 @@ class BevFormerAttentionTest {
       AttentionSizes sizes,
       ValueLevels levels) {
     return sample(
-        state,
+        module,
         prefix,
         query,
-        linear(state, prefix + "value_proj", value),
+        linear(module, prefix + "value_proj", value),
         references,
         kind,
         sizes,
@@ -440,7 +427,7 @@ class BevFormerAttentionTest {
   }
 
   private static Tensor sample(
-      Map<String, Tensor> state,
+      Module module,
       String prefix,
       Tensor query,
       Tensor projected,
@@ -451,10 +438,10 @@ class BevFormerAttentionTest {
     long batch = query.size(0);
     long queries = query.size(1);
     Tensor offsets =
-        linear(state, prefix + "sampling_offsets", query)
+        linear(module, prefix + "sampling_offsets", query)
             .view(batch, queries, sizes.heads(), sizes.levels(), sizes.points(), 2);
     Tensor weights =
-        linear(state, prefix + "attention_weights", query)
+        linear(module, prefix + "attention_weights", query)
             .view(batch, queries, sizes.heads(), -1)
             .softmax(-1, new ScalarTypeOptional())
             .view(batch, queries, sizes.heads(), sizes.levels(), sizes.points());
@@ -465,8 +452,8 @@ class BevFormerAttentionTest {
         projected.view(batch, -1, sizes.heads(), sizes.headChannels()), levels, locations, weights);
   }
 
-  private static Tensor linear(Map<String, Tensor> state, String name, Tensor input) {
-    return input.matmul(state.get(name + ".weight").t()).add(state.get(name + ".bias"));
+  private static Tensor linear(Module module, String name, Tensor input) {
+    return input.matmul(module.tensor(name + ".weight").t()).add(module.tensor(name + ".bias"));
   }
 
   /** Gradients of the module's parameters and of the tensors. */
