@@ -90,8 +90,10 @@ class AttentionRunner {
     const int64_t positions = problem.offset_maps() * c_.batch * c_.queries * kHeads * c_.samples() * 12;
     const int64_t rest =
         plain_ ? 0 : static_cast<int64_t>(problem.reference.size() * 4 + problem.visible.size());
-    forward_bytes_ = (values + outputs) * element + positions + rest;
-    backward_bytes_ = (2 * values + outputs) * element + 2 * positions + rest;
+    // Few queries do not touch all of a map, but all of its gradient is written.
+    const int64_t touched = std::min(values, problem.seen * c_.samples() * 4 * kRow);
+    forward_bytes_ = (touched + outputs) * element + positions + rest;
+    backward_bytes_ = (touched + values + outputs) * element + 2 * positions + rest;
     rotation_ = suite.rotation(forward_bytes_);
     make_levels();
     const auto value = random_values<T>(values, 1, -1, 1);

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <functional>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -40,6 +42,26 @@ class TestWithParam : public Test {
 template <class T, size_t count>
 std::vector<T> ValuesIn(const T (&values)[count]) {
   return {values, values + count};
+}
+
+inline std::vector<int> Range(int begin, int end) {
+  std::vector<int> values;
+  for (int value = begin; value < end; ++value) values.push_back(value);
+  return values;
+}
+
+inline std::vector<bool> Bool() { return {false, true}; }
+
+/// Every combination of the lists' values.
+inline std::vector<std::tuple<>> Combine() { return {{}}; }
+template <class First, class... Others>
+auto Combine(const std::vector<First>& first, const Others&... others) {
+  const auto ends = Combine(others...);
+  std::vector<std::tuple<First, typename Others::value_type...>> all;
+  for (const First value : first) {
+    for (const auto& end : ends) all.push_back(std::tuple_cat(std::tuple<First>(value), end));
+  }
+  return all;
 }
 
 class Message {
@@ -116,6 +138,34 @@ int add_values(const char* prefix, const char* suite, Values values, Name name_o
   return 0;
 }
 
+template <class Fixture, class Values>
+int add_values(const char* prefix, const char* suite, Values values) {
+  return add_values<Fixture>(prefix, suite, std::move(values),
+                             [](const auto& info) { return std::to_string(info.index); });
+}
+
+inline const Message& message_of(const Message& message) { return message; }
+template <class T>
+Message message_of(const T& value) {
+  Message message;
+  message << value;
+  return message;
+}
+
+/// What a failure in its scope says beside its own place.
+class Trace {
+ public:
+  explicit Trace(const Message& message) { all().push_back(message.text()); }
+  Trace(const Trace&) = delete;
+  Trace& operator=(const Trace&) = delete;
+  ~Trace() { all().pop_back(); }
+
+  static std::vector<std::string>& all() {
+    static thread_local std::vector<std::string> traces;
+    return traces;
+  }
+};
+
 template <class T, class = void>
 struct Printable : std::false_type {};
 template <class T>
@@ -152,6 +202,7 @@ struct Failure {
   void operator=(const Message& message) const {
     std::fprintf(stderr, "%s:%d: expected %s\n", file, line, text.c_str());
     if (!message.text().empty()) std::fprintf(stderr, "  %s\n", message.text().c_str());
+    for (const std::string& trace : Trace::all()) std::fprintf(stderr, "  in %s\n", trace.c_str());
     ++Registry::instance().failures_of_test;
   }
 };
@@ -195,9 +246,14 @@ inline int RUN_ALL_TESTS() {
 #define TEST_P(suite, name)            \
   BEVEL_TEST_CLASS(suite, name, suite, \
                    (::testing::minimal::add_body<suite, class suite##_##name##_Test>(#name)))
-#define INSTANTIATE_TEST_SUITE_P(prefix, suite, values, ...)   \
+#define INSTANTIATE_TEST_SUITE_P(prefix, suite, ...)           \
   [[maybe_unused]] static const int prefix##_##suite##_added = \
-      ::testing::minimal::add_values<suite>(#prefix, #suite, values, __VA_ARGS__)
+      ::testing::minimal::add_values<suite>(#prefix, #suite, __VA_ARGS__)
+#define BEVEL_TEST_JOIN_TEXT(a, b) a##b
+#define BEVEL_TEST_JOIN(a, b) BEVEL_TEST_JOIN_TEXT(a, b)
+#define SCOPED_TRACE(message)                                   \
+  const ::testing::minimal::Trace BEVEL_TEST_JOIN(bevel_trace_, \
+                                                  __LINE__)(::testing::minimal::message_of(message))
 
 #define BEVEL_TEST_CHECK(outcome, leave)                                                  \
   switch (0)                                                                              \
@@ -214,8 +270,14 @@ inline int RUN_ALL_TESTS() {
 #define EXPECT_EQ(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, ==), )
 #define EXPECT_NE(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, !=), )
 #define EXPECT_LE(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, <=), )
+#define EXPECT_NEAR(a, b, tolerance)                                                                        \
+  BEVEL_TEST_CHECK(::testing::minimal::compare(                                                             \
+                       a, b, [&](const auto& x, const auto& y) { return std::fabs(x - y) <= (tolerance); }, \
+                       #a " near " #b), )
+#define EXPECT_STREQ(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(std::string(a), std::string(b), ==), )
 #define EXPECT_TRUE(condition) BEVEL_TEST_CHECK(BEVEL_TEST_TRUE(condition), )
 #define ASSERT_EQ(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, ==), return )
+#define ASSERT_GT(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, >), return )
 #define ASSERT_NE(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, !=), return )
 #define ASSERT_GE(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, >=), return )
 #define ASSERT_TRUE(condition) BEVEL_TEST_CHECK(BEVEL_TEST_TRUE(condition), return )
