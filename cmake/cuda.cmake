@@ -12,6 +12,8 @@ set(BEVEL_CUDA_SOURCES
   ${BEVEL_ROOT}/kernels/bev_pool/bev_pool.cu
   ${BEVEL_ROOT}/kernels/bev_pool/bev_pool_backward.cu
   ${BEVEL_ROOT}/kernels/deform_attn/point_sampling.cu
+  ${BEVEL_ROOT}/kernels/deform_attn/deform_attn.cu
+  ${BEVEL_ROOT}/kernels/deform_attn/deform_attn_backward.cu
   ${BEVEL_ROOT}/kernels/multi_view_sample/multi_view_sample.cu
   ${BEVEL_ROOT}/kernels/multi_view_sample/multi_view_sample_backward.cu
   ${BEVEL_ROOT}/kernels/multi_view_sample/multi_view_sample_features.cu

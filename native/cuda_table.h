@@ -14,6 +14,8 @@ struct LiftSplatBackwardJob;
 struct BevPoolForwardJob;
 struct BevPoolBackwardJob;
 struct PointSamplingJob;
+struct DeformAttnJob;
+struct DeformAttnBackwardJob;
 struct MultiViewJob;
 struct MultiViewBackwardJob;
 struct DeformConvJob;
@@ -58,6 +60,12 @@ struct bevel_cuda_functions {
 
   bevel_status (*point_sampling)(const bevel::PointSamplingJob*, int32_t device, void* stream,
                                  bevel_cuda_message*);
+  bevel_status (*deform_attn_forward)(const bevel::DeformAttnJob*, int32_t device, void* stream,
+                                      bevel_cuda_message*);
+  bevel_status (*deform_attn_backward_workspace)(const bevel::DeformAttnBackwardJob*, int64_t* bytes,
+                                                 bevel_cuda_message*);
+  bevel_status (*deform_attn_backward)(const bevel::DeformAttnBackwardJob*, int32_t device, void* stream,
+                                       bevel_cuda_message*);
 
   bevel_status (*multi_view_sample_forward)(const bevel::MultiViewJob*, int32_t device, void* stream,
                                             bevel_cuda_message*);

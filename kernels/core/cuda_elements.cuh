@@ -114,6 +114,28 @@ struct Map {
   }
 };
 
+/// N values, in as few accesses as there are if `whole`, else one by one, `step` elements apart.
+template <int N>
+__device__ __forceinline__ void store_row(const Map& map, int64_t index, const float (&values)[N], bool whole,
+                                          int64_t step = 1) {
+  if (whole) {
+    constexpr int M = N < 4 ? N : 4;
+    with_element_type(map.type, [&](auto tag) {
+      using T = decltype(tag);
+#pragma unroll
+      for (int c = 0; c < N; c += M) {
+        Vector<T, M> part;
+#pragma unroll
+        for (int i = 0; i < M; ++i) from_float(values[c + i], part[i]);
+        store_vector_whole(pointer_cast<T>(map.bytes) + (index + c), part);
+      }
+    });
+  } else {
+#pragma unroll
+    for (int c = 0; c < N; ++c) map.store(index + c * step, values[c]);
+  }
+}
+
 inline bool aligned_to(const void* pointer, int64_t bytes) {
   return reinterpret_cast<uintptr_t>(pointer) % static_cast<uintptr_t>(bytes) == 0;
 }

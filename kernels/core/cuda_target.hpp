@@ -112,6 +112,16 @@ void store_vector_streaming(const DeviceSpan<T>& pointer, const Vector<T, N>& va
   store_vector(pointer, value, place);
 }
 
+template <int N>
+void add_vector(const DeviceSpan<float>& to, const Vector<float, N>& value,
+                emulation::Place place = emulation::Place::current()) {
+  if (reinterpret_cast<uintptr_t>(to.address()) % sizeof(value) != 0) {
+    emulation::Launch::current().fail(emulation::FaultKind::kMisaligned,
+                                      "add_vector needs an address that is a multiple of its size", place);
+  }
+  for (int i = 0; i < N; ++i) (to + i).atomic([&](float old) { return old + value[i]; }, place);
+}
+
 template <int N, class T>
 void copy_async(const SharedSpan<T>& to, const DeviceSpan<const T>& from,
                 emulation::Place place = emulation::Place::current()) {
@@ -220,6 +230,29 @@ template <class T, int N>
 __device__ __forceinline__ void store_vector_streaming(T* pointer, const Vector<T, N>& value) {
   using Raw = typename RawVector<sizeof(T) * N>::type;
   __stcs(reinterpret_cast<Raw*>(pointer), __builtin_bit_cast(Raw, value));
+}
+
+/// Adds N floats to device memory that other threads may be adding to at the same time; the address must be a
+/// multiple of their size. One instruction from sm_90 on. The order of additions, and so the last bits, vary.
+template <int N>
+__device__ __forceinline__ void add_vector(float* to, const Vector<float, N>& value) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  if constexpr (N == 4) {
+    asm volatile("red.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(to)),
+                 "f"(value[0]), "f"(value[1]), "f"(value[2]), "f"(value[3])
+                 : "memory");
+  } else if constexpr (N == 2) {
+    asm volatile("red.global.add.v2.f32 [%0], {%1, %2};" ::"l"(__cvta_generic_to_global(to)), "f"(value[0]),
+                 "f"(value[1])
+                 : "memory");
+  } else {
+    static_assert(N == 1);
+    atomicAdd(to, value[0]);
+  }
+#else
+#pragma unroll
+  for (int i = 0; i < N; ++i) atomicAdd(to + i, value[i]);
+#endif
 }
 
 /// Starts to copy N elements (4, 8 or 16 bytes, both addresses a multiple of that) from device to shared

@@ -267,26 +267,6 @@ __device__ void add_walk(const Scatter& s, const Walk& walk, int64_t channel, fl
   }
 }
 
-template <int N>
-__device__ void store_value_row(const Scatter& s, int64_t offset, int64_t channel, const float (&sums)[N]) {
-  if (s.target_whole) {
-    constexpr int M = kFloatsOfVector<N>;
-    with_element_type(s.target.map.type, [&](auto tag) {
-      using Value = decltype(tag);
-#pragma unroll
-      for (int c = 0; c < N; c += M) {
-        Vector<Value, M> part;
-#pragma unroll
-        for (int i = 0; i < M; ++i) from_float(sums[c + i], part[i]);
-        store_vector_whole(pointer_cast<Value>(s.target.map.bytes) + (offset + channel + c), part);
-      }
-    });
-  } else {
-#pragma unroll
-    for (int c = 0; c < N; ++c) s.target.map.store(offset + (channel + c) * s.target.channel_stride, sums[c]);
-  }
-}
-
 template <typename T, int N>
 __device__ void own_rows(const Scatter& s) {
   const ScatterLevels& levels = s.levels;
@@ -315,7 +295,10 @@ __device__ void own_rows(const Scatter& s) {
       const int32_t pixel = wanted ? static_cast<int32_t>(pixel_of(other)) : 0, width = levels.width[other];
       add_walk<T, N>(s, Walk(s, map, other, pixel % width, pixel / width, wanted), channel, sums);
     }
-    if (owner && channel < s.channels) store_value_row<N>(s, s.target.offset(map, value_row), channel, sums);
+    if (owner && channel < s.channels) {
+      const int64_t at = s.target.offset(map, value_row) + channel * s.target.channel_stride;
+      store_row<N>(s.target.map, at, sums, s.target_whole, s.target.channel_stride);
+    }
   }
 }
 

@@ -1,7 +1,8 @@
-// The entry points of deform_attn: every argument is checked here, then the work goes to the CPU body of the
-// chosen instruction set. (CUDA tensors are refused: there is no body for them yet.)
+// The entry points of deform_attn: every argument is checked here, then the work goes to the CUDA body or to
+// the CPU body of the chosen instruction set.
 #include "deform_attn.h"
 
+#include "cuda_loader.hpp"
 #include "deform_attn/deform_attn_cpu.hpp"
 #include "memory_overlap.hpp"
 #include "settings.hpp"
@@ -252,25 +253,37 @@ DeformAttnBackwardJob check_gradients(const Arguments& a, const DeformAttnJob& f
   return job;
 }
 
-/// The device of a call, whose body there is for.
+/// The device of a call, which has a body for its dtypes.
 DLDevice checked_device(const Arguments& a, void* stream) {
   const DLDevice device = a.out.device();
   check_stream(a.op, device, stream);
-  if (!is_cpu(device))
-    fail(BEVEL_UNSUPPORTED, "%s: there is no CUDA body yet, %s is on CUDA", a.op, a.out.name());
+  if (!is_cpu(device) && a.double_precision()) {
+    fail(BEVEL_UNSUPPORTED, "%s: float64 is for gradient checks on the CPU, %s is on CUDA", a.op,
+         a.value.name());
+  }
   return device;
 }
 
 void run_forward(const Arguments& a, DeformAttnJob job, void* stream) {
-  checked_device(a, stream);
+  const DLDevice device = checked_device(a, stream);
   check_outputs_apart({&a.out}, {&a.value, &a.locations, &a.weights, &a.reference, &a.visible});
   job.out = a.out.data();
-  BEVEL_ON_INSTRUCTION_SET(deform_attn_forward(job));
+  if (is_cpu(device)) {
+    BEVEL_ON_INSTRUCTION_SET(deform_attn_forward(job));
+  } else {
+    bevel_cuda_message message = {};
+    check_cuda(a.op, cuda_functions(a.op).deform_attn_forward(&job, device.device_id, stream, &message),
+               message);
+  }
 }
 
 int64_t workspace_of(const Arguments& a, const DeformAttnBackwardJob& job) {
-  checked_device(a, nullptr);
-  return BEVEL_ON_INSTRUCTION_SET(deform_attn_backward_workspace(job));
+  if (is_cpu(checked_device(a, nullptr)))
+    return BEVEL_ON_INSTRUCTION_SET(deform_attn_backward_workspace(job));
+  int64_t bytes = 0;
+  bevel_cuda_message message = {};
+  check_cuda(a.op, cuda_functions(a.op).deform_attn_backward_workspace(&job, &bytes, &message), message);
+  return bytes;
 }
 
 void run_backward(const Arguments& a, DeformAttnBackwardJob job, const DLTensor* workspace_tensor,
@@ -281,7 +294,13 @@ void run_backward(const Arguments& a, DeformAttnBackwardJob job, const DLTensor*
                       {&a.out, &a.value, &a.locations, &a.weights, &a.reference, &a.visible});
   job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
   job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
-  BEVEL_ON_INSTRUCTION_SET(deform_attn_backward(job));
+  if (is_cpu(device)) {
+    BEVEL_ON_INSTRUCTION_SET(deform_attn_backward(job));
+  } else {
+    bevel_cuda_message message = {};
+    check_cuda(a.op, cuda_functions(a.op).deform_attn_backward(&job, device.device_id, stream, &message),
+               message);
+  }
 }
 
 template <class Params>

@@ -9,6 +9,7 @@
 #include "deform_attn/point_sampling_cuda.hpp"
 #include "deform_conv/deform_conv_cuda.hpp"
 #include "lift_splat/lift_splat_cuda.hpp"
+#include "deform_attn/deform_attn_cuda.hpp"
 #include "multi_view_sample/multi_view_sample_cuda.hpp"
 
 #ifndef BEVEL_CUDA_ARCHITECTURES
@@ -178,6 +179,18 @@ bevel_status bev_warp_backward(const bevel::BevWarpBackwardJob* job, int32_t dev
   return on_device(device, message, [&] { bevel::enqueue_bev_warp_backward(*job, stream_of(stream)); });
 }
 
+bevel_status deform_attn_forward(const bevel::DeformAttnJob* job, int32_t device, void* stream,
+                                 bevel_cuda_message* message) {
+  return on_device(device, message, [&] { bevel::enqueue_deform_attn_forward(*job, stream_of(stream)); });
+}
+bevel_status deform_attn_backward_workspace(const bevel::DeformAttnBackwardJob* job, int64_t* bytes,
+                                            bevel_cuda_message* message) {
+  return guarded(message, [&] { *bytes = bevel::deform_attn_backward_workspace_cuda(*job); });
+}
+bevel_status deform_attn_backward(const bevel::DeformAttnBackwardJob* job, int32_t device, void* stream,
+                                  bevel_cuda_message* message) {
+  return on_device(device, message, [&] { bevel::enqueue_deform_attn_backward(*job, stream_of(stream)); });
+}
 bevel_status multi_view_sample_forward(const bevel::MultiViewJob* job, int32_t device, void* stream,
                                        bevel_cuda_message* message) {
   return on_device(device, message,
@@ -211,6 +224,9 @@ const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version) {
                                                      bev_pool_backward_workspace,
                                                      bev_pool_backward,
                                                      point_sampling,
+                                                     deform_attn_forward,
+                                                     deform_attn_backward_workspace,
+                                                     deform_attn_backward,
                                                      multi_view_sample_forward,
                                                      multi_view_sample_backward_workspace,
                                                      multi_view_sample_backward,

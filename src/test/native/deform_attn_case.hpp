@@ -12,8 +12,28 @@
 
 namespace bevel::testing {
 
-/// Coordinates in T (float or double), values and output in Storage.
-template <class T, class Storage>
+inline AttentionSizes msda(int64_t batch, int64_t queries, int64_t heads, int64_t head_dim, int64_t points,
+                           std::vector<AttentionLevel> levels) {
+  AttentionSizes s = {batch, 1, queries, heads, head_dim, points, std::move(levels)};
+  return s;
+}
+
+inline AttentionSizes fused(AttentionSizes s, int64_t maps, int64_t references, bool of_level, bool boxes,
+                            bool mean, bool shared) {
+  s.maps = maps;
+  s.references = references;
+  s.of_level = of_level;
+  s.boxes = boxes;
+  s.mean = mean;
+  s.shared = shared;
+  return s;
+}
+
+inline const std::vector<AttentionLevel> kOne = {{5, 7, 0}};
+inline const std::vector<AttentionLevel> kFour = {{9, 13, 0}, {5, 7, 117}, {3, 4, 152}, {1, 1, 164}};
+
+/// Coordinates in T (float or double), values in Storage, output in Out.
+template <class T, class Storage, class Out = Storage>
 class AttentionCase {
  public:
   AttentionCase(AttentionSizes sizes, uint64_t seed)
@@ -172,7 +192,7 @@ class AttentionCase {
   Tensor<Storage> value, grad_value;
   Tensor<T> locations, grad_locations, weights, grad_weights, reference, grad_reference;
   Tensor<uint8_t> visible;
-  Tensor<Storage> out, grad_out;
+  Tensor<Out> out, grad_out;
 
  private:
   int32_t kind() const { return s.of_level ? BEVEL_REFERENCE_OF_LEVEL : BEVEL_REFERENCE_OF_POINT; }

@@ -9,26 +9,6 @@ namespace {
 
 constexpr uint64_t kSeed = 20261121;
 
-AttentionSizes msda(int64_t batch, int64_t queries, int64_t heads, int64_t head_dim, int64_t points,
-                    std::vector<AttentionLevel> levels) {
-  AttentionSizes s = {batch, 1, queries, heads, head_dim, points, std::move(levels)};
-  return s;
-}
-
-AttentionSizes fused(AttentionSizes s, int64_t maps, int64_t references, bool of_level, bool boxes, bool mean,
-                     bool shared) {
-  s.maps = maps;
-  s.references = references;
-  s.of_level = of_level;
-  s.boxes = boxes;
-  s.mean = mean;
-  s.shared = shared;
-  return s;
-}
-
-const std::vector<AttentionLevel> kOne = {{5, 7, 0}};
-const std::vector<AttentionLevel> kFour = {{9, 13, 0}, {5, 7, 117}, {3, 4, 152}, {1, 1, 164}};
-
 std::vector<AttentionSizes> all_sizes() {
   std::vector<AttentionSizes> all = {
       msda(2, 37, 8, 32, 4, kOne),

@@ -40,6 +40,7 @@ class DeviceTensor {
   int64_t size() const { return size_; }
   size_t bytes() const { return static_cast<size_t>(size_) * sizeof(T); }
 
+  void upload(const Tensor<T>& host) { upload(host.data()); }
   std::vector<T> download() const {
     std::vector<T> values(static_cast<size_t>(size_));
     if (size_ == 0) return values;
