@@ -303,8 +303,9 @@ class BevWarpFunctionTest {
     double half = size / 2.0;
     double[] points = new double[2 * size * size];
     for (int i = 0; i < size * size; i++) {
+      int row = i / size;
       double x = i % size + 0.5 - half;
-      double y = i / size + 0.5 - half;
+      double y = row + 0.5 - half;
       points[2 * i] = (inverse[0] * x + inverse[1] * y + inverse[2]) / half;
       points[2 * i + 1] = (inverse[3] * x + inverse[4] * y + inverse[5]) / half;
     }
