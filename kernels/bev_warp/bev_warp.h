@@ -107,8 +107,10 @@ typedef struct bevel_bev_warp_backward_params {
 BEVEL_API bevel_status bevel_bev_warp_backward_workspace(const bevel_bev_warp_backward_params* params,
                                                          int64_t* bytes);
 
-/** Deterministic unless BEVEL_FAST is asked for: each input pixel adds the output pixels that read it, in the
- * order of their rows and columns, with the very weights that forward gave them. */
+/** Deterministic unless BEVEL_FAST is asked for: each input pixel adds the output pixels that read it, with
+ * the very weights that forward gave them: by matrices, and on the CPU by a grid, in the order of their rows
+ * and columns; on CUDA by a grid in that of the four cells around it. (There, of BEVEL_NEAREST, a gradient
+ * that is no number also reaches the neighbours right of and below the pixel.) */
 BEVEL_API bevel_status bevel_bev_warp_backward(const bevel_bev_warp_backward_params* params, void* stream);
 
 #ifdef __cplusplus

@@ -66,7 +66,9 @@ struct WarpView {
     }
   }
   __device__ int64_t offset(const WarpLayout& layout, int64_t map) const {
-    return map / frames * layout.batch + map % frames * layout.frame;
+    // A grid has fewer than 2³¹ blocks, and a map takes one at least.
+    const uint32_t of_batch = static_cast<uint32_t>(map) / static_cast<uint32_t>(frames);
+    return of_batch * layout.batch + (map - of_batch * frames) * layout.frame;
   }
 };
 
@@ -119,20 +121,20 @@ struct WarpDivision {
         blocks((pixels * groups + kBlockThreads * kPixelsOfThread - 1) / (kBlockThreads * kPixelsOfThread)),
         channels_last(last) {}
 
-  __device__ int64_t map() const { return blockIdx.x / blocks; }
+  __device__ uint32_t map() const { return blockIdx.x / static_cast<uint32_t>(blocks); }
   /// The k-th pixel of this thread and its channel group; false when there is none.
   __device__ bool item(int k, int32_t& pixel, int64_t& group) const {
-    const int64_t first = (blockIdx.x % blocks * kPixelsOfThread + k) * kBlockThreads;
-    if (channels_last) {
-      const uint32_t beyond = static_cast<uint32_t>(first % groups) + threadIdx.x;
-      pixel = static_cast<int32_t>(first / groups + beyond / static_cast<uint32_t>(groups));
-      group = beyond % static_cast<uint32_t>(groups);
-      return first / groups + beyond / static_cast<uint32_t>(groups) < pixels;
-    }
-    const uint32_t beyond = static_cast<uint32_t>(first % pixels) + threadIdx.x;
-    pixel = static_cast<int32_t>(beyond % static_cast<uint32_t>(pixels));
-    group = first / pixels + beyond / static_cast<uint32_t>(pixels);
-    return group < groups;
+    const uint32_t block = blockIdx.x % static_cast<uint32_t>(blocks);
+    const int64_t first = (int64_t{block} * kPixelsOfThread + k) * kBlockThreads;
+    // The faster of the two that an item counts, and how many of it there are.
+    const uint32_t inner = static_cast<uint32_t>(channels_last ? groups : pixels);
+    const int64_t whole = first / inner;
+    const uint32_t beyond = static_cast<uint32_t>(first - whole * inner) + threadIdx.x;
+    const int64_t slow = whole + beyond / inner;
+    const uint32_t fast = beyond % inner;
+    pixel = static_cast<int32_t>(channels_last ? slow : fast);
+    group = channels_last ? fast : slow;
+    return slow < (channels_last ? pixels : groups);
   }
 };
 
@@ -168,11 +170,21 @@ __device__ __forceinline__ void store_channels(const Map& map, int64_t offset, i
       }
     });
   } else if constexpr (N >= 4) {
+    with_element_type(map.type, [&](auto tag) {
+      using Value = decltype(tag);
 #pragma unroll
-    for (int c = 0; c < N; c += 4) {
-      const Float4 part = {sums[c], sums[c + 1], sums[c + 2], sums[c + 3]};
-      map.store_some(offset + c, part, 4, whole);
-    }
+      for (int c = 0; c < N; c += 4) {
+        Vector<Value, 4> part;
+#pragma unroll
+        for (int i = 0; i < 4; ++i) from_float(sums[c + i], part[i]);
+        if (whole) {
+          store_vector_whole(pointer_cast<Value>(map.bytes) + (offset + c), part);
+        } else {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) (pointer_cast<Value>(map.bytes))[offset + c + i] = part[i];
+        }
+      }
+    });
   } else {
 #pragma unroll
     for (int c = 0; c < N; ++c) map.store(offset + c, sums[c]);

@@ -42,9 +42,9 @@ expect bev_pool/bev_pool_backward.cu feature_gradient_kernel ld.global.v4.f32 ld
 expect core/sample_scatter.cu own_rows_kernelIfLi4E ld.global.v4.f32 st.global.wb.v4.u32
 expect core/sample_scatter.cu own_rows_kernelI6__halfLi8E ld.global.v4.u32 st.global.wb.v4.u32 st.global.wb.v2.u32
 expect core/sample_scatter.cu sum_windows_kernelIfLi4E ld.global.v4.f32 st.global.wb.v4.u32
-expect bev_warp/bev_warp.cu bev_warp_kernelIfLi4E ld.global.v4.f32 st.global.v4.f32 st.global.v4.u16
-expect bev_warp/bev_warp.cu bev_warp_kernelI6__halfLi8E ld.global.v4.u32 st.global.v4.u16
-expect bev_warp/bev_warp_backward.cu gather_kernelIfLi4E ld.global.v4.f32 st.global.v4.f32
+expect bev_warp/bev_warp.cu bev_warp_kernelIfLi4E ld.global.v4.f32 st.global.wb.v4.u32 st.global.wb.v2.u32
+expect bev_warp/bev_warp.cu bev_warp_kernelI6__halfLi8E ld.global.v4.u32 st.global.wb.v4.u32 st.global.wb.v2.u32
+expect bev_warp/bev_warp_backward.cu gather_kernelIfLi4E ld.global.v4.f32 st.global.wb.v4.u32
 expect deform_conv/deform_conv.cu deform_conv_kernel ld.global.nc.v4.u32 ld.shared.v4.f32 st.global.wb.v4.u32 st.global.wb.v2.u32
 expect deform_conv/deform_conv_backward.cu columns_gradient_kernel ld.global.nc.v4.u32 ld.shared.v4.f32 st.global.wb.v4.u32
 expect deform_conv/deform_conv_weight_backward.cu weight_gradient_kernel ld.global.nc.v4.u32 ld.shared.v4.f32 st.global.wb.v4.u32
