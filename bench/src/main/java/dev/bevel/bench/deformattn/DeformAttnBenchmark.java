@@ -59,12 +59,7 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
   private static final int HEADS = 8;
   private static final int HEAD_CHANNELS = 32;
 
-  /** What rounding in fp32 may change, relative to the largest magnitude. */
-  private static final double BOUND = 1e-5;
-
-  /** The same of gradients of places and weights, in which large terms cancel. */
-  private static final double BOUND_OF_SAMPLING = 1e-4;
-
+  /** What rounding in bf16 may change, relative to the largest magnitude. */
   private static final double BOUND_OF_BF16 = 4e-3;
 
   private static final Map<String, DeformAttnShape> SHAPES = shapes();
@@ -205,7 +200,8 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
 
       DeformAttnReference expected = new DeformAttnReference(shape, in);
       DeformAttnReference.Gradients back = expected.backward(gradients);
-      double bound = dtype == DType.BFLOAT16 ? BOUND_OF_BF16 : BOUND;
+      Bounds bounds = Bounds.of(shape.levels());
+      double bound = dtype == DType.BFLOAT16 ? BOUND_OF_BF16 : bounds.result();
       int sampling = reference == null ? 1 : 2;
       return new Tensors(
           value,
@@ -215,8 +211,8 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
           gradOut,
           comparison.result(dtype, expected.forward(), bound, shape.outShape()),
           comparison.gradient(0, back.value(), bound),
-          comparison.gradient(sampling, back.offsets(), BOUND_OF_SAMPLING),
-          comparison.gradient(sampling + 1, back.logits(), BOUND_OF_SAMPLING));
+          comparison.gradient(sampling, back.offsets(), bounds.sampling()),
+          comparison.gradient(sampling + 1, back.logits(), bounds.sampling()));
     }
   }
 }

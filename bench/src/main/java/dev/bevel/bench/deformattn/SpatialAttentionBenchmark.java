@@ -45,12 +45,6 @@ import org.bytedeco.pytorch.Tensor;
 final class SpatialAttentionBenchmark {
   private static final String SAMPLE = "-sample";
 
-  /** What rounding in fp32 may change, relative to the largest magnitude. */
-  private static final double BOUND = 1e-5;
-
-  /** The same of gradients of places and weights, in which large terms cancel. */
-  private static final double BOUND_OF_SAMPLING = 1e-4;
-
   /**
    * Samples are not closer to a pixel's centre: there the gradient of a place jumps, and rounding
    * would decide on which side it is.
@@ -119,11 +113,12 @@ final class SpatialAttentionBenchmark {
       DeformAttnReference exact =
           new DeformAttnReference(
               shape, new DeformAttnReference.Inputs(values, places, shifts, scores, seen));
-      TensorView out = c.result(DType.FLOAT32, exact.forward(), BOUND, shape.outShape());
+      Bounds bounds = Bounds.of(shape.levels());
+      TensorView out = c.result(DType.FLOAT32, exact.forward(), bounds.result(), shape.outShape());
       DeformAttnReference.Gradients backward = exact.backward(gradients);
-      TensorView gradValue = c.gradient(0, backward.value(), BOUND);
-      TensorView gradOffsets = c.gradient(2, backward.offsets(), BOUND_OF_SAMPLING);
-      TensorView gradLogits = c.gradient(3, backward.logits(), BOUND_OF_SAMPLING);
+      TensorView gradValue = c.gradient(0, backward.value(), bounds.result());
+      TensorView gradOffsets = c.gradient(2, backward.offsets(), bounds.sampling());
+      TensorView gradLogits = c.gradient(3, backward.logits(), bounds.sampling());
 
       DeformAttnInputs inputs =
           new DeformAttnInputs(
