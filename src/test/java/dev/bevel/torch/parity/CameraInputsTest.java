@@ -8,12 +8,14 @@ import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.model.Calibration;
 import dev.bevel.torch.model.Detector;
 import dev.bevel.torch.model.DetectorConfig;
+import dev.bevel.torch.model.FrustumSpec;
 import dev.bevel.torch.model.Taps;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
@@ -133,6 +135,22 @@ class CameraInputsTest {
     try (TensorScope scope = TensorScope.open()) {
       assertThat(TensorScope.current()).isSameAs(scope);
       assertThat(images.images(2, 4).shape()).containsExactly(6, 3, 2, 4);
+    }
+  }
+
+  @Test
+  void cellsOfBorderPointsStandInEitherPlaceOrNowhere() throws IOException {
+    FrustumSpec spec = FrustumSpec.of(DetectorConfig.load("bevdepth-r50-256x704"));
+    assertThat(read().borderCells(spec)).isEmpty();
+    Path file = folder.resolve("border.json");
+    for (String place :
+        new String[] {
+          "\"border_points\": [[5, -1], [9, 77]]",
+          "\"frustum_cells\": {\"border_points\": [[5, -1], [9, 77]]}"
+        }) {
+      Files.writeString(file, "{\"formula\": {\"version\": \"formula 1\"}, " + place + "}");
+      assertThat(new CameraInputs(DetectorFixture.read(file)).borderCells(spec))
+          .isEqualTo(Map.of(5L, -1, 9L, 77));
     }
   }
 

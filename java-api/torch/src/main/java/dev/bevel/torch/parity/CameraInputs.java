@@ -113,17 +113,32 @@ final class CameraInputs {
     return matrices;
   }
 
-  /** The cells of the points so near a cell's border that rounding decides, by flat index. */
+  /**
+   * The cells of the points so near a cell's border that rounding decides, by flat index; none if
+   * the fixture lists none.
+   */
   Map<Long, Integer> borderCells(FrustumSpec spec) {
     long points = (long) CAMERAS * spec.depthBins() * spec.height() * spec.width();
     BevGrid grid = spec.grid();
     long cells = (long) grid.x().cells() * grid.y().cells() * grid.z().cells();
     Map<Long, Integer> result = new LinkedHashMap<>();
-    for (long[] row : fixture.rows(2, "frustum_cells", "border_points")) {
+    String[] path = {"frustum_cells", "border_points"};
+    if (!fixture.has(path)) {
+      path = new String[] {"border_points"};
+    }
+    if (!fixture.has(path)) {
+      return result;
+    }
+    for (long[] row : fixture.rows(2, path)) {
       if (row[0] < 0 || row[0] >= points || row[1] < -1 || row[1] >= cells) {
         throw new FixtureException(
-            "%s: frustum_cells.border_points must be of points below %d and cells from -1 to %d, got %s"
-                .formatted(fixture.file(), points, cells - 1, Arrays.toString(row)));
+            "%s: %s must be of points below %d and cells from -1 to %d, got %s"
+                .formatted(
+                    fixture.file(),
+                    String.join(".", path),
+                    points,
+                    cells - 1,
+                    Arrays.toString(row)));
       }
       result.put(row[0], (int) row[1]);
     }
