@@ -270,10 +270,11 @@ inline int RUN_ALL_TESTS() {
 #define EXPECT_EQ(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, ==), )
 #define EXPECT_NE(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, !=), )
 #define EXPECT_LE(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, <=), )
-#define EXPECT_NEAR(a, b, tolerance)                                                                        \
-  BEVEL_TEST_CHECK(::testing::minimal::compare(                                                             \
-                       a, b, [&](const auto& x, const auto& y) { return std::fabs(x - y) <= (tolerance); }, \
-                       #a " near " #b), )
+#define BEVEL_TEST_NEAR(a, b, tolerance) \
+  ::testing::minimal::compare(           \
+      a, b, [&](const auto& x, const auto& y) { return std::fabs(x - y) <= (tolerance); }, #a " near " #b)
+#define EXPECT_NEAR(a, b, tolerance) BEVEL_TEST_CHECK(BEVEL_TEST_NEAR(a, b, tolerance), )
+#define ASSERT_NEAR(a, b, tolerance) BEVEL_TEST_CHECK(BEVEL_TEST_NEAR(a, b, tolerance), return )
 #define EXPECT_STREQ(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(std::string(a), std::string(b), ==), )
 #define EXPECT_TRUE(condition) BEVEL_TEST_CHECK(BEVEL_TEST_TRUE(condition), )
 #define ASSERT_EQ(a, b) BEVEL_TEST_CHECK(BEVEL_TEST_COMPARE(a, b, ==), return )
