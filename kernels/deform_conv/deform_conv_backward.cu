@@ -149,8 +149,10 @@ __device__ __forceinline__ void pass_back(const SampleGradients& g, const WarpSa
     }
     if (g.grad_maps) {
       const float weight = sample.mask * bilinear_weight(sample.point, k);
+      Vector<float, N> share;
 #pragma unroll
-      for (int i = 0; i < N; ++i) atomicAdd(&g.grad_maps[at + i], weight * gradient[i]);
+      for (int i = 0; i < N; ++i) share[i] = weight * gradient[i];
+      add_vector(g.grad_maps + at, share);
     }
   }
 }

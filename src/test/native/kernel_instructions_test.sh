@@ -47,6 +47,7 @@ expect bev_warp/bev_warp.cu bev_warp_kernelI6__halfLi8E ld.global.v4.u32 st.glob
 expect bev_warp/bev_warp_backward.cu gather_kernelIfLi4E ld.global.v4.f32 st.global.wb.v4.u32
 expect deform_conv/deform_conv.cu deform_conv_kernel ld.global.nc.v4.u32 ld.shared.v4.f32 st.global.wb.v4.u32 st.global.wb.v2.u32
 expect deform_conv/deform_conv_backward.cu columns_gradient_kernel ld.global.nc.v4.u32 ld.shared.v4.f32 st.global.wb.v4.u32
+expect deform_conv/deform_conv_backward.cu sample_gradients_kernel ld.global.nc.v4.u32 red.global.add.v4.f32
 expect deform_conv/deform_conv_weight_backward.cu weight_gradient_kernel ld.global.nc.v4.u32 ld.shared.v4.f32 st.global.wb.v4.u32
 # Whether a query sees a map is a byte.
 allow_bytes=true
