@@ -36,7 +36,7 @@ extern "C" {
 #define BEVEL_VERSION_MINOR 1
 #define BEVEL_VERSION_PATCH 0
 /** Version of the table that libbevel_cuda hands to libbevel; the two must agree exactly. */
-#define BEVEL_CUDA_ABI_VERSION 1
+#define BEVEL_CUDA_ABI_VERSION 2
 
 typedef enum bevel_status {
   BEVEL_OK = 0,
