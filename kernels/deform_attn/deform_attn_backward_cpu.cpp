@@ -134,17 +134,19 @@ void write_gradients(const DeformAttnBackwardJob& job, const SamplePattern<T>& p
   const T* weight = scratch.samples.weight + first;
   const T* reference =
       f.boxes ? static_cast<const T*>(f.reference) + offset_of(f.reference_strides, view, 0) : nullptr;
-  const T box_step = T(0.5) / static_cast<T>(f.points);
   if (job.grad_locations) {
     T* to = static_cast<T*>(job.grad_locations) + offset_of(job.grad_location_strides, view, head);
     for (int i = 0; i < per_head; ++i) {
-      T step_x = f.fused ? T(1) : pattern.wide[i], step_y = f.fused ? T(1) : pattern.high[i];
+      SampleAxis<T> x = axis_of_location(pattern.wide[i]), y = axis_of_location(pattern.high[i]);
       if (f.boxes) {
-        step_x = reference[pattern.reference[i] * 4 + 2] * pattern.wide[i] * box_step;
-        step_y = reference[pattern.reference[i] * 4 + 3] * pattern.high[i] * box_step;
+        const T* box = reference + pattern.reference[i] * 4;
+        x = axis_of_box(box[0], box[2], pattern.wide[i], f.points);
+        y = axis_of_box(box[1], box[3], pattern.high[i], f.points);
+      } else if (f.fused) {
+        x = y = axis_of_point(T(0), T(1));  // offsets are in pixels wherever the point
       }
-      put<kShared>(to[2 * i], gx[i] * step_x);
-      put<kShared>(to[2 * i + 1], gy[i] * step_y);
+      put<kShared>(to[2 * i], gx[i] * x.step);
+      put<kShared>(to[2 * i + 1], gy[i] * y.step);
     }
   }
   if (job.grad_weights) {
@@ -166,8 +168,8 @@ void write_gradients(const DeformAttnBackwardJob& job, const SamplePattern<T>& p
       to[0] += gx[i] * pattern.wide[i];
       to[1] += gy[i] * pattern.high[i];
       if (f.boxes) {
-        to[2] += gx[i] * pattern.wide[i] * box_step * offset[2 * i];
-        to[3] += gy[i] * pattern.high[i] * box_step * offset[2 * i + 1];
+        to[2] += gx[i] * box_step(pattern.wide[i], f.points) * offset[2 * i];
+        to[3] += gy[i] * box_step(pattern.high[i], f.points) * offset[2 * i + 1];
       }
     }
   }

@@ -7,15 +7,14 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.bevel.kernels.BevGrid;
-import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.Interpolation;
 import dev.bevel.kernels.WarpCoordinates;
 import dev.bevel.kernels.WarpMatrix;
 import dev.bevel.testing.GradientCheck;
+import dev.bevel.testing.OneThreadScope;
 import dev.bevel.testing.Seed;
 import dev.bevel.testing.TestData;
-import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.nn.Tensors;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -28,11 +27,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -42,34 +38,9 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Warps in LibTorch's graph: against affine_grid and grid_sample in every mode, finite differences,
  * torchvision's rotation, and the numbers that BEVDet4D itself gave.
  */
+@ExtendWith(OneThreadScope.class)
 class BevWarpFunctionTest {
   private static final Random RANDOM = Seed.random(BevWarpFunctionTest.class);
-
-  private static int threads;
-
-  private TensorScope scope;
-
-  /** Thousands of tiny calls, in which waking threads would cost more than the work. */
-  @BeforeAll
-  static void useOneThread() {
-    threads = Bevel.threads();
-    Bevel.setThreads(1);
-  }
-
-  @AfterAll
-  static void useAllThreads() {
-    Bevel.setThreads(threads);
-  }
-
-  @BeforeEach
-  void openScope() {
-    scope = TensorScope.open();
-  }
-
-  @AfterEach
-  void closeScope() {
-    scope.close();
-  }
 
   private static Tensor random(double bound, long... shape) {
     long count = Arrays.stream(shape).reduce(1, (a, b) -> a * b);

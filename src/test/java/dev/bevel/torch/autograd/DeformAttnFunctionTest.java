@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.bevel.bench.deformattn.ComposedDeformAttn;
 import dev.bevel.bench.deformattn.DeformAttnShape;
-import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.MapCombination;
 import dev.bevel.kernels.ValueLevels;
@@ -15,6 +14,7 @@ import dev.bevel.testing.GradientCheck;
 import dev.bevel.testing.Memory;
 import dev.bevel.testing.ModuleFixture;
 import dev.bevel.testing.NativeObjects;
+import dev.bevel.testing.OneThreadScope;
 import dev.bevel.testing.Seed;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.nn.Tensors;
@@ -27,11 +27,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -40,36 +37,11 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Both forms of deformable attention against their composition of LibTorch's grid_sample, its
  * autograd, and finite differences.
  */
+@ExtendWith(OneThreadScope.class)
 class DeformAttnFunctionTest {
   private static final Random RANDOM = Seed.random(DeformAttnFunctionTest.class);
   private static final ValueLevels ONE = ValueLevels.of(4, 5);
   private static final ValueLevels FIVE = ValueLevels.of(6, 7, 3, 4, 2, 3, 1, 1, 2, 1);
-
-  private static int threads;
-
-  private TensorScope scope;
-
-  /** Thousands of tiny calls, in which waking threads would cost more than the work. */
-  @BeforeAll
-  static void useOneThread() {
-    threads = Bevel.threads();
-    Bevel.setThreads(1);
-  }
-
-  @AfterAll
-  static void useAllThreads() {
-    Bevel.setThreads(threads);
-  }
-
-  @BeforeEach
-  void openScope() {
-    scope = TensorScope.open();
-  }
-
-  @AfterEach
-  void closeScope() {
-    scope.close();
-  }
 
   static Stream<DeformAttnShape> smallShapes() {
     DeformAttnShape two = DeformAttnShape.msda(1, 3, 2, 3, ValueLevels.of(3, 4, 2, 2), 2);

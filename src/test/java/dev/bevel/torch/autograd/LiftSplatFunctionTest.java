@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.bevel.kernels.BevGrid;
-import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DepthKind;
 import dev.bevel.kernels.Layout;
@@ -14,8 +13,8 @@ import dev.bevel.kernels.LiftSplatPlan;
 import dev.bevel.kernels.PoolingMethod;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.testing.GradientCheck;
+import dev.bevel.testing.OneThreadScope;
 import dev.bevel.testing.Seed;
-import dev.bevel.torch.TensorScope;
 import java.lang.foreign.Arena;
 import java.util.Random;
 import org.bytedeco.pytorch.Scalar;
@@ -24,11 +23,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -37,35 +34,14 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Lift-splat against the same thing composed of LibTorch's operators (softmax, outer product,
  * index_add over cells) and against finite differences, on random small geometries.
  */
+@ExtendWith(OneThreadScope.class)
 class LiftSplatFunctionTest {
   private static final Random RANDOM = Seed.random(LiftSplatFunctionTest.class);
   private static final LiftSplatOptions DEFAULT = LiftSplatOptions.DEFAULT;
 
-  private static int threads;
-
   private final Arena arena = Arena.ofConfined();
-  private TensorScope scope;
-
-  /** Thousands of tiny calls, in which waking threads would cost more than the work. */
-  @BeforeAll
-  static void useOneThread() {
-    threads = Bevel.threads();
-    Bevel.setThreads(1);
-  }
-
-  @AfterAll
-  static void useAllThreads() {
-    Bevel.setThreads(threads);
-  }
-
-  @BeforeEach
-  void openScope() {
-    scope = TensorScope.open();
-  }
-
   @AfterEach
-  void closeScope() {
-    scope.close();
+  void closeArena() {
     arena.close();
   }
 

@@ -8,14 +8,13 @@ import dev.bevel.bench.multiview.ComposedMultiView;
 import dev.bevel.bench.multiview.MultiViewProblem;
 import dev.bevel.bench.multiview.MultiViewReference;
 import dev.bevel.bench.multiview.MultiViewShape;
-import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.BevelException;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.PointRange;
 import dev.bevel.testing.GradientCheck;
+import dev.bevel.testing.OneThreadScope;
 import dev.bevel.testing.Seed;
 import dev.bevel.testing.TestData;
-import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.nn.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,11 +28,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -42,6 +38,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Feature sampling in several cameras against DETR3D's own steps composed of LibTorch's operators,
  * against a reference in double, and against finite differences.
  */
+@ExtendWith(OneThreadScope.class)
 class MultiViewSampleFunctionTest {
   private static final Random RANDOM = Seed.random(MultiViewSampleFunctionTest.class);
   private static final PointRange RANGE = new PointRange(-51.2, -51.2, -5, 51.2, 51.2, 3);
@@ -54,30 +51,6 @@ class MultiViewSampleFunctionTest {
       new MultiViewShape(1, 6, 7, 5, 24, 3, LEVELS, false, null, 1600, 900);
   private static final MultiViewShape LOCATED =
       new MultiViewShape(2, 3, 9, 2, 6, 2, LEVELS, true, null, 0, 0);
-
-  private static int threads;
-  private TensorScope scope;
-
-  @BeforeAll
-  static void useOneThread() {
-    threads = Bevel.threads();
-    Bevel.setThreads(1);
-  }
-
-  @AfterAll
-  static void useAllThreads() {
-    Bevel.setThreads(threads);
-  }
-
-  @BeforeEach
-  void openScope() {
-    scope = TensorScope.open();
-  }
-
-  @AfterEach
-  void closeScope() {
-    scope.close();
-  }
 
   /** Tensors of a problem: features, then places, then weights are leaves. */
   @SuppressWarnings("ArrayRecordComponent") // never compared

@@ -6,8 +6,12 @@ import dev.bevel.kernels.internal.Scratch;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Arguments of {@link BevWarp#backward(BevWarpBackward)}: ask for one gradient or both. */
-public final class BevWarpBackward extends WorkspaceCall<BevWarpBackward> {
+/**
+ * Arguments of {@link BevWarp#backward(BevWarpBackward)}: ask for one gradient or both. {@link
+ * Determinism#FAST} allows atomics on CUDA for a float32 gradient by a grid; all else is strict
+ * anyway.
+ */
+public final class BevWarpBackward extends BackwardCall<BevWarpBackward> {
   private static final long LAYOUT = offset("layout");
   private static final long INTERPOLATION = offset("interpolation");
   private static final long COORDINATES = offset("coordinates");
@@ -20,13 +24,11 @@ public final class BevWarpBackward extends WorkspaceCall<BevWarpBackward> {
   private static final long GRAD_GRID = offset("grad_grid");
   private static final long WORKSPACE = offset("workspace");
 
-  private final TensorView gradOut;
   private final WarpPositions positions;
   private @Nullable TensorView input;
   private @Nullable TensorView gradInput;
   private @Nullable TensorView gradGrid;
   private Layout layout = Layout.CHANNELS_FIRST;
-  private Determinism determinism = Determinism.STRICT;
 
   /**
    * The arguments that every call has.
@@ -35,8 +37,7 @@ public final class BevWarpBackward extends WorkspaceCall<BevWarpBackward> {
    * @param positions as in forward
    */
   public BevWarpBackward(TensorView gradOut, WarpPositions positions) {
-    super("bev_warp_backward");
-    this.gradOut = Objects.requireNonNull(gradOut, "gradOut");
+    super("bev_warp_backward", gradOut);
     this.positions = Objects.requireNonNull(positions, "positions");
   }
 
@@ -72,30 +73,14 @@ public final class BevWarpBackward extends WorkspaceCall<BevWarpBackward> {
     return this;
   }
 
-  /**
-   * How the gradient of the input is added up. {@link Determinism#FAST} allows atomics on CUDA for
-   * a float32 gradient by a grid; all else is strict anyway.
-   *
-   * @param choice strict if not called
-   */
-  public BevWarpBackward determinism(Determinism choice) {
-    determinism = Objects.requireNonNull(choice, "choice");
-    return this;
-  }
-
-  @Override
-  Device device() {
-    return gradOut.device();
-  }
-
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
     long params = scratch.struct(BevWarpLayouts.BACKWARD);
     scratch.setInt(params + LAYOUT, layout.value());
     scratch.setInt(params + INTERPOLATION, positions.interpolation().value());
     scratch.setInt(params + COORDINATES, positions.coordinates().value());
-    scratch.setInt(params + DETERMINISM, determinism.value());
-    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut);
+    scratch.setInt(params + DETERMINISM, determinism().value());
+    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut());
     scratch.setInput(params + INPUT, "input", input);
     if (positions.isGrid()) {
       scratch.setInput(params + GRID, "grid", positions.tensor());

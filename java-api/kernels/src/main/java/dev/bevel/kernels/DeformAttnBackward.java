@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * Arguments of {@link DeformAttn#backward(DeformAttnBackward)}: ask for one gradient or more. Where
  * maps share offsets and logits, the gradients of these are sums over the maps.
  */
-public final class DeformAttnBackward extends WorkspaceCall<DeformAttnBackward> {
+public final class DeformAttnBackward extends BackwardCall<DeformAttnBackward> {
   private static final long GRAD_OUT = offset("grad_out");
   private static final long VALUE = offset("value");
   private static final long GRAD_VALUE = offset("grad_value");
@@ -21,12 +21,10 @@ public final class DeformAttnBackward extends WorkspaceCall<DeformAttnBackward> 
   private static final long DETERMINISM = offset("determinism");
 
   private final DeformAttnInputs inputs;
-  private final TensorView gradOut;
   private @Nullable TensorView gradValue;
   private @Nullable TensorView gradReference;
   private @Nullable TensorView gradOffsets;
   private @Nullable TensorView gradLogits;
-  private Determinism determinism = Determinism.STRICT;
 
   /**
    * The arguments that every call has.
@@ -35,9 +33,8 @@ public final class DeformAttnBackward extends WorkspaceCall<DeformAttnBackward> 
    * @param gradOut gradient of out: compact, out's shape, any of its dtypes
    */
   public DeformAttnBackward(DeformAttnInputs inputs, TensorView gradOut) {
-    super("deform_attn_backward");
+    super("deform_attn_backward", gradOut);
     this.inputs = Objects.requireNonNull(inputs, "inputs");
-    this.gradOut = Objects.requireNonNull(gradOut, "gradOut");
   }
 
   /**
@@ -80,33 +77,17 @@ public final class DeformAttnBackward extends WorkspaceCall<DeformAttnBackward> 
     return this;
   }
 
-  /**
-   * How the gradient of the value maps is added up; strictly if not called. The other gradients are
-   * always strict.
-   *
-   * @param choice the order of additions
-   */
-  public DeformAttnBackward determinism(Determinism choice) {
-    determinism = Objects.requireNonNull(choice, "choice");
-    return this;
-  }
-
-  @Override
-  Device device() {
-    return gradOut.device();
-  }
-
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
     long params = scratch.struct(DeformAttnLayouts.BACKWARD);
-    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut);
+    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut());
     inputs.write(scratch, params + VALUE);
     scratch.setOutput(params + GRAD_VALUE, "grad_value", gradValue);
     scratch.setOutput(params + GRAD_REFERENCE, "grad_reference", gradReference);
     scratch.setOutput(params + GRAD_OFFSETS, "grad_offsets", gradOffsets);
     scratch.setOutput(params + GRAD_LOGITS, "grad_logits", gradLogits);
     scratch.setOutput(params + WORKSPACE, "workspace", workspace);
-    scratch.setInt(params + DETERMINISM, determinism.value());
+    scratch.setInt(params + DETERMINISM, determinism().value());
     return scratch.address(params);
   }
 

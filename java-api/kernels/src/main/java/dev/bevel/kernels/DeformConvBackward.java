@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * Arguments of {@link DeformConv#backward(DeformConvBackward)}: ask for one gradient or more; those
  * not asked for cost nothing of their own.
  */
-public final class DeformConvBackward extends WorkspaceCall<DeformConvBackward> {
+public final class DeformConvBackward extends BackwardCall<DeformConvBackward> {
   private static final long GRAD_OUT = offset("grad_out");
   private static final long INPUT = offset("input");
   private static final long GRAD_INPUT = offset("grad_input");
@@ -23,13 +23,11 @@ public final class DeformConvBackward extends WorkspaceCall<DeformConvBackward> 
   private static final long DETERMINISM = offset("determinism");
 
   private final DeformConvInputs inputs;
-  private final TensorView gradOut;
   private @Nullable TensorView gradInput;
   private @Nullable TensorView gradOffset;
   private @Nullable TensorView gradMask;
   private @Nullable TensorView gradWeight;
   private @Nullable TensorView gradBias;
-  private Determinism determinism = Determinism.STRICT;
 
   /**
    * The arguments that every call has.
@@ -38,9 +36,8 @@ public final class DeformConvBackward extends WorkspaceCall<DeformConvBackward> 
    * @param gradOut gradient of out: [B, O, Ho, Wo], compact, any of out's dtypes
    */
   public DeformConvBackward(DeformConvInputs inputs, TensorView gradOut) {
-    super("deform_conv_backward");
+    super("deform_conv_backward", gradOut);
     this.inputs = Objects.requireNonNull(inputs, "inputs");
-    this.gradOut = Objects.requireNonNull(gradOut, "gradOut");
   }
 
   /**
@@ -94,26 +91,10 @@ public final class DeformConvBackward extends WorkspaceCall<DeformConvBackward> 
     return this;
   }
 
-  /**
-   * How the gradient of the input is added up; strictly if not called. The other gradients are
-   * always strict.
-   *
-   * @param choice the order of additions
-   */
-  public DeformConvBackward determinism(Determinism choice) {
-    determinism = Objects.requireNonNull(choice, "choice");
-    return this;
-  }
-
-  @Override
-  Device device() {
-    return gradOut.device();
-  }
-
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
     long params = scratch.struct(DeformConvLayouts.BACKWARD);
-    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut);
+    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut());
     inputs.write(scratch, params + INPUT);
     scratch.setOutput(params + GRAD_INPUT, "grad_input", gradInput);
     scratch.setOutput(params + GRAD_OFFSET, "grad_offset", gradOffset);
@@ -122,7 +103,7 @@ public final class DeformConvBackward extends WorkspaceCall<DeformConvBackward> 
     scratch.setOutput(params + GRAD_BIAS, "grad_bias", gradBias);
     scratch.setOutput(params + WORKSPACE, "workspace", workspace);
     inputs.settings().write(scratch, params + SETTINGS);
-    scratch.setInt(params + DETERMINISM, determinism.value());
+    scratch.setInt(params + DETERMINISM, determinism().value());
     return scratch.address(params);
   }
 

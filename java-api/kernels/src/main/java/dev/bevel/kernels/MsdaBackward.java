@@ -7,7 +7,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Arguments of {@link Msda#backward(MsdaBackward)}: ask for one gradient or more. */
-public final class MsdaBackward extends WorkspaceCall<MsdaBackward> {
+public final class MsdaBackward extends BackwardCall<MsdaBackward> {
   private static final long GRAD_OUT = offset("grad_out");
   private static final long VALUE = offset("value");
   private static final long GRAD_VALUE = offset("grad_value");
@@ -17,11 +17,9 @@ public final class MsdaBackward extends WorkspaceCall<MsdaBackward> {
   private static final long DETERMINISM = offset("determinism");
 
   private final MsdaInputs inputs;
-  private final TensorView gradOut;
   private @Nullable TensorView gradValue;
   private @Nullable TensorView gradLocations;
   private @Nullable TensorView gradWeights;
-  private Determinism determinism = Determinism.STRICT;
 
   /**
    * The arguments that every call has.
@@ -30,9 +28,8 @@ public final class MsdaBackward extends WorkspaceCall<MsdaBackward> {
    * @param gradOut gradient of out: [B, Q, M · D], compact, any of out's dtypes
    */
   public MsdaBackward(MsdaInputs inputs, TensorView gradOut) {
-    super("msda_backward");
+    super("msda_backward", gradOut);
     this.inputs = Objects.requireNonNull(inputs, "inputs");
-    this.gradOut = Objects.requireNonNull(gradOut, "gradOut");
   }
 
   /**
@@ -65,32 +62,16 @@ public final class MsdaBackward extends WorkspaceCall<MsdaBackward> {
     return this;
   }
 
-  /**
-   * How the gradient of the value map is added up; strictly if not called. The other gradients are
-   * always strict.
-   *
-   * @param choice the order of additions
-   */
-  public MsdaBackward determinism(Determinism choice) {
-    determinism = Objects.requireNonNull(choice, "choice");
-    return this;
-  }
-
-  @Override
-  Device device() {
-    return gradOut.device();
-  }
-
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
     long params = scratch.struct(DeformAttnLayouts.MSDA_BACKWARD);
-    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut);
+    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut());
     inputs.write(scratch, params + VALUE);
     scratch.setOutput(params + GRAD_VALUE, "grad_value", gradValue);
     scratch.setOutput(params + GRAD_LOCATIONS, "grad_locations", gradLocations);
     scratch.setOutput(params + GRAD_WEIGHTS, "grad_weights", gradWeights);
     scratch.setOutput(params + WORKSPACE, "workspace", workspace);
-    scratch.setInt(params + DETERMINISM, determinism.value());
+    scratch.setInt(params + DETERMINISM, determinism().value());
     return scratch.address(params);
   }
 

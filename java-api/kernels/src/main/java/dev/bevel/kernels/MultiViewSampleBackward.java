@@ -8,9 +8,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Arguments of {@link MultiViewSample#backward(MultiViewSampleBackward)}: ask for one gradient or
- * more. Views that are not visible have zero gradients.
+ * more. Views that are not visible have zero gradients. No order of additions known is faster than
+ * the strict one, so {@link Determinism#FAST} does the same.
  */
-public final class MultiViewSampleBackward extends WorkspaceCall<MultiViewSampleBackward> {
+public final class MultiViewSampleBackward extends BackwardCall<MultiViewSampleBackward> {
   private static final long GRAD_OUT = offset("grad_out");
   private static final long VIEWS = offset("views");
   private static final long GRAD_FEATURES = offset("grad_features");
@@ -21,12 +22,10 @@ public final class MultiViewSampleBackward extends WorkspaceCall<MultiViewSample
   private static final long DETERMINISM = offset("determinism");
 
   private final MultiViewSampleInputs inputs;
-  private final TensorView gradOut;
   private final @Nullable TensorView[] gradFeatures;
   private @Nullable TensorView gradPoints;
   private @Nullable TensorView gradLocations;
   private @Nullable TensorView gradWeights;
-  private Determinism determinism = Determinism.STRICT;
 
   /**
    * The arguments that every call has.
@@ -35,9 +34,8 @@ public final class MultiViewSampleBackward extends WorkspaceCall<MultiViewSample
    * @param gradOut gradient of out: compact, out's shape, any of its dtypes
    */
   public MultiViewSampleBackward(MultiViewSampleInputs inputs, TensorView gradOut) {
-    super("multi_view_sample_backward");
+    super("multi_view_sample_backward", gradOut);
     this.inputs = Objects.requireNonNull(inputs, "inputs");
-    this.gradOut = Objects.requireNonNull(gradOut, "gradOut");
     this.gradFeatures = new @Nullable TensorView[inputs.levels()];
   }
 
@@ -84,26 +82,10 @@ public final class MultiViewSampleBackward extends WorkspaceCall<MultiViewSample
     return this;
   }
 
-  /**
-   * How the gradients of features are added up. (The bodies of today know no faster order than the
-   * strict one and keep to it.)
-   *
-   * @param choice strict if not called
-   */
-  public MultiViewSampleBackward determinism(Determinism choice) {
-    determinism = Objects.requireNonNull(choice, "choice");
-    return this;
-  }
-
-  @Override
-  Device device() {
-    return gradOut.device();
-  }
-
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
     long params = scratch.struct(MultiViewSampleLayouts.BACKWARD);
-    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut);
+    scratch.setInput(params + GRAD_OUT, "grad_out", gradOut());
     inputs.write(scratch, params + VIEWS);
     for (int level = 0; level < gradFeatures.length; level++) {
       scratch.setOutput(
@@ -113,7 +95,7 @@ public final class MultiViewSampleBackward extends WorkspaceCall<MultiViewSample
     scratch.setOutput(params + GRAD_LOCATIONS, "grad_locations", gradLocations);
     scratch.setOutput(params + GRAD_WEIGHTS, "grad_weights", gradWeights);
     scratch.setOutput(params + WORKSPACE, "workspace", workspace);
-    scratch.setInt(params + DETERMINISM, determinism.value());
+    scratch.setInt(params + DETERMINISM, determinism().value());
     return scratch.address(params);
   }
 
