@@ -62,7 +62,8 @@ class MultiViewSample : public ::testing::TestWithParam<int> {
 };
 INSTANTIATE_TEST_SUITE_P(Sizes, MultiViewSample, ::testing::Range(0, static_cast<int>(all_sizes().size())));
 
-/// A float place of a sample is off by about 1e-4 pixels on wide maps and where it is projected: lidar2img's entries of thousands cancel out.
+/// A float place of a sample is off by about 1e-4 pixels on wide maps and where it is projected: lidar2img's
+/// entries of thousands cancel out.
 TEST_P(MultiViewSample, MatchesPlainLoops) {
   const double places = sizes().given_locations ? 1e-4 : 1e-3;
   for_each_instruction_set([&] {

@@ -4,10 +4,10 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.BenchmarkOptions;
 import dev.bevel.bench.BenchmarkResult;
 import dev.bevel.bench.BenchmarkSession;
+import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.Pass;
 import dev.bevel.bench.Variant;
 import dev.bevel.bench.VerificationException;

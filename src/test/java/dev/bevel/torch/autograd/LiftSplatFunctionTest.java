@@ -40,6 +40,7 @@ class LiftSplatFunctionTest {
   private static final LiftSplatOptions DEFAULT = LiftSplatOptions.DEFAULT;
 
   private final Arena arena = Arena.ofConfined();
+
   @AfterEach
   void closeArena() {
     arena.close();

@@ -83,7 +83,7 @@ public final class BevWarpReference {
   private void forEachTap(Tap tap) {
     int step = shape.channelStep();
     forEachCorner(
-        (_, out, in, weight, _, _) -> {
+        (frame, out, in, weight, byX, byY) -> {
           for (int c = 0; c < shape.channels(); c++) {
             tap.visit(out + c * step, in + c * step, weight);
           }

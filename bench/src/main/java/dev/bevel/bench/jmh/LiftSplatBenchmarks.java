@@ -1,8 +1,8 @@
 package dev.bevel.bench.jmh;
 
-import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.BenchmarkOptions;
 import dev.bevel.bench.BenchmarkSession;
+import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.Variant;
 import dev.bevel.bench.liftsplat.LiftSplatShape;
 import dev.bevel.bench.liftsplat.LiftSplatVariants;

@@ -1,9 +1,9 @@
 package dev.bevel.bench.liftsplat;
 
-import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.BenchmarkKey;
 import dev.bevel.bench.BenchmarkOptions;
 import dev.bevel.bench.BenchmarkSession;
+import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.OperatorBenchmark;
 import dev.bevel.bench.Pass;
 import dev.bevel.bench.Variant;

@@ -163,7 +163,7 @@ public final class BevWarpFunction extends Function {
       throw new IllegalArgumentException(
           "BevWarpFunction: warpInto records no gradient; out must not require one");
     }
-    try (TensorScope _ = TensorScope.open()) {
+    try (TensorScope inner = TensorScope.open()) {
       requireShape("matrices", matrices, matrixShape(maps));
       Layout layout = layoutOf(out);
       Tensor input = maps.detach();
