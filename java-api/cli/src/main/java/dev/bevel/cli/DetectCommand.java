@@ -2,6 +2,7 @@ package dev.bevel.cli;
 
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.PathNames;
 import dev.bevel.nuscenes.draw.BevPicture;
 import dev.bevel.nuscenes.draw.CameraPicture;
 import dev.bevel.nuscenes.draw.Pictures;
@@ -88,6 +89,9 @@ final class DetectCommand implements Callable<Integer> {
           spec.commandLine(), "--pictures must not be negative, got " + pictures);
     }
     List<DetectionSample> samples = dataSet.samples(dataSet.load());
+    for (DetectionSample sample : samples) {
+      Path unused = pictureFolder(sample); // the name is checked before the work is done
+    }
     PrintWriter print = spec.commandLine().getOut();
     AtomicBoolean toldToEnd = new AtomicBoolean();
     Path results = out.resolve(new RunFolder(out).results().getFileName());
@@ -151,9 +155,14 @@ final class DetectCommand implements Callable<Integer> {
       Pictures.writePng(cameras, out.resolve("cameras.png"));
     }
     if (samples > 1) {
-      Path folder = out.resolve(sample.token());
+      Path folder = pictureFolder(sample);
       Pictures.writePng(above, folder.resolve("bev.png"));
       Pictures.writePng(cameras, folder.resolve("cameras.png"));
     }
+  }
+
+  private Path pictureFolder(DetectionSample sample) {
+    return PathNames.child(
+        out, sample.token(), "table sample: a token, which names a folder of pictures,");
   }
 }

@@ -4,7 +4,6 @@ import dev.bevel.nuscenes.TableRecord.MapMask;
 import dev.bevel.nuscenes.TableRecord.Sample;
 import java.awt.Rectangle;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -117,18 +116,9 @@ public final class MapRegion {
   }
 
   private static Path path(NuScenes set, MapMask map) {
-    try {
-      if (SensorFiles.isInside(set.dataRoot(), map.filename())) {
-        return set.dataRoot().resolve(map.filename()).normalize();
-      }
-    } catch (InvalidPathException e) {
-      throw new NuScenesException(
-          "table map, record %s, field filename is no path: %s"
-              .formatted(map.token(), e.getMessage()),
-          e);
-    }
-    throw new NuScenesException(
-        "table map, record %s, field filename must stay inside the data folder, got %s"
-            .formatted(map.token(), map.filename()));
+    return PathNames.inside(
+        set.dataRoot(),
+        map.filename(),
+        "table map, record %s, field filename".formatted(map.token()));
   }
 }

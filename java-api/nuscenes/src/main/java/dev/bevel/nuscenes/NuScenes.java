@@ -11,7 +11,6 @@ import dev.bevel.nuscenes.TableRecord.Sensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -334,18 +333,9 @@ public final class NuScenes {
    * @throws NuScenesException if the table's file name would lead out of the data root
    */
   public Path path(SampleData data) {
-    try {
-      if (SensorFiles.isInside(dataRoot, data.filename())) {
-        return dataRoot.resolve(data.filename()).normalize();
-      }
-    } catch (InvalidPathException e) {
-      throw new NuScenesException(
-          "table sample_data, record %s, field filename is no path: %s"
-              .formatted(data.token(), e.getMessage()),
-          e);
-    }
-    throw new NuScenesException(
-        "table sample_data, record %s, field filename must stay inside the data folder, got %s"
-            .formatted(data.token(), data.filename()));
+    return PathNames.inside(
+        dataRoot,
+        data.filename(),
+        "table sample_data, record %s, field filename".formatted(data.token()));
   }
 }

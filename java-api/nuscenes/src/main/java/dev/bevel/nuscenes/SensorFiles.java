@@ -38,16 +38,6 @@ final class SensorFiles {
     }
   }
 
-  /**
-   * Whether a name from a table leads to a file below a folder. Decided on absolute paths: "." and
-   * ".." as the folder vanish or climb when a path is normalised.
-   */
-  static boolean isInside(Path folder, String name) {
-    Path root = folder.toAbsolutePath().normalize();
-    Path file = root.resolve(name).normalize();
-    return !Path.of(name).isAbsolute() && file.startsWith(root) && !file.equals(root);
-  }
-
   /** Why an access failed; Java's own message of a refused one is the file's name alone. */
   static String reason(Exception e) {
     if (e instanceof AccessDeniedException) {

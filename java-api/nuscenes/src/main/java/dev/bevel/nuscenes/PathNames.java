@@ -1,0 +1,97 @@
+package dev.bevel.nuscenes;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+
+/**
+ * The one door between names that come from a data set (tokens, file names of tables) and paths: a
+ * name is checked here before anything is opened or made under it, so that no data set can read or
+ * write outside the folder it was meant for.
+ *
+ * <p>Names are checked as text. Symbolic links that stand in the folder are followed: they were put
+ * there by the folder's owner, who may keep {@code samples/} on another disk, not by a table.
+ */
+public final class PathNames {
+  /** What file systems allow a name to have. */
+  private static final int MAX_NAME_BYTES = 255;
+
+  private PathNames() {}
+
+  /**
+   * A file or folder directly in a folder.
+   *
+   * @param folder to stand in
+   * @param name e.g. a sample's token: one element of a path
+   * @param what the name is, for the message, e.g. {@code "the token of a sample"}
+   * @return {@code folder/name}
+   * @throws NuScenesException if the name is empty, {@code .} or {@code ..}, has a separator or a
+   *     control character, or more than 255 bytes, or cannot be encoded
+   */
+  public static Path child(Path folder, String name, String what) {
+    if (name.isEmpty() || name.equals(".") || name.equals("..")) {
+      throw refused(what, "must be a name that a file can have", name);
+    }
+    // The backslash and the colon separate on other systems only, and nobody's names have them.
+    if (name.chars().anyMatch(c -> c == '/' || c == '\\' || c == ':')) {
+      throw refused(what, "must be a name without separators (/, \\ and :)", name);
+    }
+    requirePrintable(name, what);
+    if (name.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
+      throw refused(what, "must have at most " + MAX_NAME_BYTES + " bytes", name);
+    }
+    Path element = path(folder, name, what);
+    if (element.isAbsolute() || element.getNameCount() != 1) {
+      throw refused(what, "must be one element of a path", name);
+    }
+    return folder.resolve(element);
+  }
+
+  /**
+   * A file below a folder.
+   *
+   * @param root to stay inside of
+   * @param relative the file's name as the table has it, e.g. {@code samples/CAM_FRONT/x.jpg}
+   * @param what the name is, for the message, e.g. {@code "table map, record 12, field filename"}
+   * @return {@code root/relative} without {@code .} and {@code ..}
+   * @throws NuScenesException if the name is absolute, leads out of the folder or to the folder
+   *     itself, has a control character, or cannot be encoded
+   */
+  public static Path inside(Path root, String relative, String what) {
+    requirePrintable(relative, what);
+    Path name = path(root, relative, what);
+    // On absolute paths: "." and ".." as the root vanish or climb when a path is normalised.
+    Path top = root.toAbsolutePath().normalize();
+    Path file = top.resolve(name).normalize();
+    if (name.isAbsolute() || !file.startsWith(top) || file.equals(top)) {
+      throw refused(what, "must stay inside the data folder", relative);
+    }
+    return root.resolve(name).normalize();
+  }
+
+  private static void requirePrintable(String name, String what) {
+    if (name.chars().anyMatch(Character::isISOControl)) {
+      throw refused(what, "must have no control characters", name);
+    }
+  }
+
+  private static Path path(Path folder, String name, String what) {
+    try {
+      return folder.getFileSystem().getPath(name);
+    } catch (InvalidPathException e) {
+      throw new NuScenesException(
+          "%s is no path: %s, got '%s'".formatted(what, e.getReason(), shortened(name)), e);
+    }
+  }
+
+  private static NuScenesException refused(String what, String rule, String name) {
+    return new NuScenesException("%s %s, got '%s'".formatted(what, rule, shortened(name)));
+  }
+
+  /**
+   * Long names are shown by their beginning; {@link NuScenesException} masks control characters.
+   */
+  private static String shortened(String name) {
+    return name.length() <= 80 ? name : name.substring(0, 80) + "…";
+  }
+}
