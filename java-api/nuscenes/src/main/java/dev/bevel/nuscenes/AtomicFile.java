@@ -4,23 +4,20 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
-import java.nio.channels.FileChannel;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.util.UUID;
 
 /**
  * A file that appears under its name only when it is complete: it is written beside its target
  * under a temporary name, flushed to the device and renamed by {@link #commit}. Closed without
- * commit, it leaves nothing behind and the target untouched.
+ * commit, it leaves nothing behind and the target untouched. What a killed process left behind is
+ * removed when the same target is written next.
  */
 public final class AtomicFile implements AutoCloseable {
   private final Path target;
-  private final Path temporary;
-  private final FileChannel channel;
+  private final TemporaryFile temporary;
   private final OutputStream stream;
 
   /** Something that writes a whole file. */
@@ -42,12 +39,19 @@ public final class AtomicFile implements AutoCloseable {
       throw new IOException(target + " is a folder, not a file");
     }
     Files.createDirectories(folder);
-    // Not Files.createTempFile, which would make the result readable to its owner only.
-    this.temporary =
-        folder.resolve(".%s.%s.tmp".formatted(this.target.getFileName(), UUID.randomUUID()));
-    this.channel =
-        FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-    this.stream = new BufferedOutputStream(Channels.newOutputStream(channel), 1 << 16);
+    removeLeftovers(this.target);
+    this.temporary = TemporaryFile.beside(this.target);
+    this.stream = new BufferedOutputStream(Channels.newOutputStream(temporary.channel()), 1 << 16);
+  }
+
+  /**
+   * Removes the temporary files that killed processes left beside a target; those of living ones
+   * stay.
+   *
+   * @param target a file that was to be written
+   */
+  public static void removeLeftovers(Path target) {
+    TemporaryFile.removeLeftovers(target.toAbsolutePath());
   }
 
   /**
@@ -72,19 +76,23 @@ public final class AtomicFile implements AutoCloseable {
   /** Puts what was written under the target's name. Nothing can be written afterwards. */
   public void commit() throws IOException {
     stream.flush();
-    channel.force(true);
-    channel.close();
+    temporary.channel().force(true);
+    // Before the channel is closed, which ends the lock: else the file could be taken for a dead
+    // process's.
     try {
       Files.move(
-          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+          temporary.path(),
+          target,
+          StandardCopyOption.ATOMIC_MOVE,
+          StandardCopyOption.REPLACE_EXISTING);
     } catch (AtomicMoveNotSupportedException e) {
-      Files.move(temporary, target, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(temporary.path(), target, StandardCopyOption.REPLACE_EXISTING);
     }
+    temporary.channel().close();
   }
 
   @Override
   public void close() throws IOException {
-    channel.close();
-    Files.deleteIfExists(temporary);
+    temporary.close();
   }
 }
