@@ -161,7 +161,7 @@ class ImageAugmentationTest {
     Random random = new Random(seed);
     for (int trial = 0; trial < 40; trial++) {
       ImageAugmentation augmentation =
-          new ImageAugmentation.Ranges(0.7, 1.3, true, 8).draw(random, 200, 120, 128, 64);
+          new ImageAugmentation.Ranges(0.7, 1.3, 0.64, true, 8).draw(random, 200, 120, 128, 64);
       int spotX = 40 + random.nextInt(120);
       int spotY = 30 + random.nextInt(80);
       RgbImage raw = RgbImage.black(200, 120);

@@ -39,8 +39,13 @@ public record ImageAugmentation(
    * and evenly at the sides. (For 1600×900 to 704×256: factor 0.44, crop (0, 140).)
    */
   public static ImageAugmentation inference(int rawWidth, int rawHeight, int width, int height) {
-    double resize = Math.max((double) height / rawHeight, (double) width / rawWidth);
+    double resize = filling(rawWidth, rawHeight, width, height);
     return bottomCrop(rawWidth, rawHeight, width, height, resize, 0.5, false, 0);
+  }
+
+  /** The smallest resize of the raw image that fills the result. */
+  public static double filling(int rawWidth, int rawHeight, int width, int height) {
+    return Math.max((double) height / rawHeight, (double) width / rawWidth);
   }
 
   /** A crop at the bottom; {@code side} in [0, 1] says how far right in the room there is. */
@@ -59,35 +64,53 @@ public record ImageAugmentation(
   }
 
   /**
-   * The ranges a training augmentation is drawn from, each uniform.
+   * The ranges a training augmentation is drawn from, each uniform. The factors were published for
+   * raw images of one size; those of another are resized in proportion, so that objects are as
+   * large in training as at inference whatever the camera.
    *
-   * @param minResize factor on the raw image
+   * @param minResize factor on a raw image of the size that the ranges are for
    * @param maxResize as {@code minResize}
+   * @param filled the {@link #filling} of that size
    * @param flip whether to flip, half of the time
    * @param maxRotation degrees, drawn from ± this
    */
-  public record Ranges(double minResize, double maxResize, boolean flip, double maxRotation) {
+  public record Ranges(
+      double minResize, double maxResize, double filled, boolean flip, double maxRotation) {
+    /** Pixels of width of nuScenes' images, which both projects' ranges are for. */
+    private static final double NUSCENES_WIDTH = 1600;
+
     public Ranges {
-      if (!(minResize > 0 && minResize <= maxResize && maxRotation >= 0)
-          || !Double.isFinite(maxResize + maxRotation)) {
+      if (!(minResize > 0 && minResize <= maxResize && filled > 0 && maxRotation >= 0)
+          || !Double.isFinite(maxResize + filled + maxRotation)) {
         throw new NuScenesException(
-            "image augmentation ranges need 0 < minResize <= maxResize and maxRotation >= 0, got %s, %s, %s"
-                .formatted(minResize, maxResize, maxRotation));
+            "image augmentation ranges need 0 < minResize <= maxResize, filled > 0 and maxRotation >= 0, got %s, %s, %s, %s"
+                .formatted(minResize, maxResize, filled, maxRotation));
       }
     }
 
     /**
-     * BEVDepth's ranges, resize U(0.386, 0.55), flip, ±5.4°, which are for 704 pixels of width;
-     * scaled for another width.
+     * BEVDepth's ranges, resize U(0.386, 0.55), flip, ±5.4°, which are for 1600×900 to 704 pixels
+     * of width; scaled for another width.
      */
     public static Ranges bevDepth(int width) {
-      return new Ranges(0.386 * width / 704, 0.55 * width / 704, true, 5.4);
+      return ofNuScenes(0.386, 0.55, width);
+    }
+
+    /** As {@link #bevDepth}, of all versions of BEVDet: resize 704/1600 + U(−0.06, 0.11). */
+    public static Ranges bevDet(int width) {
+      return ofNuScenes(0.44 - 0.06, 0.44 + 0.11, width);
+    }
+
+    private static Ranges ofNuScenes(double minResize, double maxResize, int width) {
+      return new Ranges(
+          minResize * width / 704, maxResize * width / 704, width / NUSCENES_WIDTH, true, 5.4);
     }
 
     /** One augmentation. The same state of {@code random} gives the same one. */
     public ImageAugmentation draw(
         RandomGenerator random, int rawWidth, int rawHeight, int width, int height) {
-      double resize = minResize + (maxResize - minResize) * random.nextDouble();
+      double published = minResize + (maxResize - minResize) * random.nextDouble();
+      double resize = published * (filling(rawWidth, rawHeight, width, height) / filled);
       double side = random.nextDouble();
       boolean flipped = flip && random.nextBoolean();
       double degrees = maxRotation * (2 * random.nextDouble() - 1);

@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
 public final class DetectorInputs {
   private static final double BEVDET_EXTRA_RESIZE = 0.04;
 
+  /** With which nuScenes' images of 1600×900 fill 704×256 pixels. */
+  private static final double NUSCENES_RESIZE = 0.44;
+
   private final DetectorConfig config;
   private final PixelNormalization normalization;
   private final BoxConvention convention;
@@ -120,19 +123,25 @@ public final class DetectorInputs {
 
   /**
    * The augmentations of inference, one a camera: {@link ImageAugmentation#inference}; but BEVDet's
-   * first version enlarges the images by {@value #BEVDET_EXTRA_RESIZE} of the raw size more (for
-   * 704 pixels of width, in proportion for others), and crops at the top and evenly at the sides.
+   * first version enlarges the images further, for nuScenes' by {@value #BEVDET_EXTRA_RESIZE} of
+   * the raw size above the {@value #NUSCENES_RESIZE} that fill the input, for others in proportion,
+   * and crops at the top and evenly at the sides.
    */
   public List<ImageAugmentation> inferenceAugmentations(DetectionSample sample) {
-    return config.family() == DetectorConfig.Family.BEVDET
-        ? sample.cameras().stream().map(c -> bevDet(c.width(), c.height())).toList()
-        : ImagePipeline.inference(sample, config.image().width(), config.image().height());
+    return sample.cameras().stream()
+        .map(c -> inferenceAugmentation(c.width(), c.height()))
+        .toList();
   }
 
-  private ImageAugmentation bevDet(int rawWidth, int rawHeight) {
+  /** The same for a raw image of some size. */
+  ImageAugmentation inferenceAugmentation(int rawWidth, int rawHeight) {
     int width = config.image().width();
     int height = config.image().height();
-    double resize = (double) width / rawWidth + BEVDET_EXTRA_RESIZE * width / 704;
+    if (config.family() != DetectorConfig.Family.BEVDET) {
+      return ImageAugmentation.inference(rawWidth, rawHeight, width, height);
+    }
+    double filling = ImageAugmentation.filling(rawWidth, rawHeight, width, height);
+    double resize = filling + BEVDET_EXTRA_RESIZE * (filling / NUSCENES_RESIZE);
     int cropX = Math.max(0, (int) (rawWidth * resize) - width) / 2;
     int cropY = (int) (rawHeight * resize) - height;
     return new ImageAugmentation(resize, cropX, cropY, width, height, false, 0);

@@ -57,7 +57,8 @@ public record TrainingConfig(
     BEVDET;
 
     /**
-     * The ranges for images of another width, in proportion.
+     * The ranges for a network's input, in proportion; for raw images of other sizes they scale
+     * themselves.
      *
      * @param width of the network's input, pixels
      * @throws IllegalStateException for {@link #NONE}
@@ -66,9 +67,7 @@ public record TrainingConfig(
       return switch (this) {
         case NONE -> throw new IllegalStateException("there is no augmentation");
         case BEVDEPTH -> ImageAugmentation.Ranges.bevDepth(width);
-        case BEVDET ->
-            new ImageAugmentation.Ranges(
-                (0.44 - 0.06) * width / 704, (0.44 + 0.11) * width / 704, true, 5.4);
+        case BEVDET -> ImageAugmentation.Ranges.bevDet(width);
       };
     }
   }
