@@ -16,6 +16,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -139,7 +140,8 @@ class DemoCommandTest {
     Demo.Outcome outcome = demo(DemoSettings.DEFAULT, folder.resolve("demo")).run();
     double cars = Demo.Outcome.cars(outcome.metrics());
     double black = Demo.Outcome.cars(outcome.black());
-    System.out.printf("DemoCommandTest: AP of cars within 4 m %.3f, black %.3f%n", cars, black);
+    System.out.printf(
+        Locale.ROOT, "DemoCommandTest: AP of cars within 4 m %.3f, black %.3f%n", cars, black);
     assertThat(cars).isGreaterThanOrEqualTo(0.15);
     assertThat(black).isLessThan(cars / 3);
   }

@@ -24,6 +24,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -155,7 +156,8 @@ class MainTest {
     String scene = NuScenes.load(data).scenes().iterator().next().name();
     Files.writeString(
         data.resolve("v1.0-mini/splits.json"),
-        "{\"own_train\": [\"%s\"], \"own_val\": [\"scene-9999\"]}".formatted(scene));
+        String.format(
+            Locale.ROOT, "{\"own_train\": [\"%s\"], \"own_val\": [\"scene-9999\"]}", scene));
   }
 
   @Test

@@ -5,6 +5,7 @@ import static dev.bevel.kernels.BevGrid.Axis.range;
 import dev.bevel.kernels.*;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.Locale;
 
 /** Pools a bird's-eye-view map from one camera, with bevel-kernels alone. */
 public final class EmbeddingExample {
@@ -29,7 +30,11 @@ public final class EmbeddingExample {
           TensorView.allocate(arena, DType.FLOAT32, plan.outShape(64, Layout.CHANNELS_FIRST));
       LiftSplat.forward(plan, depthLogits, context, map);
       System.out.printf(
-          "%s: %d points in %d cells%n", map, plan.info().points(), plan.info().filledCells());
+          Locale.ROOT,
+          "%s: %d points in %d cells%n",
+          map,
+          plan.info().points(),
+          plan.info().filledCells());
     }
   }
 }

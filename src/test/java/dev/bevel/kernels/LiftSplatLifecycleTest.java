@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -263,7 +264,8 @@ class LiftSplatLifecycleTest {
     try {
       churn(2_000);
       long grown = Memory.growth(() -> churn(4_000));
-      System.out.printf("LiftSplatLifecycleTest: 4,000 rounds, memory %+d KiB%n", grown >> 10);
+      System.out.printf(
+          Locale.ROOT, "LiftSplatLifecycleTest: 4,000 rounds, memory %+d KiB%n", grown >> 10);
       assertThat(grown).isLessThan(8L << 20);
     } finally {
       Bevel.setThreads(threads);

@@ -7,6 +7,7 @@ import dev.bevel.testing.TestData;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -106,7 +107,7 @@ class BoxPointsTest {
       BoxPoints.count(boxes, points, sample.lidarToEgo());
       best = Math.min(best, (System.nanoTime() - start) * 1e-6);
     }
-    System.out.printf("34,688 points in 69 boxes: %.2f ms%n", best);
+    System.out.printf(Locale.ROOT, "34,688 points in 69 boxes: %.2f ms%n", best);
     assertThat(best).as("milliseconds").isLessThan(100);
   }
 }

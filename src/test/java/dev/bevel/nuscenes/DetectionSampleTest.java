@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.joml.Vector3d;
 import org.junit.jupiter.api.Test;
@@ -133,7 +134,8 @@ class DetectionSampleTest {
     long start = System.nanoTime();
     ImagePipeline.load(sample, augmentations, PixelNormalization.TORCHVISION_RGB, out);
     double seconds = (System.nanoTime() - start) * 1e-9;
-    System.out.printf("six 1600×900 JPEGs to [6, 3, 256, 704]: %.0f ms%n", seconds * 1e3);
+    System.out.printf(
+        Locale.ROOT, "six 1600×900 JPEGs to [6, 3, 256, 704]: %.0f ms%n", seconds * 1e3);
     assertThat(seconds).as("seconds for six images").isLessThan(10);
     for (int camera = 0; camera < 6; camera++) {
       double sum = 0;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.security.MessageDigest;
 import java.util.HexFormat;
+import java.util.Locale;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -177,7 +178,7 @@ class ImageAugmentationTest {
         continue;
       }
       double[] centre = brightCentre(augmentation.apply(raw));
-      String what = "seed %d, trial %d, %s".formatted(seed, trial, augmentation);
+      String what = String.format(Locale.ROOT, "seed %d, trial %d, %s", seed, trial, augmentation);
       // Resized sizes are truncated and rotation takes the nearest pixel, so up to about a pixel.
       assertThat(centre[0]).as(what).isCloseTo(u, org.assertj.core.data.Offset.offset(1.2));
       assertThat(centre[1]).as(what).isCloseTo(v, org.assertj.core.data.Offset.offset(1.2));

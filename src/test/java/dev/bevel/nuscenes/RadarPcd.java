@@ -3,6 +3,7 @@ package dev.bevel.nuscenes;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -17,7 +18,9 @@ final class RadarPcd {
   static String header(int count) {
     String fields =
         Stream.of(RadarField.values()).map(RadarField::pcdName).collect(Collectors.joining(" "));
-    return """
+    return String.format(
+        Locale.ROOT,
+        """
         # .PCD v0.7 - Point Cloud Data file format
         VERSION 0.7
         FIELDS %s
@@ -29,8 +32,12 @@ final class RadarPcd {
         VIEWPOINT 0 0 0 1 0 0 0
         POINTS %d
         DATA binary
-        """
-        .formatted(fields, SIZES, TYPES, count, count);
+        """,
+        fields,
+        SIZES,
+        TYPES,
+        count,
+        count);
   }
 
   /**

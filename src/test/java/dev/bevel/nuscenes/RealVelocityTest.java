@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -64,7 +65,8 @@ class RealVelocityTest {
         }
       }
     }
-    System.out.printf("mini_val: %d velocities, %d boxes without one%n", known, unknown);
+    System.out.printf(
+        Locale.ROOT, "mini_val: %d velocities, %d boxes without one%n", known, unknown);
     assertThat(known + unknown).isEqualTo(4514);
     assertThat(unknown).isPositive();
   }

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
@@ -222,7 +223,7 @@ class SensorFileTest {
       for (int i = 0; i <= trial % 4; i++) {
         bad[random.nextInt(trial % 3 == 0 ? bad.length : header)] = (byte) random.nextInt(256);
       }
-      String what = "seed %d, trial %d".formatted(seed, trial);
+      String what = String.format(Locale.ROOT, "seed %d, trial %d", seed, trial);
       try {
         RgbImage image = assertTimeoutPreemptively(Duration.ofSeconds(10), () -> read(bad), what);
         assertThat(image.rgb()).as(what).hasSize(WIDTH * HEIGHT * 3);

@@ -9,6 +9,7 @@ import dev.bevel.nuscenes.simulator.Simulator;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -99,8 +100,13 @@ class SimulatedSweepsTest {
       }
     }
     System.out.printf(
+        Locale.ROOT,
         "%d standing boxes, car moved up to %.1f m: %d points expected, %d compensated, %d raw%n",
-        boxes, most, expected, compensated, raw);
+        boxes,
+        most,
+        expected,
+        compensated,
+        raw);
     assertThat(boxes).isGreaterThan(5);
     assertThat(most).as("metres the car moved").isGreaterThan(1);
     assertThat(compensated / (double) expected).isBetween(0.85, 1.25);

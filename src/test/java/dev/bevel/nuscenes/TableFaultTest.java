@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
@@ -175,7 +176,9 @@ class TableFaultTest {
         .filter(record -> token.equals(record.get("token")))
         .forEach(record -> record.put(field, to));
     String where =
-        problem.startsWith("record") ? "" : "record %s, field %s: ".formatted(token, field);
+        problem.startsWith("record")
+            ? ""
+            : String.format(Locale.ROOT, "record %s, field %s: ", token, field);
     tiny.write();
     assertThatThrownBy(() -> NuScenes.load(root))
         .isInstanceOf(NuScenesException.class)

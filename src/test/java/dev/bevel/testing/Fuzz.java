@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -118,8 +119,13 @@ public final class Fuzz {
       throw new AssertionError(describe(variant), failure.get());
     }
     System.out.printf(
+        Locale.ROOT,
         "%s: %d variants, %d refused, slowest %.0f ms, at most %.0f %% of the memory allowed%n",
-        name, count, refused, slowest * 1e3, hungriest * 100);
+        name,
+        count,
+        refused,
+        slowest * 1e3,
+        hungriest * 100);
     return new Report(count, refused);
   }
 
@@ -139,8 +145,13 @@ public final class Fuzz {
   }
 
   private String describe(int number) {
-    return "%s, seed %d, variant %d (alone: -Dbevel.test.variant=%d)"
-        .formatted(name, seed, number, number);
+    return String.format(
+        Locale.ROOT,
+        "%s, seed %d, variant %d (alone: -Dbevel.test.variant=%d)",
+        name,
+        seed,
+        number,
+        number);
   }
 
   private void runAll(int count, Budget budget, Parser parser) throws IOException {
@@ -190,11 +201,15 @@ public final class Fuzz {
     long allocated = THREADS.getTotalThreadAllocatedBytes() - before;
     double seconds = (System.nanoTime() - started) * 1e-9;
     if (seconds > MAX_SECONDS) {
-      return "takes %.1f s".formatted(seconds);
+      return String.format(Locale.ROOT, "takes %.1f s", seconds);
     }
     if (allocated > budget.bytes(size)) {
-      return "allocates %d bytes for a file of %d, allowed are %.0f"
-          .formatted(allocated, size, budget.bytes(size));
+      return String.format(
+          Locale.ROOT,
+          "allocates %d bytes for a file of %d, allowed are %.0f",
+          allocated,
+          size,
+          budget.bytes(size));
     }
     refused += accepted ? 0 : 1;
     slowest = Math.max(slowest, seconds);

@@ -1,5 +1,6 @@
 package dev.bevel.testing;
 
+import java.util.Locale;
 import java.util.Random;
 
 /**
@@ -15,7 +16,10 @@ public final class Seed {
   public static Random random(Class<?> testClass) {
     long seed = Long.getLong("bevel.test.seed", DEFAULT);
     System.out.printf(
-        "%s: seed %d (another one: -Dbevel.test.seed=N)%n", testClass.getSimpleName(), seed);
+        Locale.ROOT,
+        "%s: seed %d (another one: -Dbevel.test.seed=N)%n",
+        testClass.getSimpleName(),
+        seed);
     return new Random(seed);
   }
 }

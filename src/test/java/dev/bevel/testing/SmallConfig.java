@@ -1,5 +1,7 @@
 package dev.bevel.testing;
 
+import java.util.Locale;
+
 /** The configuration of a BEVDepth so small that a step takes a fraction of a second. */
 public final class SmallConfig {
   private SmallConfig() {}
@@ -11,7 +13,9 @@ public final class SmallConfig {
    * @param augmentation {@code none} or {@code bevdepth}
    */
   public static String yaml(int batch, String augmentation) {
-    return """
+    return String.format(
+        Locale.ROOT,
+        """
       name: small
       family: bevdepth
       frame: ego
@@ -49,7 +53,8 @@ public final class SmallConfig {
         schedule: {kind: constant}
         loss: {heatmap: 1, box: 0.25, depth: 3, code: [1, 1, 1, 1, 1, 1, 1, 1, 0.2, 0.2]}
         average: {limit: 0.9, ramp: 10, start: 0}
-      """
-        .formatted(batch, augmentation);
+      """,
+        batch,
+        augmentation);
   }
 }

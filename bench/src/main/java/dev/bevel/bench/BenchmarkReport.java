@@ -41,7 +41,8 @@ public final class BenchmarkReport {
     for (Entry entry : entries) {
       if (entry.key.equals(key) && entry.variant.equals(variant)) {
         throw new IllegalArgumentException(
-            "BenchmarkReport: %s of %s was measured twice".formatted(variant, key));
+            String.format(
+                Locale.ROOT, "BenchmarkReport: %s of %s was measured twice", variant, key));
       }
     }
     entries.add(new Entry(key, variant, timing, floorMs));
@@ -65,8 +66,12 @@ public final class BenchmarkReport {
       Double base = bevel.get(entry.key);
       if (base == null) {
         throw new IllegalStateException(
-            "BenchmarkReport: %s has no variant %s to compare %s with"
-                .formatted(entry.key, BEVEL, entry.variant));
+            String.format(
+                Locale.ROOT,
+                "BenchmarkReport: %s has no variant %s to compare %s with",
+                entry.key,
+                BEVEL,
+                entry.variant));
       }
       Timing timing = entry.timing;
       results.add(
@@ -85,18 +90,19 @@ public final class BenchmarkReport {
   public String table() {
     StringBuilder text = new StringBuilder();
     text.append(
-        "%-16s %-17s %-16s %-6s %-7s %-25s %11s %11s %11s %9s%n"
-            .formatted(
-                "op",
-                "case",
-                "pass",
-                "dtype",
-                "threads",
-                "variant",
-                "median ms",
-                "min ms",
-                "floor ms",
-                "ratio"));
+        String.format(
+            Locale.ROOT,
+            "%-16s %-17s %-16s %-6s %-7s %-25s %11s %11s %11s %9s%n",
+            "op",
+            "case",
+            "pass",
+            "dtype",
+            "threads",
+            "variant",
+            "median ms",
+            "min ms",
+            "floor ms",
+            "ratio"));
     BenchmarkKey previous = null;
     for (BenchmarkResult result : results()) {
       BenchmarkKey key = result.key();

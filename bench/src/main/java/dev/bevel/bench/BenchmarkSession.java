@@ -4,6 +4,7 @@ import dev.bevel.kernels.Bevel;
 import dev.bevel.torch.Torch;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.global.torch;
@@ -68,8 +69,12 @@ public final class BenchmarkSession {
             count -> {
               MemoryBandwidth measured = MemoryBandwidth.measure(count);
               log(
-                  "memory, %d threads: read %.1f GB/s, copy %.1f GB/s (both ways)"
-                      .formatted(count, measured.read() * 1e-9, measured.copy() * 1e-9));
+                  String.format(
+                      Locale.ROOT,
+                      "memory, %d threads: read %.1f GB/s, copy %.1f GB/s (both ways)",
+                      count,
+                      measured.read() * 1e-9,
+                      measured.copy() * 1e-9));
               return Math.max(measured.read(), measured.copy());
             });
     return bytes / rate * 1e3;

@@ -48,17 +48,21 @@ public final class BenchmarkSuite {
             .orElseThrow(
                 () ->
                     new InvalidChoiceException(
-                        "no benchmark '%s'; there are %s"
-                            .formatted(operator, String.join(", ", operators()))));
+                        String.format(
+                            Locale.ROOT,
+                            "no benchmark '%s'; there are %s",
+                            operator,
+                            String.join(", ", operators()))));
     List<String> cases = select(benchmark.cases(options), options.cases());
     BenchmarkSession session = new BenchmarkSession(options, log);
     session.log(
-        "Bevel %s on %s, %d processors, seed %d"
-            .formatted(
-                Bevel.version(),
-                Bevel.instructionSet(),
-                Runtime.getRuntime().availableProcessors(),
-                options.seed()));
+        String.format(
+            Locale.ROOT,
+            "Bevel %s on %s, %d processors, seed %d",
+            Bevel.version(),
+            Bevel.instructionSet(),
+            Runtime.getRuntime().availableProcessors(),
+            options.seed()));
     int threadsBefore = Bevel.threads();
     try {
       for (String caseName : cases) {
@@ -79,7 +83,7 @@ public final class BenchmarkSuite {
       String lower = name.toLowerCase(Locale.ROOT);
       if (!all.contains(lower)) {
         throw new InvalidChoiceException(
-            "no case '%s'; there are %s".formatted(name, String.join(", ", all)));
+            String.format(Locale.ROOT, "no case '%s'; there are %s", name, String.join(", ", all)));
       }
       selected.add(lower);
     }

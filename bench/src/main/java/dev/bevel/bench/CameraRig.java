@@ -8,6 +8,7 @@ import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.Pose;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Calibrated cameras around a vehicle, all with images of 1600 × 900 pixels.
@@ -122,8 +123,14 @@ public record CameraRig(List<Camera> cameras, Pose lidarToEgo) {
   private static Camera camera(CameraSample sample) {
     if (sample.width() != RAW_WIDTH || sample.height() != RAW_HEIGHT) {
       throw new NuScenesException(
-          "camera %s: images must have %d x %d pixels, got %d x %d"
-              .formatted(sample.channel(), RAW_WIDTH, RAW_HEIGHT, sample.width(), sample.height()));
+          String.format(
+              Locale.ROOT,
+              "camera %s: images must have %d x %d pixels, got %d x %d",
+              sample.channel(),
+              RAW_WIDTH,
+              RAW_HEIGHT,
+              sample.width(),
+              sample.height()));
     }
     return new Camera(sample.intrinsics(), sample.sensorToKeyEgo());
   }

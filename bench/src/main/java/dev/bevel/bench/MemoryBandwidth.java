@@ -3,6 +3,7 @@ package dev.bevel.bench;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Locale;
 
 /**
  * Rates of this machine's DRAM.
@@ -34,8 +35,12 @@ public record MemoryBandwidth(double read, double copy) {
       long expected = BYTES / 8;
       if (sum[0] != expected || to.mismatch(from) >= 0) {
         throw new VerificationException(
-            "memory bandwidth: sum of what was read must be %d, got %d; first byte that was not copied: %d"
-                .formatted(expected, sum[0], to.mismatch(from)));
+            String.format(
+                Locale.ROOT,
+                "memory bandwidth: sum of what was read must be %d, got %d; first byte that was not copied: %d",
+                expected,
+                sum[0],
+                to.mismatch(from)));
       }
       return new MemoryBandwidth(BYTES / (read.minMs() * 1e-3), 2 * BYTES / (copy.minMs() * 1e-3));
     }

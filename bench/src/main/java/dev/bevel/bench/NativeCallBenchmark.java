@@ -4,6 +4,7 @@ import dev.bevel.bench.liftsplat.EmptyLiftSplat;
 import dev.bevel.javacpp.abi.BevelAbi;
 import dev.bevel.kernels.Bevel;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * What a call from Java to C and back costs before any work is done, through Panama ({@code bevel})
@@ -43,8 +44,11 @@ public final class NativeCallBenchmark implements OperatorBenchmark {
     if (caseName.equals(GET_THREADS)) {
       if (BevelAbi.bevel_get_num_threads() != Bevel.threads()) {
         throw new VerificationException(
-            "javacpp: threads must be %d, got %d"
-                .formatted(Bevel.threads(), BevelAbi.bevel_get_num_threads()));
+            String.format(
+                Locale.ROOT,
+                "javacpp: threads must be %d, got %d",
+                Bevel.threads(),
+                BevelAbi.bevel_get_num_threads()));
       }
       time(session, caseName, "int32", BenchmarkReport.BEVEL, () -> sink = Bevel.threads());
       time(session, caseName, "int32", "javacpp", () -> sink = BevelAbi.bevel_get_num_threads());

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
@@ -62,8 +63,15 @@ public final class OperatorComparison implements AutoCloseable {
         double found = actual.applyAsDouble(i);
         if (!(Math.abs(found - values[i]) <= bound * largest)) {
           throw new VerificationException(
-              "%s: element %d of %s must be %s ± %.3g, got %s"
-                  .formatted(variant, i, name, values[i], bound * largest, found));
+              String.format(
+                  Locale.ROOT,
+                  "%s: element %d of %s must be %s ± %.3g, got %s",
+                  variant,
+                  i,
+                  name,
+                  values[i],
+                  bound * largest,
+                  found));
         }
       }
     }
@@ -238,8 +246,13 @@ public final class OperatorComparison implements AutoCloseable {
   private static void check(Expected expected, String name, double[] found) {
     if (found.length != expected.values.length) {
       throw new VerificationException(
-          "%s: %s must have %d elements, got %d"
-              .formatted(name, expected.name, expected.values.length, found.length));
+          String.format(
+              Locale.ROOT,
+              "%s: %s must have %d elements, got %d",
+              name,
+              expected.name,
+              expected.values.length,
+              found.length));
     }
     expected.check(name, i -> found[i]);
   }

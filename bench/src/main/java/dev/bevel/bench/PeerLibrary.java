@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -160,8 +161,10 @@ public final class PeerLibrary {
     String missing = missingInstructions(library, null);
     if (!missing.isEmpty()) {
       throw new IllegalStateException(
-          "the benchmark's peers were compiled on another machine for a CPU with %s, which this one lacks: build the module bench here"
-              .formatted(missing));
+          String.format(
+              Locale.ROOT,
+              "the benchmark's peers were compiled on another machine for a CPU with %s, which this one lacks: build the module bench here",
+              missing));
     }
     return library;
   }
@@ -201,8 +204,10 @@ public final class PeerLibrary {
     try (InputStream resource = PeerLibrary.class.getResourceAsStream(RESOURCE)) {
       if (resource == null) {
         throw new IllegalStateException(
-            "the benchmark's peers (%s) are not built: build the module bench with Maven"
-                .formatted(RESOURCE));
+            String.format(
+                Locale.ROOT,
+                "the benchmark's peers (%s) are not built: build the module bench with Maven",
+                RESOURCE));
       }
       Path file = Files.createTempFile("bevel-peers-", ".so");
       try {

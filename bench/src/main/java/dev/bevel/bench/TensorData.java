@@ -9,6 +9,7 @@ import dev.bevel.kernels.DType;
 import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /** Elements of compact tensors on the CPU as doubles. */
 public final class TensorData {
@@ -27,8 +28,12 @@ public final class TensorData {
     TensorView view = TensorView.allocate(arena, dtype, shape);
     if (view.elementCount() != values.length) {
       throw new IllegalArgumentException(
-          "TensorData: %s needs %d values, got %d"
-              .formatted(view, view.elementCount(), values.length));
+          String.format(
+              Locale.ROOT,
+              "TensorData: %s needs %d values, got %d",
+              view,
+              view.elementCount(),
+              values.length));
     }
     MemorySegment memory = view.segment();
     for (int i = 0; i < values.length; i++) {

@@ -3,6 +3,7 @@ package dev.bevel.bench;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Times of single calls.
@@ -24,8 +25,12 @@ public record Timing(double medianMs, double minMs, int calls) {
     public Budget {
       if (minCalls < 1 || maxCalls < minCalls || !(seconds >= 0)) {
         throw new IllegalArgumentException(
-            "Timing.Budget: 1 <= minCalls <= maxCalls and seconds >= 0 needed, got %d, %d, %s"
-                .formatted(minCalls, maxCalls, seconds));
+            String.format(
+                Locale.ROOT,
+                "Timing.Budget: 1 <= minCalls <= maxCalls and seconds >= 0 needed, got %d, %d, %s",
+                minCalls,
+                maxCalls,
+                seconds));
       }
     }
 

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -114,8 +115,12 @@ class SyntheticDataSetTest {
     assertThat(poses)
         .matches(
             "(?s)\\[\n\\{\n\"token\": \"[0-9a-f]{32}\",\n\"timestamp\": \\d{16},\n"
-                + "\"rotation\": \\[\n(%s,\n){3}%s\n\\],\n\"translation\": \\[\n(%s,\n){2}0\\.0\n\\]\n"
-                    .formatted(number, number, number)
+                + String.format(
+                    Locale.ROOT,
+                    "\"rotation\": \\[\n(%s,\n){3}%s\n\\],\n\"translation\": \\[\n(%s,\n){2}0\\.0\n\\]\n",
+                    number,
+                    number,
+                    number)
                 + "\\},\n\\{.*\\}\n\\]");
   }
 

@@ -2,6 +2,7 @@ package dev.bevel.kernels.internal;
 
 import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.BevelException;
+import java.util.Locale;
 
 /**
  * Loads the library twice and prints what came of it; run in JVMs of their own by {@link
@@ -15,7 +16,11 @@ final class LoaderProbe {
       try {
         Bevel.load();
         System.out.printf(
-            "loaded %s %s %d threads%n", Bevel.version(), Bevel.libraryPath(), Bevel.threads());
+            Locale.ROOT,
+            "loaded %s %s %d threads%n",
+            Bevel.version(),
+            Bevel.libraryPath(),
+            Bevel.threads());
       } catch (BevelException e) {
         System.out.println(e.status() + " " + e.getMessage());
       }

@@ -15,6 +15,7 @@ import dev.bevel.testing.TestData;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -60,7 +61,8 @@ class BoxConventionCheckTest {
         .require(BoxConventionCheck.ROUNDING);
     for (Frame frame : List.of(Frame.EGO, Frame.LIDAR)) {
       Result tilted = BoxConventionCheck.run(set, scenes(set), convention, frame);
-      System.out.printf("%s in the %s frame, real boxes: %s%n", convention, frame, tilted);
+      System.out.printf(
+          Locale.ROOT, "%s in the %s frame, real boxes: %s%n", convention, frame, tilted);
       tilted.require(1e-3);
       assertThat(tilted.translation()).isLessThan(BoxConventionCheck.ROUNDING);
       assertThat(tilted.scale()).isLessThan(BoxConventionCheck.ROUNDING);

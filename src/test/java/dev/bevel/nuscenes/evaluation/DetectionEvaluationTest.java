@@ -19,6 +19,7 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -232,7 +233,7 @@ class DetectionEvaluationTest {
     refused(set, "{\"results\": {\"nowhere\": []}}", "sample nowhere is not of the split");
     refused(
         set,
-        "{\"results\": {\"%s\": [], \"%s\": []}}".formatted(token, token),
+        String.format(Locale.ROOT, "{\"results\": {\"%s\": [], \"%s\": []}}", token, token),
         "sample " + token + " is there twice");
     refusedBox(set, good, "\"detection_name\":\"car\"", "\"detection_name\":\"cow\"", "'cow'");
     refusedBox(set, good, "\"translation\":[", "\"translation\":[1, ", "got more");

@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -192,18 +193,28 @@ class RunReportTest {
             + " \"attr_err\": NaN}";
     Files.writeString(
         run.metricsSummary(),
-        """
+        String.format(
+            Locale.ROOT,
+            """
         {"label_aps": {"%s": {"%s": NaN}}, "mean_dist_aps": {"%s": -5e300}, "mean_ap": NaN,
          "label_tp_errors": {"%s": %s}, "tp_errors": %s, "nd_score": NaN}
-        """
-            .formatted(json, json, json, json, errors, errors));
+        """,
+            json,
+            json,
+            json,
+            json,
+            errors,
+            errors));
     Files.writeString(
         run.metricsDetails(),
-        """
+        String.format(
+            Locale.ROOT,
+            """
         {"%s:%s": {"recall": [], "precision": []}, "car:1": {"recall": [NaN], "precision": [1e300]},
          "car:2": {"recall": [0, 0.5, NaN, 1], "precision": [1, 0.5, 1, 0.25]}}
-        """
-            .formatted(json, json));
+        """,
+            json,
+            json));
     return run;
   }
 

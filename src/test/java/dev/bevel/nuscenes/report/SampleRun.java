@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 
 /** Runs made for tests: a history, and an evaluation of ground truth that is disturbed. */
@@ -33,8 +34,15 @@ final class SampleRun {
       double heatmap = 3 * Math.exp(-step / 100.0) + 0.5;
       double box = 2 * Math.exp(-step / 150.0) + 0.3;
       history.append(
-          "%d,%s,%s,%s,%s,%s\n"
-              .formatted(step, step * 0.4, 2e-4 * step / 400, heatmap + box, heatmap, box));
+          String.format(
+              Locale.ROOT,
+              "%d,%s,%s,%s,%s,%s\n",
+              step,
+              step * 0.4,
+              2e-4 * step / 400,
+              heatmap + box,
+              heatmap,
+              box));
     }
     Files.writeString(run.history(), history);
     return run;

@@ -33,6 +33,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -316,8 +317,11 @@ final class SimulatorTest {
       train.removeAll(each.getValue());
       assertThat(Files.readString(folder.resolve("splits.json")))
           .isEqualTo(
-              "{\"sim_train\":%s,\"sim_val\":%s}"
-                  .formatted(quoted(train), quoted(each.getValue())));
+              String.format(
+                  Locale.ROOT,
+                  "{\"sim_train\":%s,\"sim_val\":%s}",
+                  quoted(train),
+                  quoted(each.getValue())));
     }
   }
 

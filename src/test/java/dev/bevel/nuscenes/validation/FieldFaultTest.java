@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.bevel.testing.Seed;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -238,7 +239,13 @@ class FieldFaultTest {
     Findings findings = new Findings();
     for (int i = 0; i < 1_000_000; i++) {
       findings.add(
-          new Finding(Rule.FIELD, "sample", "%07d".formatted(i * 7 % 1_000_000), "prev", "a", "b"));
+          new Finding(
+              Rule.FIELD,
+              "sample",
+              String.format(Locale.ROOT, "%07d", i * 7 % 1_000_000),
+              "prev",
+              "a",
+              "b"));
     }
     findings.add(new Finding(Rule.FIELD, "sample", "x", "next", "a", "b"));
     assertThat(findings.counts())

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.bevel.testing.TestData;
 import java.nio.file.Path;
 import java.util.EnumSet;
+import java.util.Locale;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -18,7 +19,9 @@ class RealDataSetTest {
   private static Set<String> kinds(ValidationReport report) {
     return Set.copyOf(
         report.counts().stream()
-            .map(kind -> "%s %s.%s".formatted(kind.rule(), kind.table(), kind.field()))
+            .map(
+                kind ->
+                    String.format(Locale.ROOT, "%s %s.%s", kind.rule(), kind.table(), kind.field()))
             .toList());
   }
 

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -30,7 +31,7 @@ class ReferenceFlipTest {
   record Key(String table, String field, String target, boolean isList) {
     @Override
     public String toString() {
-      return "%s.%s → %s".formatted(table, field, target);
+      return String.format(Locale.ROOT, "%s.%s → %s", table, field, target);
     }
   }
 

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.Consumer;
@@ -328,7 +329,7 @@ class RuleFaultTest {
 
   private static Named<Damage> put(String table, String field, Object value, Rule rule) {
     return fault(
-        "%s.%s = %s".formatted(table, field, value),
+        String.format(Locale.ROOT, "%s.%s = %s", table, field, value),
         set -> {
           Map<String, Object> record = set.any(table, "token", RANDOM);
           record.put(field, value);
@@ -338,7 +339,7 @@ class RuleFaultTest {
 
   private static Named<Damage> same(String table, String field) {
     return fault(
-        "two of one %s.%s".formatted(table, field),
+        String.format(Locale.ROOT, "two of one %s.%s", table, field),
         set -> {
           Map<String, Object> last = set.table(table).getLast();
           last.put(field, text(set.table(table).getFirst(), field));

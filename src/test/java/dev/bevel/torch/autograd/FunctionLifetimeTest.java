@@ -14,6 +14,7 @@ import dev.bevel.testing.NativeObjects;
 import dev.bevel.testing.Seed;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TorchException;
+import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
 import org.bytedeco.javacpp.PointerScope;
@@ -297,7 +298,8 @@ class FunctionLifetimeTest {
     Tensor x = leaf(128 * 1024);
     steps(x, 50);
     long grown = Memory.growth(() -> steps(x, steps));
-    System.out.printf("FunctionLifetimeTest: %d steps, memory %+d bytes%n", steps, grown);
+    System.out.printf(
+        Locale.ROOT, "FunctionLifetimeTest: %d steps, memory %+d bytes%n", steps, grown);
     assertThat(grown).isLessThan(8L << 20);
   }
 

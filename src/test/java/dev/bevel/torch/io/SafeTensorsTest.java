@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
@@ -223,8 +224,11 @@ class SafeTensorsTest {
     String name = "line\\n" + "x".repeat(10_000);
     String sizes = "1,".repeat(5_000) + "1";
     byte[] json =
-        "{\"%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[0,8]}}"
-            .formatted(name, sizes)
+        String.format(
+                Locale.ROOT,
+                "{\"%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[0,8]}}",
+                name,
+                sizes)
             .getBytes(StandardCharsets.UTF_8);
     ByteBuffer bytes = ByteBuffer.allocate(16 + json.length).order(ByteOrder.LITTLE_ENDIAN);
     Files.write(file, bytes.putLong(json.length).put(json).array());

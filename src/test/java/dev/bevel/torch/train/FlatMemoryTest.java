@@ -21,6 +21,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -78,8 +79,10 @@ class FlatMemoryTest {
     assertThat(matcher.find()).as(output).isTrue();
     long growth = Long.parseLong(matcher.group(1));
     System.out.printf(
+        Locale.ROOT,
         "FlatMemoryTest: %d steps, resident memory %+d KiB after the first third%n",
-        steps, growth >> 10);
+        steps,
+        growth >> 10);
     // A step makes about 1 MB of tensors; a kilobyte kept of each would be 3 MB in the long form.
     assertThat(growth).isLessThan(4L << 20);
   }

@@ -17,6 +17,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -54,8 +55,10 @@ class OneSampleAcceptanceTest {
     }
     double seconds = cpuSeconds() - before;
     System.out.printf(
+        Locale.ROOT,
         "OneSampleAcceptanceTest: %d steps, %.2f s of processor time each%n",
-        STEPS, seconds / STEPS);
+        STEPS,
+        seconds / STEPS);
 
     DetectionMatcher.Count seen = count(checkpoint, sample, UnaryOperator.identity());
     DetectionMatcher.Count black = count(checkpoint, sample, OneSampleAcceptanceTest::black);
@@ -63,8 +66,12 @@ class OneSampleAcceptanceTest {
         count(checkpoint, sample, OneSampleAcceptanceTest::exchanged);
     DetectionMatcher.Count withoutLift = countWithoutLift(checkpoint, sample);
     System.out.printf(
+        Locale.ROOT,
         "OneSampleAcceptanceTest: %s; black images %s; left and right exchanged %s; lift zeroed %s%n",
-        seen, black, exchanged, withoutLift);
+        seen,
+        black,
+        exchanged,
+        withoutLift);
 
     assertThat(seen.truth()).isEqualTo(BOXES);
     assertThat(seen.matched()).isGreaterThanOrEqualTo(10);

@@ -28,6 +28,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 
@@ -82,8 +83,12 @@ final class SpatialAttentionBenchmark {
   void run(String caseName, SpatialAttentionShape shape, CameraRig rig, BenchmarkSession session) {
     PillarProjection projection = new PillarProjection(shape, rig);
     session.log(
-        "%s: %d queries, %d pairs of a query and a camera that sees it"
-            .formatted(caseName, shape.grid().queries(), projection.seen()));
+        String.format(
+            Locale.ROOT,
+            "%s: %d queries, %d pairs of a query and a camera that sees it",
+            caseName,
+            shape.grid().queries(),
+            projection.seen()));
     try (Arena arena = Arena.ofShared()) {
       Points points = new Points(arena, shape, projection);
       attention(caseName, shape, points, session);
@@ -321,13 +326,19 @@ final class SpatialAttentionBenchmark {
         for (int i = view * perView; seen[view] == 1 && i < (view + 1) * perView; i++) {
           if (!(Math.abs(places[i] - exact[i]) <= 1e-4 * (1 + Math.abs(exact[i])))) {
             throw new VerificationException(
-                "%s: coordinate %d must be %s, got %s".formatted(name, i, exact[i], places[i]));
+                String.format(
+                    Locale.ROOT,
+                    "%s: coordinate %d must be %s, got %s",
+                    name,
+                    i,
+                    exact[i],
+                    places[i]));
           }
         }
       }
       if (different > FLAGS_THAT_MAY_DIFFER * seen.length) {
         throw new VerificationException(
-            "%s: %d of %d flags differ".formatted(name, different, seen.length));
+            String.format(Locale.ROOT, "%s: %d of %d flags differ", name, different, seen.length));
       }
     }
   }

@@ -18,6 +18,7 @@ import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.Workspace;
 import dev.bevel.torch.autograd.DeformConvFunction;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -71,8 +72,11 @@ public final class DeformConvBenchmark implements OperatorBenchmark {
    */
   public void run(DeformConvShape shape, BenchmarkSession session) {
     session.log(
-        "%s: %.2f GFLOP forward, three times as many with backward"
-            .formatted(shape.name(), 2e-9 * (double) shape.products()));
+        String.format(
+            Locale.ROOT,
+            "%s: %.2f GFLOP forward, three times as many with backward",
+            shape.name(),
+            2e-9 * (double) shape.products()));
     run(shape, DType.FLOAT32, session);
     run(shape, DType.BFLOAT16, session);
   }

@@ -16,6 +16,7 @@ import dev.bevel.kernels.LiftSplatPlan;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.torch.Torch;
 import java.lang.foreign.Arena;
+import java.util.Locale;
 import java.util.function.Function;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
@@ -96,7 +97,11 @@ public final class EmptyLiftSplat implements AutoCloseable {
   private static void check(int status) {
     if (status != BevelAbi.BEVEL_OK) {
       throw new VerificationException(
-          "javacpp: status %d, %s".formatted(status, BevelAbi.bevel_last_error().getString()));
+          String.format(
+              Locale.ROOT,
+              "javacpp: status %d, %s",
+              status,
+              BevelAbi.bevel_last_error().getString()));
     }
   }
 

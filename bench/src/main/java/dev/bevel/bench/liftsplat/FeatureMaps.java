@@ -7,6 +7,7 @@ import dev.bevel.kernels.DType;
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
+import java.util.Locale;
 
 /**
  * One tensor of feature maps in the layouts that variants want: fp32 channels last and channels
@@ -28,7 +29,13 @@ final class FeatureMaps {
     this.bfloat16 = TensorView.allocate(arena, DType.BFLOAT16, lastShape);
     if (last.elementCount() != (long) images * pixels * channels) {
       throw new IllegalArgumentException(
-          "%s does not hold %d x %d x %d elements".formatted(last, images, pixels, channels));
+          String.format(
+              Locale.ROOT,
+              "%s does not hold %d x %d x %d elements",
+              last,
+              images,
+              pixels,
+              channels));
     }
   }
 

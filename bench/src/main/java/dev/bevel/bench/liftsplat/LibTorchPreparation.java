@@ -11,6 +11,7 @@ import dev.bevel.kernels.TensorView;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.nn.Tensors;
 import java.lang.foreign.Arena;
+import java.util.Locale;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -100,8 +101,11 @@ public final class LibTorchPreparation implements AutoCloseable {
           || prepared.depth.numel() != bev.length
           || prepared.feature.numel() != bev.length) {
         throw new VerificationException(
-            "libtorch_argsort: about %d points must be kept, got %d"
-                .formatted(plan.points(), bev.length));
+            String.format(
+                Locale.ROOT,
+                "libtorch_argsort: about %d points must be kept, got %d",
+                plan.points(),
+                bev.length));
       }
       long at = 0;
       for (int i = 0; i < starts.length; i++) {
@@ -111,14 +115,23 @@ public final class LibTorchPreparation implements AutoCloseable {
         }
         if (!grouped || (i > 0 && bev[(int) at] <= bev[(int) at - 1])) {
           throw new VerificationException(
-              "libtorch_argsort: interval %d must hold one cell's points from %d on, got start %s, length %s"
-                  .formatted(i, at, starts[i], lengths[i]));
+              String.format(
+                  Locale.ROOT,
+                  "libtorch_argsort: interval %d must hold one cell's points from %d on, got start %s, length %s",
+                  i,
+                  at,
+                  starts[i],
+                  lengths[i]));
         }
         at += (long) lengths[i];
       }
       if (at != bev.length) {
         throw new VerificationException(
-            "libtorch_argsort: intervals must cover %d points, got %d".formatted(bev.length, at));
+            String.format(
+                Locale.ROOT,
+                "libtorch_argsort: intervals must cover %d points, got %d",
+                bev.length,
+                at));
       }
     }
   }

@@ -11,6 +11,7 @@ import dev.bevel.kernels.LiftSplatPlanInfo;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Lift-splat at the published shapes, on a synthetic rig and, where a data set is given, on its
@@ -95,15 +96,16 @@ public final class LiftSplatBenchmark implements OperatorBenchmark {
   private static void logPlan(String caseName, LiftSplatProblem problem, BenchmarkSession session) {
     LiftSplatPlanInfo info = problem.plan().info();
     session.log(
-        "%s: %d points, %d kept in %d cells, %d runs (%.1f points each), %d rows, %s"
-            .formatted(
-                caseName,
-                problem.cells().length,
-                info.points(),
-                info.filledCells(),
-                info.runs(),
-                (double) info.points() / Math.max(1, info.runs()),
-                info.rows(),
-                info.method()));
+        String.format(
+            Locale.ROOT,
+            "%s: %d points, %d kept in %d cells, %d runs (%.1f points each), %d rows, %s",
+            caseName,
+            problem.cells().length,
+            info.points(),
+            info.filledCells(),
+            info.runs(),
+            (double) info.points() / Math.max(1, info.runs()),
+            info.rows(),
+            info.method()));
   }
 }

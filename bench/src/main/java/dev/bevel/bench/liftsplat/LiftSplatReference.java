@@ -1,6 +1,7 @@
 package dev.bevel.bench.liftsplat;
 
 import dev.bevel.bench.VerificationException;
+import java.util.Locale;
 
 /**
  * Lift-splat in double and in plain loops, from its definition, with a bound on what rounding in
@@ -48,8 +49,15 @@ final class LiftSplatReference {
         float found = actual.at(i);
         if (!(Math.abs(found - value[i]) <= bound)) {
           throw new VerificationException(
-              "%s: element %d of row %d must be %s ± %.3g, got %s"
-                  .formatted(variant, i % rowLength, i / rowLength, value[i], bound, found));
+              String.format(
+                  Locale.ROOT,
+                  "%s: element %d of row %d must be %s ± %.3g, got %s",
+                  variant,
+                  i % rowLength,
+                  i / rowLength,
+                  value[i],
+                  bound,
+                  found));
         }
       }
     }

@@ -14,6 +14,7 @@ import dev.bevel.kernels.LiftSplatPlan;
 import dev.bevel.kernels.LiftSplatPlanInfo;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.Locale;
 
 /** Everybody who computes one {@link LiftSplatProblem}, and the reference they must agree with. */
 public final class LiftSplatVariants implements AutoCloseable {
@@ -225,8 +226,13 @@ public final class LiftSplatVariants implements AutoCloseable {
         || info.points() != ranks.bev().length
         || info.filledCells() != ranks.starts().length) {
       throw new VerificationException(
-          "plan: expected %s with %d points in %d cells, got %s"
-              .formatted(problem.plan().info(), ranks.bev().length, ranks.starts().length, info));
+          String.format(
+              Locale.ROOT,
+              "plan: expected %s with %d points in %d cells, got %s",
+              problem.plan().info(),
+              ranks.bev().length,
+              ranks.starts().length,
+              info));
     }
   }
 

@@ -162,20 +162,29 @@ public final class ScaleBenchmark {
       double expected = PlainEvaluation.detectionScore(set, submission);
       if (!(Math.abs(score - expected) <= TOLERANCE)) {
         throw new VerificationException(
-            "the NDS of %d samples must be %s, got %s".formatted(one.samples(), expected, score));
+            String.format(
+                Locale.ROOT,
+                "the NDS of %d samples must be %s, got %s",
+                one.samples(),
+                expected,
+                score));
       }
       log.accept(
-          "checked: NDS of %d samples is %.12f, a plain second computation's by %.0e"
-              .formatted(one.samples(), score, Math.abs(score - expected)));
+          String.format(
+              Locale.ROOT,
+              "checked: NDS of %d samples is %.12f, a plain second computation's by %.0e",
+              one.samples(),
+              score,
+              Math.abs(score - expected)));
     }
   }
 
   private ScaleResult measure(Fraction fraction, Path folder) throws IOException {
     SyntheticSize size = size(fraction.value());
-    log.accept("%s: writing %d scenes".formatted(fraction.name(), size.scenes()));
+    log.accept(String.format(Locale.ROOT, "%s: writing %d scenes", fraction.name(), size.scenes()));
     Path submission = generate(folder, size);
     long bytes = bytes(folder);
-    log.accept("%s: reading %.0f MB".formatted(fraction.name(), bytes * 1e-6));
+    log.accept(String.format(Locale.ROOT, "%s: reading %.0f MB", fraction.name(), bytes * 1e-6));
     Outcome outcome = runProcess(folder, submission);
     check("samples", outcome.samples(), size.samples());
     check("sample_data records", outcome.sampleData(), size.sampleData());
@@ -211,7 +220,8 @@ public final class ScaleBenchmark {
 
   private static void check(String what, long got, long expected) {
     if (got != expected) {
-      throw new VerificationException("%d %s were written, %d read".formatted(expected, what, got));
+      throw new VerificationException(
+          String.format(Locale.ROOT, "%d %s were written, %d read", expected, what, got));
     }
   }
 
@@ -237,8 +247,11 @@ public final class ScaleBenchmark {
           told.lines().filter(line -> line.startsWith(ScaleProcess.RESULT)).findFirst();
       if (!process.waitFor(1, TimeUnit.MINUTES) || process.exitValue() != 0 || result.isEmpty()) {
         throw new NuScenesException(
-            "the measured JVM, with %d MiB of heap, failed: %s"
-                .formatted(kind.heapMib(), told.strip()));
+            String.format(
+                Locale.ROOT,
+                "the measured JVM, with %d MiB of heap, failed: %s",
+                kind.heapMib(),
+                told.strip()));
       }
       return Outcome.parse(result.get());
     } catch (InterruptedException e) {

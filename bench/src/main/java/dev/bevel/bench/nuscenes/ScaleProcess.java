@@ -14,6 +14,7 @@ import java.lang.management.MemoryType;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The JVM that is measured: loads a data set, evaluates a submission where one is given, and tells
@@ -56,20 +57,21 @@ final class ScaleProcess {
 
     /** As {@link #parse} reads it. */
     String line() {
-      return "%s %d %d %d %d %d %d %s %s %s %s %s"
-          .formatted(
-              RESULT,
-              samples,
-              sampleData,
-              egoPoses,
-              annotations,
-              instances,
-              boxes,
-              detectionScore,
-              usage.seconds(),
-              usage.cpuSeconds(),
-              usage.peakHeapMib(),
-              usage.liveHeapMib());
+      return String.format(
+          Locale.ROOT,
+          "%s %d %d %d %d %d %d %s %s %s %s %s",
+          RESULT,
+          samples,
+          sampleData,
+          egoPoses,
+          annotations,
+          instances,
+          boxes,
+          detectionScore,
+          usage.seconds(),
+          usage.cpuSeconds(),
+          usage.peakHeapMib(),
+          usage.liveHeapMib());
     }
 
     static Outcome parse(String line) {

@@ -25,18 +25,19 @@ public record ScaleReport(List<ScaleResult> results) {
   public String table() {
     StringBuilder text =
         new StringBuilder(
-            "%-11s %-6s %8s %10s %8s %8s %8s %14s %14s %11s%n"
-                .formatted(
-                    "op",
-                    "case",
-                    "samples",
-                    "records",
-                    "MB",
-                    "s",
-                    "cpu s",
-                    "peak heap MiB",
-                    "live heap MiB",
-                    "limit MiB"));
+            String.format(
+                Locale.ROOT,
+                "%-11s %-6s %8s %10s %8s %8s %8s %14s %14s %11s%n",
+                "op",
+                "case",
+                "samples",
+                "records",
+                "MB",
+                "s",
+                "cpu s",
+                "peak heap MiB",
+                "live heap MiB",
+                "limit MiB"));
     for (ScaleResult each : results) {
       text.append(
           String.format(

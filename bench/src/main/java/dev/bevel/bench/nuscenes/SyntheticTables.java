@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 
@@ -123,7 +124,7 @@ final class SyntheticTables implements Closeable {
   }
 
   private static String logfile(int log) {
-    return "n015-2018-07-%02d-11-%02d-45+0800".formatted(1 + log % 28, log / 28);
+    return String.format(Locale.ROOT, "n015-2018-07-%02d-11-%02d-45+0800", 1 + log % 28, log / 28);
   }
 
   private int logOf(int scene) {
@@ -162,7 +163,7 @@ final class SyntheticTables implements Closeable {
 
   /** Names that no official split has. */
   static String name(int scene) {
-    return "scene-%05d".formatted(10_000 + scene);
+    return String.format(Locale.ROOT, "scene-%05d", 10_000 + scene);
   }
 
   private void writeFiles(SyntheticScene scene, SplittableRandom random) throws IOException {

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -86,10 +87,11 @@ final class BenchCommand implements Callable<Integer> {
     if (operator == null) {
       throw new ParameterException(
           spec.commandLine(),
-          "there is no benchmark named; there are %s, %s"
-              .formatted(
-                  String.join(", ", BenchmarkSuite.operators()),
-                  String.join(", ", spec.subcommands().keySet())));
+          String.format(
+              Locale.ROOT,
+              "there is no benchmark named; there are %s, %s",
+              String.join(", ", BenchmarkSuite.operators()),
+              String.join(", ", spec.subcommands().keySet())));
     }
     if (json != null && Files.isDirectory(json)) {
       throw new ParameterException(

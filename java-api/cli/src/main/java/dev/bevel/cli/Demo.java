@@ -121,7 +121,9 @@ final class Demo {
 
   private void simulate(Path data) {
     SimulationSettings simulation = settings.simulation(seed);
-    tell("simulate %d scenes of %d s".formatted(settings.scenes(), settings.seconds()));
+    tell(
+        String.format(
+            Locale.ROOT, "simulate %d scenes of %d s", settings.scenes(), settings.seconds()));
     Thread thread = Thread.currentThread();
     beginUntil(thread::interrupt);
     try (ProgressBar bar = Progress.bar("simulate", 1)) {
@@ -138,7 +140,8 @@ final class Demo {
   private void train(ConfigDocument config, NuScenes set, RunFolder run) throws IOException {
     List<DetectionSample> samples = samples(set, TRAIN);
     String name = config.detector().name();
-    tell("train %s on %d key frames of %s".formatted(name, samples.size(), TRAIN));
+    tell(
+        String.format(Locale.ROOT, "train %s on %d key frames of %s", name, samples.size(), TRAIN));
     try (DetectorTraining training = new DetectorTraining(config, samples, seed)) {
       beginUntil(training::stop);
       new TrainingRun(run, name, set, TRAIN, seed)
@@ -152,7 +155,12 @@ final class Demo {
       List<DetectionSample> samples,
       RunFolder run,
       RunFolder blackRun) {
-    tell("detect on %d key frames of %s, of scenes never seen".formatted(samples.size(), VAL));
+    tell(
+        String.format(
+            Locale.ROOT,
+            "detect on %d key frames of %s, of scenes never seen",
+            samples.size(),
+            VAL));
     beginUntil(() -> {});
     DetectionRun detection = new DetectionRun(SCORE_THRESHOLD, () -> toldToEnd);
     DetectionRun.Listener nobody = (index, detections, milliseconds) -> {};

@@ -68,7 +68,10 @@ final class DemoCommand implements Callable<Integer> {
     }
     throw new ParameterException(
         spec.commandLine(),
-        "--out must name a missing or empty folder, %s is %s; remove it or name another"
-            .formatted(out, Files.isDirectory(out) ? "not empty" : "a file"));
+        String.format(
+            Locale.ROOT,
+            "--out must name a missing or empty folder, %s is %s; remove it or name another",
+            out,
+            Files.isDirectory(out) ? "not empty" : "a file"));
   }
 }

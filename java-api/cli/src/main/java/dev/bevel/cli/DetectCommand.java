@@ -13,6 +13,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine.Command;
@@ -81,8 +82,11 @@ final class DetectCommand implements Callable<Integer> {
     if (!(scoreThreshold >= 0 && scoreThreshold < 1 && drawThreshold >= 0 && drawThreshold <= 1)) {
       throw new ParameterException(
           spec.commandLine(),
-          "--score-threshold and --draw-threshold must be in [0, 1), got %s and %s"
-              .formatted(scoreThreshold, drawThreshold));
+          String.format(
+              Locale.ROOT,
+              "--score-threshold and --draw-threshold must be in [0, 1), got %s and %s",
+              scoreThreshold,
+              drawThreshold));
     }
     if (pictures < 0) {
       throw new ParameterException(
@@ -115,6 +119,7 @@ final class DetectCommand implements Callable<Integer> {
               });
     }
     print.printf(
+        Locale.ROOT,
         "wrote %s%s: %d sample(s), %.0f ms each%n",
         results,
         pictures > 0 ? " and the pictures beside it" : "",
@@ -133,6 +138,7 @@ final class DetectCommand implements Callable<Integer> {
   private void tell(
       PrintWriter print, DetectionSample sample, List<Detection> detections, double milliseconds) {
     print.printf(
+        Locale.ROOT,
         "%s (%s): %d detections, %d of them at score %s or more, %.0f ms%n",
         sample.token(),
         sample.sceneName(),

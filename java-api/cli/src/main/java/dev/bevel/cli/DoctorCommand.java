@@ -6,6 +6,7 @@ import dev.bevel.torch.TorchInfo;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import picocli.CommandLine.Command;
@@ -41,41 +42,49 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private static String machine() {
-    return "%s %s, %s, %d processors, %d MiB heap"
-        .formatted(
-            System.getProperty("os.name"),
-            System.getProperty("os.version"),
-            System.getProperty("os.arch"),
-            Runtime.getRuntime().availableProcessors(),
-            Runtime.getRuntime().maxMemory() >> 20);
+    return String.format(
+        Locale.ROOT,
+        "%s %s, %s, %d processors, %d MiB heap",
+        System.getProperty("os.name"),
+        System.getProperty("os.version"),
+        System.getProperty("os.arch"),
+        Runtime.getRuntime().availableProcessors(),
+        Runtime.getRuntime().maxMemory() >> 20);
   }
 
   private static String kernels() {
     Bevel.load();
-    return "Bevel %s, %s, %s, %d threads"
-        .formatted(Bevel.version(), Bevel.libraryPath(), Bevel.instructionSet(), Bevel.threads());
+    return String.format(
+        Locale.ROOT,
+        "Bevel %s, %s, %s, %d threads",
+        Bevel.version(),
+        Bevel.libraryPath(),
+        Bevel.instructionSet(),
+        Bevel.threads());
   }
 
   private static String cuda() {
     Capabilities found = Bevel.capabilities();
     return found.cudaUsable()
-        ? "%d device(s), code for %s, runtime %s, driver %s"
-            .formatted(
-                found.cudaDevices(),
-                found.cudaArchitectures(),
-                version(found.cudaRuntime()),
-                version(found.cudaDriver()))
+        ? String.format(
+            Locale.ROOT,
+            "%d device(s), code for %s, runtime %s, driver %s",
+            found.cudaDevices(),
+            found.cudaArchitectures(),
+            version(found.cudaRuntime()),
+            version(found.cudaDriver()))
         : "not usable: " + found.cudaReason();
   }
 
   private static String libTorch() {
     TorchInfo found = TorchInfo.current();
-    return "%s, %s, %d threads, %s"
-        .formatted(
-            found.version(),
-            found.instructionSet(),
-            found.threads(),
-            found.cuda() ? "CUDA" : "no CUDA (CPU build or no device)");
+    return String.format(
+        Locale.ROOT,
+        "%s, %s, %d threads, %s",
+        found.version(),
+        found.instructionSet(),
+        found.threads(),
+        found.cuda() ? "CUDA" : "no CUDA (CPU build or no device)");
   }
 
   private static String version(int number) {
@@ -95,7 +104,7 @@ final class DoctorCommand implements Callable<Integer> {
 
   private void line(String name, String value) {
     PrintWriter out = spec.commandLine().getOut();
-    out.printf("%-13s %s%n", name, value);
+    out.printf(Locale.ROOT, "%-13s %s%n", name, value);
     out.flush();
   }
 }

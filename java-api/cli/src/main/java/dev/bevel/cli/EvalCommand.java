@@ -65,9 +65,9 @@ final class EvalCommand implements Callable<Integer> {
     }
     out.printf(Locale.ROOT, "NDS: %.4f%n", metrics.detectionScore());
     out.printf(Locale.ROOT, "Eval time: %.1fs%n%nPer-class results:%n", seconds);
-    out.printf("%-20s\t%-6s", "Object Class", "AP");
+    out.printf(Locale.ROOT, "%-20s\t%-6s", "Object Class", "AP");
     for (TruePositiveMetric metric : TruePositiveMetric.values()) {
-      out.printf("\t%-6s", metric.meanName().substring(1));
+      out.printf(Locale.ROOT, "\t%-6s", metric.meanName().substring(1));
     }
     out.println();
     for (DetectionClass each : EvaluationConfig.CLASSES) {

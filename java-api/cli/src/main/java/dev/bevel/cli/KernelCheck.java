@@ -13,6 +13,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Locale;
 
 /** Pools a map whose sum is known. */
 final class KernelCheck {
@@ -58,9 +59,10 @@ final class KernelCheck {
               .sum();
       if (!(Math.abs(sum - CHANNELS * PIXELS) < 1e-3)) {
         throw new IllegalStateException(
-            "lift_splat: a map must sum to %d, got %s".formatted(CHANNELS * PIXELS, sum));
+            String.format(
+                Locale.ROOT, "lift_splat: a map must sum to %d, got %s", CHANNELS * PIXELS, sum));
       }
-      return "lift_splat pools %d points right".formatted(plan.info().points());
+      return String.format(Locale.ROOT, "lift_splat pools %d points right", plan.info().points());
     }
   }
 }

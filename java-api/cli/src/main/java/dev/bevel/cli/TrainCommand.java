@@ -10,6 +10,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -98,6 +99,7 @@ final class TrainCommand implements Callable<Integer> {
           .train(training, steps, saveEvery, resume);
       PrintWriter print = spec.commandLine().getOut();
       print.printf(
+          Locale.ROOT,
           "%s: %d steps on %d sample(s), %d in all; checkpoint %s%n",
           name,
           training.step() - before,

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -100,10 +101,11 @@ final class ValidateCommand implements Callable<Integer> {
               .orElseThrow(
                   () ->
                       bad(
-                          "--allow must be of %s, got '%s'"
-                              .formatted(
-                                  Arrays.stream(Allowance.values()).map(Allowance::label).toList(),
-                                  name))));
+                          String.format(
+                              Locale.ROOT,
+                              "--allow must be of %s, got '%s'",
+                              Arrays.stream(Allowance.values()).map(Allowance::label).toList(),
+                              name))));
     }
     return result;
   }
@@ -123,19 +125,21 @@ final class ValidateCommand implements Callable<Integer> {
 
   private static void print(PrintWriter out, ValidationReport report) {
     for (Finding finding : report.findings()) {
-      out.printf("%s: %s%n", finding.rule().label(), finding);
+      out.printf(Locale.ROOT, "%s: %s%n", finding.rule().label(), finding);
     }
-    out.printf("%s (%s): ", report.data(), report.version());
+    out.printf(Locale.ROOT, "%s (%s): ", report.data(), report.version());
     if (report.isAccepted()) {
       out.printf(
+          Locale.ROOT,
           "accepted: %,d records, %,d files, points counted in %,d boxes%n",
           report.records().values().stream().mapToLong(Integer::longValue).sum(),
           report.files(),
           report.boxes());
     } else {
-      out.printf("%,d findings%n", report.total());
+      out.printf(Locale.ROOT, "%,d findings%n", report.total());
       for (KindCount kind : report.counts()) {
         out.printf(
+            Locale.ROOT,
             "  %,8d %s: %s%s%n",
             kind.count(),
             kind.rule().label(),

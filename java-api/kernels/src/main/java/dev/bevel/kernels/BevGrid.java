@@ -1,5 +1,6 @@
 package dev.bevel.kernels;
 
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -25,8 +26,12 @@ public record BevGrid(Axis x, Axis y, Axis z, CellRounding rounding, RowAxis row
     public Axis {
       if (!Double.isFinite(lower) || !Double.isFinite(cellSize) || cellSize <= 0 || cells < 1) {
         throw invalid(
-            "an axis needs a finite lower end, a cell size > 0 and 1 cell or more, got lower %s, cell size %s, cells %s"
-                .formatted(lower, cellSize, cells));
+            String.format(
+                Locale.ROOT,
+                "an axis needs a finite lower end, a cell size > 0 and 1 cell or more, got lower %s, cell size %s, cells %s",
+                lower,
+                cellSize,
+                cells));
       }
     }
 
@@ -44,8 +49,13 @@ public record BevGrid(Axis x, Axis y, Axis z, CellRounding rounding, RowAxis row
       long rounded = Math.round(cells);
       if (!(Math.abs(cells - rounded) <= 1e-3) || rounded < 1 || rounded > Integer.MAX_VALUE) {
         throw invalid(
-            "the range from %s to %s must be a whole number of cells of %s, got %s"
-                .formatted(lower, upper, cellSize, cells));
+            String.format(
+                Locale.ROOT,
+                "the range from %s to %s must be a whole number of cells of %s, got %s",
+                lower,
+                upper,
+                cellSize,
+                cells));
       }
       return new Axis(lower, cellSize, (int) rounded);
     }

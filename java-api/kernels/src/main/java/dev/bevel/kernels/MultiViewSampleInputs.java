@@ -4,6 +4,7 @@ import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.MultiViewSampleLayouts;
 import dev.bevel.kernels.internal.Scratch;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -59,8 +60,11 @@ public final class MultiViewSampleInputs {
     if (this.features.isEmpty() || this.features.size() > MultiViewSampleLayouts.MAX_LEVELS) {
       throw new BevelException(
           Status.INVALID_ARGUMENT,
-          "multi_view_sample: features must have 1 to %d levels, got %d"
-              .formatted(MultiViewSampleLayouts.MAX_LEVELS, this.features.size()));
+          String.format(
+              Locale.ROOT,
+              "multi_view_sample: features must have 1 to %d levels, got %d",
+              MultiViewSampleLayouts.MAX_LEVELS,
+              this.features.size()));
     }
   }
 

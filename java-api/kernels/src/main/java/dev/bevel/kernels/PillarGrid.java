@@ -1,5 +1,7 @@
 package dev.bevel.kernels;
 
+import java.util.Locale;
+
 /**
  * A BEV grid of pillars, one a query of BEVFormer: query {@code row · columns + column} stands at
  * the centre of its cell, and its anchors are spread evenly in height, the lowest and the highest
@@ -15,8 +17,12 @@ public record PillarGrid(int rows, int columns, int anchors, PointRange range) {
   public PillarGrid {
     if (rows < 1 || columns < 1 || anchors < 1 || anchors > 256) {
       throw invalid(
-          "a grid needs a row, a column and 1 to 256 anchors, got %d × %d × %d"
-              .formatted(rows, columns, anchors));
+          String.format(
+              Locale.ROOT,
+              "a grid needs a row, a column and 1 to 256 anchors, got %d × %d × %d",
+              rows,
+              columns,
+              anchors));
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.bevel.kernels;
 
+import java.util.Locale;
+
 /**
  * The box that normalised points lie in, metres: upstream's {@code pc_range}. A coordinate r in [0,
  * 1] stands for lower + r · (upper − lower).
@@ -17,8 +19,15 @@ public record PointRange(
   public PointRange {
     if (!(lowerX < upperX && lowerY < upperY && lowerZ < upperZ)) {
       throw new IllegalArgumentException(
-          "PointRange: lower bounds must be below upper ones, got (%s, %s, %s) to (%s, %s, %s)"
-              .formatted(lowerX, lowerY, lowerZ, upperX, upperY, upperZ));
+          String.format(
+              Locale.ROOT,
+              "PointRange: lower bounds must be below upper ones, got (%s, %s, %s) to (%s, %s, %s)",
+              lowerX,
+              lowerY,
+              lowerZ,
+              upperX,
+              upperY,
+              upperZ));
     }
   }
 

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -190,7 +191,8 @@ public final class TensorView {
   public TensorView reshape(long... newShape) {
     long[] copy = newShape.clone();
     if (!isCompact() || elementCount(copy) != elementCount()) {
-      throw invalid("%s cannot be seen as %s".formatted(this, Arrays.toString(newShape)));
+      throw invalid(
+          String.format(Locale.ROOT, "%s cannot be seen as %s", this, Arrays.toString(newShape)));
     }
     return new TensorView(segment, dtype, device, copy, null, owner);
   }
@@ -313,7 +315,8 @@ public final class TensorView {
   @SuppressWarnings("restricted")
   private MemorySegment readable(DType wanted) {
     if (dtype != wanted || !isCompact() || device.isCuda()) {
-      throw invalid("%s is not a compact %s tensor on the CPU".formatted(this, wanted));
+      throw invalid(
+          String.format(Locale.ROOT, "%s is not a compact %s tensor on the CPU", this, wanted));
     }
     long bytes = byteSize();
     return segment.byteSize() >= bytes ? segment.asSlice(0, bytes) : segment.reinterpret(bytes);
@@ -330,8 +333,13 @@ public final class TensorView {
     long bytes = extent(dtype, shape, strides);
     if (bytes > segment.byteSize()) {
       throw invalid(
-          "%s%s needs %d bytes, the segment has %d"
-              .formatted(dtype, Arrays.toString(shape), bytes, segment.byteSize()));
+          String.format(
+              Locale.ROOT,
+              "%s%s needs %d bytes, the segment has %d",
+              dtype,
+              Arrays.toString(shape),
+              bytes,
+              segment.byteSize()));
     }
     checkAlignment(segment.address(), dtype);
     return new TensorView(segment, dtype, Device.CPU, shape, strides, null);
@@ -343,7 +351,8 @@ public final class TensorView {
     checkShape(shape, strides);
     long bytes = extent(dtype, shape, strides);
     if (address == 0 && bytes > 0) {
-      throw invalid("%s%s at the null address".formatted(dtype, Arrays.toString(shape)));
+      throw invalid(
+          String.format(Locale.ROOT, "%s%s at the null address", dtype, Arrays.toString(shape)));
     }
     checkAlignment(address, dtype);
     return new TensorView(MemorySegment.ofAddress(address), dtype, device, shape, strides, null);
@@ -352,27 +361,37 @@ public final class TensorView {
   private static TensorView allocateFor(Arena arena, DType dtype, int values, long[] shape) {
     if (elementCount(shape) != values) {
       throw invalid(
-          "the shape %s does not have the %d elements given"
-              .formatted(Arrays.toString(shape), values));
+          String.format(
+              Locale.ROOT,
+              "the shape %s does not have the %d elements given",
+              Arrays.toString(shape),
+              values));
     }
     return allocate(arena, dtype, shape);
   }
 
   private static void checkShape(long[] shape, long @Nullable [] strides) {
     if (shape.length > MAX_RANK) {
-      throw invalid("at most %d dimensions, got %s".formatted(MAX_RANK, Arrays.toString(shape)));
+      throw invalid(
+          String.format(
+              Locale.ROOT, "at most %d dimensions, got %s", MAX_RANK, Arrays.toString(shape)));
     }
     if (strides != null && strides.length != shape.length) {
       throw invalid(
-          "strides %s do not match the shape %s"
-              .formatted(Arrays.toString(strides), Arrays.toString(shape)));
+          String.format(
+              Locale.ROOT,
+              "strides %s do not match the shape %s",
+              Arrays.toString(strides),
+              Arrays.toString(shape)));
     }
     for (int i = 0; i < shape.length; i++) {
       if (shape[i] < 0 || (strides != null && strides[i] < 0)) {
         throw invalid(
-            "sizes and strides must be 0 or more, got shape %s, strides %s"
-                .formatted(
-                    Arrays.toString(shape), strides == null ? "none" : Arrays.toString(strides)));
+            String.format(
+                Locale.ROOT,
+                "sizes and strides must be 0 or more, got shape %s, strides %s",
+                Arrays.toString(shape),
+                strides == null ? "none" : Arrays.toString(strides)));
       }
     }
   }
@@ -380,8 +399,12 @@ public final class TensorView {
   private static void checkAlignment(long address, DType dtype) {
     if (address % dtype.byteSize() != 0) {
       throw invalid(
-          "%s needs an address that is a multiple of %d, got 0x%x"
-              .formatted(dtype, dtype.byteSize(), address));
+          String.format(
+              Locale.ROOT,
+              "%s needs an address that is a multiple of %d, got 0x%x",
+              dtype,
+              dtype.byteSize(),
+              address));
     }
   }
 

@@ -6,6 +6,7 @@ import dev.bevel.kernels.internal.Scratch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The levels of a value map of deformable attention. The map is given flat: S rows of heads · dim
@@ -34,8 +35,12 @@ public record ValueLevels(List<Level> levels) {
     public Level {
       if (height < 1 || width < 1 || start < 0) {
         throw invalid(
-            "a level must have a height and a width of at least 1 and start at row 0 or later, got %d × %d from row %d"
-                .formatted(height, width, start));
+            String.format(
+                Locale.ROOT,
+                "a level must have a height and a width of at least 1 and start at row 0 or later, got %d × %d from row %d",
+                height,
+                width,
+                start));
       }
     }
 
@@ -49,7 +54,9 @@ public record ValueLevels(List<Level> levels) {
   public ValueLevels {
     levels = List.copyOf(levels);
     if (levels.isEmpty() || levels.size() > MAX_LEVELS) {
-      throw invalid("there must be 1 to %d levels, got %d".formatted(MAX_LEVELS, levels.size()));
+      throw invalid(
+          String.format(
+              Locale.ROOT, "there must be 1 to %d levels, got %d", MAX_LEVELS, levels.size()));
     }
   }
 

@@ -2,6 +2,7 @@ package dev.bevel.kernels;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -147,7 +148,11 @@ public record WarpMatrix(double a, double b, double c, double d, double e, doubl
   private static void requirePose(String argument, double[] pose) {
     if (pose.length != POSE) {
       throw new IllegalArgumentException(
-          "WarpMatrix: %s must be 4×4, 16 numbers, got %d".formatted(argument, pose.length));
+          String.format(
+              Locale.ROOT,
+              "WarpMatrix: %s must be 4×4, 16 numbers, got %d",
+              argument,
+              pose.length));
     }
   }
 

@@ -2,6 +2,7 @@ package dev.bevel.kernels;
 
 import dev.bevel.kernels.internal.NativeMemory;
 import java.lang.foreign.Arena;
+import java.util.Locale;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -43,7 +44,7 @@ public final class Workspace implements AutoCloseable {
           Status.INVALID_ARGUMENT,
           "Workspace: memory must be compact uint8 aligned to 64 bytes, got "
               + memory
-              + String.format(" at 0x%x", memory.address()));
+              + String.format(Locale.ROOT, " at 0x%x", memory.address()));
     }
     return new Workspace(memory);
   }

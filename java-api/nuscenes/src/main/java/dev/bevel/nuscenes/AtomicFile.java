@@ -8,6 +8,7 @@ import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Locale;
 
 /**
  * A file that appears under its name only when it is complete: it is written beside its target
@@ -64,7 +65,8 @@ public final class AtomicFile implements AutoCloseable {
       body.writeTo(file.stream());
       file.commit();
     } catch (IOException e) {
-      throw new NuScenesException("file %s cannot be written: %s".formatted(target, e), e);
+      throw new NuScenesException(
+          String.format(Locale.ROOT, "file %s cannot be written: %s", target, e), e);
     }
   }
 

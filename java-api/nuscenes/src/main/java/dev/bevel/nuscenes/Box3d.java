@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes;
 
+import java.util.Locale;
 import org.joml.Vector3d;
 
 /**
@@ -23,13 +24,21 @@ public record Box3d(
   public Box3d {
     if (!(width > 0 && length > 0 && height > 0) || !Double.isFinite(width + length + height)) {
       throw new NuScenesException(
-          "box size (width, length, height) must be finite and positive, got (%s, %s, %s)"
-              .formatted(width, length, height));
+          String.format(
+              Locale.ROOT,
+              "box size (width, length, height) must be finite and positive, got (%s, %s, %s)",
+              width,
+              length,
+              height));
     }
     if (Double.isInfinite(vx) || Double.isInfinite(vy) || Double.isInfinite(vz)) {
       throw new NuScenesException(
-          "box velocity must be finite, or NaN where it is not known, got (%s, %s, %s)"
-              .formatted(vx, vy, vz));
+          String.format(
+              Locale.ROOT,
+              "box velocity must be finite, or NaN where it is not known, got (%s, %s, %s)",
+              vx,
+              vy,
+              vz));
     }
   }
 

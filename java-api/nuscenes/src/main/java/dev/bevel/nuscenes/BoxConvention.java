@@ -1,6 +1,7 @@
 package dev.bevel.nuscenes;
 
 import java.util.Arrays;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -81,13 +82,14 @@ public enum BoxConvention {
       }
     }
     throw new NuScenesException(
-        "%s %s, expected one of %s"
-            .formatted(
-                artefact,
-                stamp == null
-                    ? "does not say which box convention it is in"
-                    : "is in an unknown box convention '" + stamp + "'",
-                Arrays.stream(values()).map(BoxConvention::stamp).toList()));
+        String.format(
+            Locale.ROOT,
+            "%s %s, expected one of %s",
+            artefact,
+            stamp == null
+                ? "does not say which box convention it is in"
+                : "is in an unknown box convention '" + stamp + "'",
+            Arrays.stream(values()).map(BoxConvention::stamp).toList()));
   }
 
   /** Nine numbers of a box, in the frame the box is in. */

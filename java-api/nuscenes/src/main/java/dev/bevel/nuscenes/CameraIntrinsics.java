@@ -1,5 +1,7 @@
 package dev.bevel.nuscenes;
 
+import java.util.Locale;
+
 /**
  * A pinhole camera {@code K = [[fx, skew, cx], [0, fy, cy], [0, 0, 1]]} in pixels of the
  * undistorted image. A point (x, y, z) of the camera frame is seen at {@code u = (fx x + skew y) /
@@ -12,8 +14,14 @@ public record CameraIntrinsics(double fx, double skew, double fy, double cx, dou
   public CameraIntrinsics {
     if (!(fx > 0 && fy > 0) || !Double.isFinite(fx + skew + fy + cx + cy)) {
       throw new NuScenesException(
-          "camera intrinsics must be finite with positive focal lengths, got fx %s, skew %s, fy %s, cx %s, cy %s"
-              .formatted(fx, skew, fy, cx, cy));
+          String.format(
+              Locale.ROOT,
+              "camera intrinsics must be finite with positive focal lengths, got fx %s, skew %s, fy %s, cx %s, cy %s",
+              fx,
+              skew,
+              fy,
+              cx,
+              cy));
     }
   }
 

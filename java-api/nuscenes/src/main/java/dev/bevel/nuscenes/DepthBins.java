@@ -1,5 +1,7 @@
 package dev.bevel.nuscenes;
 
+import java.util.Locale;
+
 /**
  * Depth hypotheses of a lift-splat detector: bin i covers {@code [start + i step, start + (i+1)
  * step)} metres along the camera's z, {@code count = ceil((end − start) / step)} bins. Published
@@ -14,8 +16,12 @@ public record DepthBins(double start, double end, double step) {
         || !Double.isFinite(end)
         || (end - start) / step > 1 << 20) {
       throw new NuScenesException(
-          "depth bins need 0 < start < end and step > 0, got start %s, end %s, step %s"
-              .formatted(start, end, step));
+          String.format(
+              Locale.ROOT,
+              "depth bins need 0 < start < end and step > 0, got start %s, end %s, step %s",
+              start,
+              end,
+              step));
     }
   }
 

@@ -2,6 +2,7 @@ package dev.bevel.nuscenes;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Depth supervision of a lift-splat detector from one LiDAR sweep: for each camera and feature cell
@@ -67,8 +68,12 @@ public final class DepthTarget {
     int imageHeight = augmentations.getFirst().height();
     if (stride <= 0 || imageWidth % stride != 0 || imageHeight % stride != 0) {
       throw new NuScenesException(
-          "depth target needs a stride that divides the image of %d×%d, got %d"
-              .formatted(imageWidth, imageHeight, stride));
+          String.format(
+              Locale.ROOT,
+              "depth target needs a stride that divides the image of %d×%d, got %d",
+              imageWidth,
+              imageHeight,
+              stride));
     }
     int cells = imageWidth / stride * (imageHeight / stride);
     float[] depth = new float[augmentations.size() * cells];

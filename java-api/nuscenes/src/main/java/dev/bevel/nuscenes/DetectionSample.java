@@ -5,6 +5,7 @@ import dev.bevel.nuscenes.TableRecord.SampleAnnotation;
 import dev.bevel.nuscenes.TableRecord.SampleData;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * All that a camera detector needs of one key frame. The <em>key ego frame</em> is the ego frame at
@@ -84,12 +85,20 @@ public record DetectionSample(
             .orElseThrow(
                 () ->
                     new NuScenesException(
-                        "table calibrated_sensor, record %s of channel %s: field camera_intrinsic is empty, expected a 3×3 matrix"
-                            .formatted(calibrated.token(), channel)));
+                        String.format(
+                            Locale.ROOT,
+                            "table calibrated_sensor, record %s of channel %s: field camera_intrinsic is empty, expected a 3×3 matrix",
+                            calibrated.token(),
+                            channel)));
     if (data.width() == 0 || data.height() == 0) {
       throw new NuScenesException(
-          "table sample_data, record %s of channel %s: fields width and height must be an image's, got %d×%d"
-              .formatted(data.token(), channel, data.width(), data.height()));
+          String.format(
+              Locale.ROOT,
+              "table sample_data, record %s of channel %s: fields width and height must be an image's, got %d×%d",
+              data.token(),
+              channel,
+              data.width(),
+              data.height()));
     }
     return new CameraSample(
         channel,

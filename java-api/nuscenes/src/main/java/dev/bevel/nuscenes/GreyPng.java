@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.function.BiFunction;
 import java.util.zip.CRC32;
 import java.util.zip.Inflater;
@@ -67,7 +68,8 @@ final class GreyPng {
       throw new NuScenesException("image " + file + " is damaged: " + e.getMessage(), e);
     } catch (IOException e) {
       throw new NuScenesException(
-          "image %s cannot be read: %s".formatted(file, SensorFiles.reason(e)), e);
+          String.format(Locale.ROOT, "image %s cannot be read: %s", file, SensorFiles.reason(e)),
+          e);
     }
   }
 
@@ -96,14 +98,23 @@ final class GreyPng {
         || height > MAX_SIDE
         || (long) width * height > MAX_PIXELS) {
       throw fault(
-          "must have sides from 1 to %d and at most %d pixels, got %d×%d"
-              .formatted(MAX_SIDE, MAX_PIXELS, width, height));
+          String.format(
+              Locale.ROOT,
+              "must have sides from 1 to %d and at most %d pixels, got %d×%d",
+              MAX_SIDE,
+              MAX_PIXELS,
+              width,
+              height));
     }
     boolean known = depth == 1 || depth == 2 || depth == 4 || depth == 8;
     if (colour != 0 || !known || methods != 0 || interlace != 0) {
       throw fault(
-          "must be greyscale with at most 8 bits and no interlacing, got colour type %d, %d bits, interlacing %d"
-              .formatted(colour, depth, interlace));
+          String.format(
+              Locale.ROOT,
+              "must be greyscale with at most 8 bits and no interlacing, got colour type %d, %d bits, interlacing %d",
+              colour,
+              depth,
+              interlace));
     }
   }
 
@@ -112,8 +123,12 @@ final class GreyPng {
     long claimed = height * (1 + (width * (long) depth + 7) / 8);
     if (claimed > MAX_BYTES_PER_BYTE * fileBytes) {
       throw fault(
-          "is damaged: %d bytes are too few for the %d×%d pixels of its header"
-              .formatted(fileBytes, width, height));
+          String.format(
+              Locale.ROOT,
+              "is damaged: %d bytes are too few for the %d×%d pixels of its header",
+              fileBytes,
+              width,
+              height));
     }
   }
 

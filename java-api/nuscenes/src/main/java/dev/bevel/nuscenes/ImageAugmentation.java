@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes;
 
+import java.util.Locale;
 import java.util.random.RandomGenerator;
 
 /**
@@ -83,8 +84,13 @@ public record ImageAugmentation(
       if (!(minResize > 0 && minResize <= maxResize && filled > 0 && maxRotation >= 0)
           || !Double.isFinite(maxResize + filled + maxRotation)) {
         throw new NuScenesException(
-            "image augmentation ranges need 0 < minResize <= maxResize, filled > 0 and maxRotation >= 0, got %s, %s, %s, %s"
-                .formatted(minResize, maxResize, filled, maxRotation));
+            String.format(
+                Locale.ROOT,
+                "image augmentation ranges need 0 < minResize <= maxResize, filled > 0 and maxRotation >= 0, got %s, %s, %s, %s",
+                minResize,
+                maxResize,
+                filled,
+                maxRotation));
       }
     }
 

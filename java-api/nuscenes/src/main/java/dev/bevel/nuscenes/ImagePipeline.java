@@ -3,6 +3,7 @@ package dev.bevel.nuscenes;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** From the camera files of a key frame to the image tensor of a detector. */
 public final class ImagePipeline {
@@ -28,8 +29,13 @@ public final class ImagePipeline {
     long stride = 3L * width * height;
     if (out.byteSize() / Float.BYTES / stride < augmentations.size()) {
       throw new NuScenesException(
-          "image tensor must hold %d×3×%d×%d floats, got room for %d"
-              .formatted(augmentations.size(), height, width, out.byteSize() / Float.BYTES));
+          String.format(
+              Locale.ROOT,
+              "image tensor must hold %d×3×%d×%d floats, got room for %d",
+              augmentations.size(),
+              height,
+              width,
+              out.byteSize() / Float.BYTES));
     }
     List<RgbImage> images = new ArrayList<>(augmentations.size());
     for (int i = 0; i < augmentations.size(); i++) {
@@ -53,15 +59,23 @@ public final class ImagePipeline {
       List<CameraSample> cameras, List<ImageAugmentation> augmentations) {
     if (cameras.isEmpty() || cameras.size() != augmentations.size()) {
       throw new NuScenesException(
-          "image augmentations must be one a camera, got %d for %d cameras"
-              .formatted(augmentations.size(), cameras.size()));
+          String.format(
+              Locale.ROOT,
+              "image augmentations must be one a camera, got %d for %d cameras",
+              augmentations.size(),
+              cameras.size()));
     }
     ImageAugmentation first = augmentations.getFirst();
     for (ImageAugmentation a : augmentations) {
       if (a.width() != first.width() || a.height() != first.height()) {
         throw new NuScenesException(
-            "image augmentations must all give %d×%d pixels, got %d×%d"
-                .formatted(first.width(), first.height(), a.width(), a.height()));
+            String.format(
+                Locale.ROOT,
+                "image augmentations must all give %d×%d pixels, got %d×%d",
+                first.width(),
+                first.height(),
+                a.width(),
+                a.height()));
       }
     }
   }

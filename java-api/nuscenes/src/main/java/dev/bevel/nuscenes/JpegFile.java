@@ -7,6 +7,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.Locale;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.event.IIOReadWarningListener;
@@ -54,8 +55,13 @@ final class JpegFile {
     jpeg.checkStructure();
     if (jpeg.width != expectedWidth || jpeg.height != expectedHeight) {
       throw jpeg.fault(
-          "has %d×%d pixels, expected %d×%d"
-              .formatted(jpeg.width, jpeg.height, expectedWidth, expectedHeight));
+          String.format(
+              Locale.ROOT,
+              "has %d×%d pixels, expected %d×%d",
+              jpeg.width,
+              jpeg.height,
+              expectedWidth,
+              expectedHeight));
     }
     return jpeg.decode();
   }
@@ -74,14 +80,19 @@ final class JpegFile {
       }
       if (marker == TEM || (marker >= 0xd0 && marker <= SOI)) {
         throw fault(
-            "is damaged: marker ff %02x at byte %d where a segment must start"
-                .formatted(marker, at - 2));
+            String.format(
+                Locale.ROOT,
+                "is damaged: marker ff %02x at byte %d where a segment must start",
+                marker,
+                at - 2));
       }
       int length = at + 2 <= bytes.length ? u16(at) : 0;
       if (length < 2 || at + length > bytes.length) {
         throw fault(
-            "is cut off or damaged: the segment at byte %d reaches beyond the end of the file"
-                .formatted(at - 2));
+            String.format(
+                Locale.ROOT,
+                "is cut off or damaged: the segment at byte %d reaches beyond the end of the file",
+                at - 2));
       }
       if (isFrameHeader(marker)) {
         frameHeader(marker, at, length);
@@ -106,7 +117,7 @@ final class JpegFile {
       throw fault("is cut off: the end-of-image marker is missing");
     }
     if (i == at || u8(i) == 0) {
-      throw fault("is damaged: expected a marker at byte %d".formatted(at));
+      throw fault(String.format(Locale.ROOT, "is damaged: expected a marker at byte %d", at));
     }
     return i + 1;
   }
@@ -117,7 +128,7 @@ final class JpegFile {
    */
   private int skipScan(int start) {
     if (++scans > MAX_SCANS) {
-      throw fault("has more than %d scans".formatted(MAX_SCANS));
+      throw fault(String.format(Locale.ROOT, "has more than %d scans", MAX_SCANS));
     }
     for (int i = start; i + 1 < bytes.length; i++) {
       if (u8(i) == 0xff) {
@@ -140,8 +151,10 @@ final class JpegFile {
     }
     if (marker > 0xc2) {
       throw fault(
-          "uses a JPEG process (SOF%d) that is not supported: expected baseline or progressive"
-              .formatted(marker - 0xc0));
+          String.format(
+              Locale.ROOT,
+              "uses a JPEG process (SOF%d) that is not supported: expected baseline or progressive",
+              marker - 0xc0));
     }
     if (length < 17 || u8(at + 2) != 8 || u8(at + 7) != 3) {
       throw fault("must be an 8-bit image of 3 components");
@@ -151,8 +164,12 @@ final class JpegFile {
     RgbImage.checkSize(width, height, "image " + file);
     if ((long) width * height > (long) MAX_PIXELS_PER_BYTE * bytes.length) {
       throw fault(
-          "is damaged: %d bytes are too few for the %d×%d pixels of its header"
-              .formatted(bytes.length, width, height));
+          String.format(
+              Locale.ROOT,
+              "is damaged: %d bytes are too few for the %d×%d pixels of its header",
+              bytes.length,
+              width,
+              height));
     }
   }
 
@@ -172,8 +189,13 @@ final class JpegFile {
       }
       if (image.getWidth() != width || image.getHeight() != height) {
         throw fault(
-            "decodes to %d×%d pixels, its header says %d×%d"
-                .formatted(image.getWidth(), image.getHeight(), width, height));
+            String.format(
+                Locale.ROOT,
+                "decodes to %d×%d pixels, its header says %d×%d",
+                image.getWidth(),
+                image.getHeight(),
+                width,
+                height));
       }
       return toRgb(image);
     } catch (NuScenesException e) {
@@ -181,7 +203,7 @@ final class JpegFile {
     } catch (IOException | RuntimeException e) {
       // Java's decoder answers damage with exceptions of many kinds, colour management included.
       throw new NuScenesException(
-          "image %s cannot be decoded: %s".formatted(file, e.getMessage()), e);
+          String.format(Locale.ROOT, "image %s cannot be decoded: %s", file, e.getMessage()), e);
     } finally {
       reader.dispose();
     }

@@ -3,6 +3,7 @@ package dev.bevel.nuscenes;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * One LiDAR sweep in the sensor's own frame. Holds 5 floats a point as the file does: x, y, z
@@ -47,8 +48,11 @@ public final class LidarPoints {
         SensorFiles.readAll(file, "LiDAR file", (long) MAX_POINTS * STRIDE * Float.BYTES);
     if (bytes.length == 0 || bytes.length % (STRIDE * Float.BYTES) != 0) {
       throw new NuScenesException(
-          "LiDAR file %s must hold a whole number of 20-byte points, got %d bytes"
-              .formatted(file, bytes.length));
+          String.format(
+              Locale.ROOT,
+              "LiDAR file %s must hold a whole number of 20-byte points, got %d bytes",
+              file,
+              bytes.length));
     }
     float[] data = new float[bytes.length / Float.BYTES];
     ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(data);
@@ -59,8 +63,13 @@ public final class LidarPoints {
     for (int i = 0; i < data.length; i++) {
       if (!Float.isFinite(data[i])) {
         throw new NuScenesException(
-            "%s: point %d has the value %s at position %d, expected finite numbers"
-                .formatted(what, i / STRIDE, data[i], i % STRIDE));
+            String.format(
+                Locale.ROOT,
+                "%s: point %d has the value %s at position %d, expected finite numbers",
+                what,
+                i / STRIDE,
+                data[i],
+                i % STRIDE));
       }
     }
     return new LidarPoints(data);

@@ -8,6 +8,7 @@ import dev.bevel.nuscenes.TableRecord.SampleData;
 import dev.bevel.nuscenes.TableRecord.Scene;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
@@ -166,7 +167,8 @@ final class LinkCheck {
         throw fault(
             record,
             field,
-            "leads to %s, whose %s is %s".formatted(neighbour.token(), backField, back));
+            String.format(
+                Locale.ROOT, "leads to %s, whose %s is %s", neighbour.token(), backField, back));
       }
     }
 
@@ -176,8 +178,12 @@ final class LinkCheck {
         throw fault(
             record,
             field,
-            "leads to %s of %s, this is of %s"
-                .formatted(other.token(), chain.owner.apply(other), owner));
+            String.format(
+                Locale.ROOT,
+                "leads to %s of %s, this is of %s",
+                other.token(),
+                chain.owner.apply(other),
+                owner));
       }
       long before = chain.time.applyAsLong(forward ? record : other);
       long after = chain.time.applyAsLong(forward ? other : record);
@@ -185,18 +191,31 @@ final class LinkCheck {
         throw fault(
             record,
             field,
-            "leads to %s, but time goes back from %d to %d µs"
-                .formatted(other.token(), before, after));
+            String.format(
+                Locale.ROOT,
+                "leads to %s, but time goes back from %d to %d µs",
+                other.token(),
+                before,
+                after));
       }
     }
 
     private NuScenesException dangling(T record, String field, String token, String target) {
-      return fault(record, field, "there is no record %s in table %s".formatted(token, target));
+      return fault(
+          record,
+          field,
+          String.format(Locale.ROOT, "there is no record %s in table %s", token, target));
     }
 
     private NuScenesException fault(T record, String field, String problem) {
       return new NuScenesException(
-          "table %s, record %s, field %s: %s".formatted(table, record.token(), field, problem));
+          String.format(
+              Locale.ROOT,
+              "table %s, record %s, field %s: %s",
+              table,
+              record.token(),
+              field,
+              problem));
     }
 
     private void begin(Consumer<T> check) {

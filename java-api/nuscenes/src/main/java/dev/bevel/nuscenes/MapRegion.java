@@ -5,6 +5,7 @@ import dev.bevel.nuscenes.TableRecord.Sample;
 import java.awt.Rectangle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -72,7 +73,8 @@ public final class MapRegion {
   public static Optional<MapRegion> read(Path file, double x, double y, double radius) {
     if (!(radius > 0 && radius <= MAX_RADIUS)) {
       throw new IllegalArgumentException(
-          "radius must be positive and at most %s m, got %s".formatted(MAX_RADIUS, radius));
+          String.format(
+              Locale.ROOT, "radius must be positive and at most %s m, got %s", MAX_RADIUS, radius));
     }
     Rectangle area = new Rectangle();
     int[] imageHeight = {0};
@@ -119,6 +121,6 @@ public final class MapRegion {
     return PathNames.inside(
         set.dataRoot(),
         map.filename(),
-        "table map, record %s, field filename".formatted(map.token()));
+        String.format(Locale.ROOT, "table map, record %s, field filename", map.token()));
   }
 }

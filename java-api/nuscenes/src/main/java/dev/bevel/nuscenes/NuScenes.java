@@ -18,6 +18,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -120,7 +121,11 @@ public final class NuScenes {
       return versions.getFirst();
     } catch (IOException | UncheckedIOException e) {
       throw new NuScenesException(
-          "nuScenes data folder %s cannot be listed: %s".formatted(dataRoot, SensorFiles.reason(e)),
+          String.format(
+              Locale.ROOT,
+              "nuScenes data folder %s cannot be listed: %s",
+              dataRoot,
+              SensorFiles.reason(e)),
           e);
     }
   }
@@ -136,8 +141,13 @@ public final class NuScenes {
                 .put(channel, data);
         if (other != null) {
           throw new NuScenesException(
-              "table sample_data: records %s and %s are both key frames of %s in sample %s"
-                  .formatted(other.token(), data.token(), channel, data.sampleToken()));
+              String.format(
+                  Locale.ROOT,
+                  "table sample_data: records %s and %s are both key frames of %s in sample %s",
+                  other.token(),
+                  data.token(),
+                  channel,
+                  data.sampleToken()));
         }
       }
     }
@@ -336,6 +346,6 @@ public final class NuScenes {
     return PathNames.inside(
         dataRoot,
         data.filename(),
-        "table sample_data, record %s, field filename".formatted(data.token()));
+        String.format(Locale.ROOT, "table sample_data, record %s, field filename", data.token()));
   }
 }

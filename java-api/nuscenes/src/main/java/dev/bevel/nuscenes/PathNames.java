@@ -3,6 +3,7 @@ package dev.bevel.nuscenes;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * The one door between names that come from a data set (tokens, file names of tables) and paths: a
@@ -80,12 +81,15 @@ public final class PathNames {
       return folder.getFileSystem().getPath(name);
     } catch (InvalidPathException e) {
       throw new NuScenesException(
-          "%s is no path: %s, got '%s'".formatted(what, e.getReason(), shortened(name)), e);
+          String.format(
+              Locale.ROOT, "%s is no path: %s, got '%s'", what, e.getReason(), shortened(name)),
+          e);
     }
   }
 
   private static NuScenesException refused(String what, String rule, String name) {
-    return new NuScenesException("%s %s, got '%s'".formatted(what, rule, shortened(name)));
+    return new NuScenesException(
+        String.format(Locale.ROOT, "%s %s, got '%s'", what, rule, shortened(name)));
   }
 
   /**

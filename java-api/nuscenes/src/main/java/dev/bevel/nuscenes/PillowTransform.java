@@ -2,6 +2,7 @@ package dev.bevel.nuscenes;
 
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.util.Locale;
 
 /**
  * Pillow's left-right flip and nearest-neighbour rotation, bit for bit. Source of the method: the
@@ -49,8 +50,11 @@ final class PillowTransform {
     int height = image.height();
     if (Math.max(width, height) >= 1 << 14) {
       throw new NuScenesException(
-          "an image to rotate must be smaller than 16384 pixels, got %d×%d"
-              .formatted(width, height));
+          String.format(
+              Locale.ROOT,
+              "an image to rotate must be smaller than 16384 pixels, got %d×%d",
+              width,
+              height));
     }
     RgbImage result = RgbImage.black(width, height);
     int stepXx = fixed(a);

@@ -3,6 +3,7 @@ package dev.bevel.nuscenes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Locale;
 
 /**
  * How 8-bit RGB becomes the float input of a network. Each is the one its detectors were trained
@@ -73,8 +74,13 @@ public enum PixelNormalization {
     int plane = image.width() * image.height();
     if (offset < 0 || offset > out.byteSize() / Float.BYTES - 3L * plane) {
       throw new NuScenesException(
-          "pixel output must hold 3×%d×%d floats from index %d, got room for %d floats"
-              .formatted(image.height(), image.width(), offset, out.byteSize() / Float.BYTES));
+          String.format(
+              Locale.ROOT,
+              "pixel output must hold 3×%d×%d floats from index %d, got room for %d floats",
+              image.height(),
+              image.width(),
+              offset,
+              out.byteSize() / Float.BYTES));
     }
     byte[] rgb = image.rgb();
     for (int c = 0; c < 3; c++) {

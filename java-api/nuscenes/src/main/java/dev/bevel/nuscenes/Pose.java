@@ -1,6 +1,7 @@
 package dev.bevel.nuscenes;
 
 import java.util.Arrays;
+import java.util.Locale;
 import org.joml.Quaterniond;
 import org.joml.Vector3d;
 
@@ -22,10 +23,11 @@ public record Pose(double qw, double qx, double qy, double qz, double tx, double
     double norm = Math.sqrt(qw * qw + qx * qx + qy * qy + qz * qz);
     if (!Double.isFinite(norm) || norm < 1e-9 || !Double.isFinite(tx + ty + tz)) {
       throw new NuScenesException(
-          "pose needs a non-zero quaternion and finite numbers, got rotation %s and translation %s"
-              .formatted(
-                  Arrays.toString(new double[] {qw, qx, qy, qz}),
-                  Arrays.toString(new double[] {tx, ty, tz})));
+          String.format(
+              Locale.ROOT,
+              "pose needs a non-zero quaternion and finite numbers, got rotation %s and translation %s",
+              Arrays.toString(new double[] {qw, qx, qy, qz}),
+              Arrays.toString(new double[] {tx, ty, tz})));
     }
     qw /= norm;
     qx /= norm;

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -66,7 +67,9 @@ final class RadarFile {
         break;
       }
       if (!KEYS.contains(key)) {
-        throw fault("is no PCD file: its header has the line '%s'".formatted(shorten(line)));
+        throw fault(
+            String.format(
+                Locale.ROOT, "is no PCD file: its header has the line '%s'", shorten(line)));
       }
       if (header.put(key, values) != null) {
         throw fault("is damaged: its header has two lines " + key);
@@ -78,7 +81,7 @@ final class RadarFile {
     require(
         values("COUNT").equals(Collections.nCopies(RadarField.COUNT, "1")),
         "COUNT",
-        "1 for each of %d fields".formatted(RadarField.COUNT),
+        String.format(Locale.ROOT, "1 for each of %d fields", RadarField.COUNT),
         values("COUNT"));
     require(value("HEIGHT").equals("1"), "HEIGHT", "1", values("HEIGHT"));
   }
@@ -90,8 +93,10 @@ final class RadarFile {
       at++;
       if (at > MAX_HEADER_BYTES) {
         throw fault(
-            "is no PCD file: no line DATA ends the header in its first %d bytes"
-                .formatted(MAX_HEADER_BYTES));
+            String.format(
+                Locale.ROOT,
+                "is no PCD file: no line DATA ends the header in its first %d bytes",
+                MAX_HEADER_BYTES));
       }
     }
     if (at == bytes.length) {
@@ -108,8 +113,13 @@ final class RadarFile {
     int left = bytes.length - at;
     if (left < dataBytes || left > dataBytes + MAX_TRAILING_BYTES) {
       throw fault(
-          "must hold %d points of %d bytes after its header, which are %d bytes, got %d"
-              .formatted(count, pointBytes, dataBytes, left));
+          String.format(
+              Locale.ROOT,
+              "must hold %d points of %d bytes after its header, which are %d bytes, got %d",
+              count,
+              pointBytes,
+              dataBytes,
+              left));
     }
     ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).position(at);
     float[] data = new float[count * RadarField.COUNT];
@@ -124,8 +134,12 @@ final class RadarFile {
         return new float[0];
       }
       throw fault(
-          "is damaged: point %d has the value %s for %s, expected a finite number"
-              .formatted(point, data[i], RadarField.ofColumn(field).pcdName()));
+          String.format(
+              Locale.ROOT,
+              "is damaged: point %d has the value %s for %s, expected a finite number",
+              point,
+              data[i],
+              RadarField.ofColumn(field).pcdName()));
     }
     return data;
   }
@@ -149,8 +163,12 @@ final class RadarFile {
       }
     }
     throw fault(
-        "has the type and size %s for field %s, expected one of %s"
-            .formatted(shorten(typeAndSize), field.pcdName(), List.of(Column.values())));
+        String.format(
+            Locale.ROOT,
+            "has the type and size %s for field %s, expected one of %s",
+            shorten(typeAndSize),
+            field.pcdName(),
+            List.of(Column.values())));
   }
 
   private int count() {
@@ -183,8 +201,12 @@ final class RadarFile {
   private void require(boolean holds, String key, String expected, List<String> got) {
     if (!holds) {
       throw fault(
-          "has the header line '%s', expected %s %s"
-              .formatted(shorten(key + " " + String.join(" ", got)), key, expected));
+          String.format(
+              Locale.ROOT,
+              "has the header line '%s', expected %s %s",
+              shorten(key + " " + String.join(" ", got)),
+              key,
+              expected));
     }
   }
 

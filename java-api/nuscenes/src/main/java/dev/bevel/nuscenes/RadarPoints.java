@@ -3,6 +3,7 @@ package dev.bevel.nuscenes;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The returns of one radar sweep in the radar's own frame (x forward, y left, z up): 18 numbers
@@ -36,17 +37,21 @@ public final class RadarPoints {
   public static RadarPoints of(float[] data) {
     if (data.length % RadarField.COUNT != 0) {
       throw new NuScenesException(
-          "radar points need %d floats each, got %d floats"
-              .formatted(RadarField.COUNT, data.length));
+          String.format(
+              Locale.ROOT,
+              "radar points need %d floats each, got %d floats",
+              RadarField.COUNT,
+              data.length));
     }
     for (int i = 0; i < data.length; i++) {
       if (!Float.isFinite(data[i])) {
         throw new NuScenesException(
-            "radar points: point %d has the value %s for %s, expected finite numbers"
-                .formatted(
-                    i / RadarField.COUNT,
-                    data[i],
-                    RadarField.ofColumn(i % RadarField.COUNT).pcdName()));
+            String.format(
+                Locale.ROOT,
+                "radar points: point %d has the value %s for %s, expected finite numbers",
+                i / RadarField.COUNT,
+                data[i],
+                RadarField.ofColumn(i % RadarField.COUNT).pcdName()));
       }
     }
     return new RadarPoints(data.clone());

@@ -3,6 +3,7 @@ package dev.bevel.nuscenes;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferInt;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * An 8-bit RGB image: {@code rgb[(y * width + x) * 3 + channel]}, row 0 at the top. The array is
@@ -26,8 +27,13 @@ public final class RgbImage {
     checkSize(width, height, "image");
     if (rgb.length != width * height * 3) {
       throw new NuScenesException(
-          "image of %d×%d needs %d bytes, got %d"
-              .formatted(width, height, width * height * 3, rgb.length));
+          String.format(
+              Locale.ROOT,
+              "image of %d×%d needs %d bytes, got %d",
+              width,
+              height,
+              width * height * 3,
+              rgb.length));
     }
     this.width = width;
     this.height = height;
@@ -58,8 +64,13 @@ public final class RgbImage {
   static void checkSize(int width, int height, String what) {
     if (width <= 0 || height <= 0 || (long) width * height > MAX_PIXELS) {
       throw new NuScenesException(
-          "%s must have a size from 1×1 to %d pixels in all, got %d×%d"
-              .formatted(what, MAX_PIXELS, width, height));
+          String.format(
+              Locale.ROOT,
+              "%s must have a size from 1×1 to %d pixels in all, got %d×%d",
+              what,
+              MAX_PIXELS,
+              width,
+              height));
     }
   }
 

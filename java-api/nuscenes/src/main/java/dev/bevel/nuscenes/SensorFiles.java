@@ -7,6 +7,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /** Reads whole files with a bound on their size. */
 final class SensorFiles {
@@ -27,14 +28,19 @@ final class SensorFiles {
       byte[] bytes = in.readNBytes(Math.toIntExact(maxBytes + 1));
       if (bytes.length > maxBytes) {
         throw new NuScenesException(
-            "%s %s is larger than the %d bytes allowed for such a file"
-                .formatted(what, file, maxBytes));
+            String.format(
+                Locale.ROOT,
+                "%s %s is larger than the %d bytes allowed for such a file",
+                what,
+                file,
+                maxBytes));
       }
       return bytes;
     } catch (NoSuchFileException e) {
       throw new NuScenesException(what + " " + file + " does not exist", e);
     } catch (IOException e) {
-      throw new NuScenesException("%s %s cannot be read: %s".formatted(what, file, reason(e)), e);
+      throw new NuScenesException(
+          String.format(Locale.ROOT, "%s %s cannot be read: %s", what, file, reason(e)), e);
     }
   }
 

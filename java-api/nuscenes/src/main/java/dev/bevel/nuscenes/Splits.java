@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
@@ -38,8 +39,12 @@ public final class Splits {
       String ending = versionOf(split);
       if (!set.version().endsWith(ending)) {
         throw new NuScenesException(
-            "split %s needs a version that ends in %s, got %s"
-                .formatted(split, ending, set.version()));
+            String.format(
+                Locale.ROOT,
+                "split %s needs a version that ends in %s, got %s",
+                split,
+                ending,
+                set.version()));
       }
       return official;
     }
@@ -47,8 +52,13 @@ public final class Splits {
     List<String> scenes = own.get(split);
     if (scenes == null) {
       throw new NuScenesException(
-          "there is no split '%s'; there are %s and, of %s itself, %s"
-              .formatted(split, OFFICIAL.keySet(), set.version(), own.keySet()));
+          String.format(
+              Locale.ROOT,
+              "there is no split '%s'; there are %s and, of %s itself, %s",
+              split,
+              OFFICIAL.keySet(),
+              set.version(),
+              own.keySet()));
     }
     return scenes;
   }
@@ -94,7 +104,8 @@ public final class Splits {
           scenes.add(json.getText());
         }
         if (splits.put(split, List.copyOf(scenes)) != null) {
-          throw new NuScenesException("file %s holds two splits %s".formatted(name, split));
+          throw new NuScenesException(
+              String.format(Locale.ROOT, "file %s holds two splits %s", name, split));
         }
       }
       expect(name, json.currentToken(), JsonToken.END_OBJECT);
@@ -103,7 +114,8 @@ public final class Splits {
       }
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
-          "file %s is not valid JSON: %s".formatted(name, e.getOriginalMessage()), e);
+          String.format(Locale.ROOT, "file %s is not valid JSON: %s", name, e.getOriginalMessage()),
+          e);
     }
     return splits;
   }

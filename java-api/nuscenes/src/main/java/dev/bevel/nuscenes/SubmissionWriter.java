@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -78,7 +79,8 @@ public final class SubmissionWriter implements AutoCloseable {
   public void write(String sampleToken, Pose frameToGlobal, List<Detection> detections) {
     if (!written.add(sampleToken)) {
       throw new NuScenesException(
-          "submission %s: sample %s is written twice".formatted(target, sampleToken));
+          String.format(
+              Locale.ROOT, "submission %s: sample %s is written twice", target, sampleToken));
     }
     List<Detection> best =
         detections.stream()
@@ -143,6 +145,7 @@ public final class SubmissionWriter implements AutoCloseable {
   }
 
   private NuScenesException fault(IOException e) {
-    return new NuScenesException("submission %s cannot be written: %s".formatted(target, e), e);
+    return new NuScenesException(
+        String.format(Locale.ROOT, "submission %s cannot be written: %s", target, e), e);
   }
 }

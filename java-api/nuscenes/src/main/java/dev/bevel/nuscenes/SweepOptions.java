@@ -1,5 +1,7 @@
 package dev.bevel.nuscenes;
 
+import java.util.Locale;
+
 /**
  * How a key frame's points and those of the sweeps before it become one cloud.
  *
@@ -45,8 +47,11 @@ public record SweepOptions(
   public SweepOptions {
     if (previous < 0 || !(closeRadius >= 0) || Double.isInfinite(closeRadius)) {
       throw new NuScenesException(
-          "sweeps need a number of previous sweeps and a close radius that are not negative, got %d and %s"
-              .formatted(previous, closeRadius));
+          String.format(
+              Locale.ROOT,
+              "sweeps need a number of previous sweeps and a close radius that are not negative, got %d and %s",
+              previous,
+              closeRadius));
     }
   }
 

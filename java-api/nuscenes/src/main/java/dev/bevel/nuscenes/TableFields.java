@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -165,7 +166,8 @@ final class TableFields {
     for (double metres : translation) {
       if (Math.abs(metres) > MAX_METRES) {
         throw fault(
-            "translation", "must be within ±%.0e metres, got %s".formatted(MAX_METRES, metres));
+            "translation",
+            String.format(Locale.ROOT, "must be within ±%.0e metres, got %s", MAX_METRES, metres));
       }
     }
     double[] rotation = numbers("rotation", 4);
@@ -246,6 +248,7 @@ final class TableFields {
     FieldValue token = find("token");
     String told =
         token != null && token.kind() == Kind.TEXT ? "record " + token.describe() : "record";
-    return "table file %s, %s (number %d), field %s".formatted(file, told, index, name);
+    return String.format(
+        Locale.ROOT, "table file %s, %s (number %d), field %s", file, told, index, name);
   }
 }

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
@@ -79,12 +80,18 @@ final class TableReader {
       return new TokenTable<>(records.toArray(array), "table file " + file);
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
-          "table file %s is not valid JSON%s: %s"
-              .formatted(file, at(e.getLocation()), e.getOriginalMessage()),
+          String.format(
+              Locale.ROOT,
+              "table file %s is not valid JSON%s: %s",
+              file,
+              at(e.getLocation()),
+              e.getOriginalMessage()),
           e);
     } catch (IOException e) {
       throw new NuScenesException(
-          "table file %s cannot be read: %s".formatted(file, SensorFiles.reason(e)), e);
+          String.format(
+              Locale.ROOT, "table file %s cannot be read: %s", file, SensorFiles.reason(e)),
+          e);
     }
   }
 
@@ -95,6 +102,7 @@ final class TableReader {
   private static String at(@Nullable JsonLocation location) {
     return location == null
         ? ""
-        : " (line %d, column %d)".formatted(location.getLineNr(), location.getColumnNr());
+        : String.format(
+            Locale.ROOT, " (line %d, column %d)", location.getLineNr(), location.getColumnNr());
   }
 }

@@ -1,6 +1,7 @@
 package dev.bevel.nuscenes;
 
 import java.util.Arrays;
+import java.util.Locale;
 
 /** How much of an annotated object all six cameras together see: the four bins of nuScenes. */
 public enum VisibilityLevel {
@@ -50,10 +51,11 @@ public enum VisibilityLevel {
         .orElseThrow(
             () ->
                 new NuScenesException(
-                    "table visibility, record %s, field level: must be one of %s, got %s"
-                        .formatted(
-                            record.token(),
-                            Arrays.stream(values()).map(VisibilityLevel::level).toList(),
-                            record.level())));
+                    String.format(
+                        Locale.ROOT,
+                        "table visibility, record %s, field level: must be one of %s, got %s",
+                        record.token(),
+                        Arrays.stream(values()).map(VisibilityLevel::level).toList(),
+                        record.level())));
   }
 }

@@ -2,6 +2,7 @@ package dev.bevel.torch;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Locale;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -157,17 +158,20 @@ public final class TensorScope implements AutoCloseable {
   private void checkUsable(String operation) {
     if (!thread.equals(Thread.currentThread())) {
       throw new IllegalStateException(
-          "TensorScope.%s: the scope belongs to thread '%s', called from '%s'"
-              .formatted(operation, thread.getName(), Thread.currentThread().getName()));
+          String.format(
+              Locale.ROOT,
+              "TensorScope.%s: the scope belongs to thread '%s', called from '%s'",
+              operation,
+              thread.getName(),
+              Thread.currentThread().getName()));
     }
     if (closed || CURRENT.get() != this) {
       throw new IllegalStateException(
-          "TensorScope.%s: the scope %s"
-              .formatted(
-                  operation,
-                  closed
-                      ? "is closed"
-                      : "has an open scope inside it, which must be closed first"));
+          String.format(
+              Locale.ROOT,
+              "TensorScope.%s: the scope %s",
+              operation,
+              closed ? "is closed" : "has an open scope inside it, which must be closed first"));
     }
   }
 }

@@ -1,5 +1,6 @@
 package dev.bevel.torch;
 
+import java.util.Locale;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
@@ -59,10 +60,16 @@ public final class Torch {
     if (cap > 0) {
       throw new IllegalStateException(
           asked == null
-              ? "JavaCPP was loaded before Bevel, with a cap of %d bytes on physical memory; call Torch.initialize() first, or start the JVM with -D%s=0"
-                  .formatted(cap, MEMORY_PROPERTY)
-              : "%s must be 0 (tensors are freed by TensorScope, the cap only fails large trainings), got %s"
-                  .formatted(MEMORY_PROPERTY, asked));
+              ? String.format(
+                  Locale.ROOT,
+                  "JavaCPP was loaded before Bevel, with a cap of %d bytes on physical memory; call Torch.initialize() first, or start the JVM with -D%s=0",
+                  cap,
+                  MEMORY_PROPERTY)
+              : String.format(
+                  Locale.ROOT,
+                  "%s must be 0 (tensors are freed by TensorScope, the cap only fails large trainings), got %s",
+                  MEMORY_PROPERTY,
+                  asked));
     }
   }
 

@@ -230,8 +230,12 @@ public final class NativeLibrary {
     }
     if (version / 100 != HEADER_VERSION / 100) {
       throw notLoaded(
-          "Bevel: %s has version %s, this binding needs %s"
-              .formatted(path, text(version), text(HEADER_VERSION)));
+          String.format(
+              Locale.ROOT,
+              "Bevel: %s has version %s, this binding needs %s",
+              path,
+              text(version),
+              text(HEADER_VERSION)));
     }
     return version;
   }

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 
@@ -80,13 +81,14 @@ public final class BoxConventionCheck {
           || !(scale <= tolerance)
           || !(orientation <= tolerance)) {
         throw new NuScenesException(
-            "box convention: ground truth as prediction must be found %s, got mATE %s, mASE %s, mAOE %s%s"
-                .formatted(
-                    "with errors of at most " + tolerance,
-                    translation,
-                    scale,
-                    orientation,
-                    complete ? "" : " and objects not found"));
+            String.format(
+                Locale.ROOT,
+                "box convention: ground truth as prediction must be found %s, got mATE %s, mASE %s, mAOE %s%s",
+                "with errors of at most " + tolerance,
+                translation,
+                scale,
+                orientation,
+                complete ? "" : " and objects not found"));
       }
     }
   }

@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.evaluation;
 import dev.bevel.nuscenes.NuScenesException;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -86,8 +87,10 @@ public final class DetectionCurve {
       confidenceAt[point] = interpolate(recall(point), recall, score, 0);
       if (point > 0 && confidenceAt[point] > confidenceAt[point - 1]) {
         throw new NuScenesException(
-            "the scores of the %s detections must not be negative where not all objects are found"
-                .formatted(boxes.detections()[0].detectionClass().detectionName()));
+            String.format(
+                Locale.ROOT,
+                "the scores of the %s detections must not be negative where not all objects are found",
+                boxes.detections()[0].detectionClass().detectionName()));
       }
     }
     return new DetectionCurve(precisionAt, confidenceAt, errorsAt(matches, confidenceAt));

@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.evaluation;
 import dev.bevel.nuscenes.DetectionClass;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 
 /** The benchmark's figures. */
@@ -26,8 +27,11 @@ public final class DetectionMetrics {
     DetectionCurve curve = curves.getOrDefault(detectionClass, Map.of()).get(matchDistance);
     if (curve == null) {
       throw new IllegalArgumentException(
-          "matchDistance must be one of %s, got %s"
-              .formatted(EvaluationConfig.MATCH_DISTANCES, matchDistance));
+          String.format(
+              Locale.ROOT,
+              "matchDistance must be one of %s, got %s",
+              EvaluationConfig.MATCH_DISTANCES,
+              matchDistance));
     }
     return curve;
   }

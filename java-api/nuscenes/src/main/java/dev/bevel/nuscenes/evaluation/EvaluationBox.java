@@ -2,6 +2,7 @@ package dev.bevel.nuscenes.evaluation;
 
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.NuScenesException;
+import java.util.Locale;
 
 /**
  * A ground-truth or detected box as the benchmark sees it, in the global frame.
@@ -37,13 +38,23 @@ public record EvaluationBox(
   public EvaluationBox {
     if (!Double.isFinite(x + y + z + yaw + score)) {
       throw new NuScenesException(
-          "the centre (%s, %s, %s), yaw %s and score %s of a box must be finite"
-              .formatted(x, y, z, yaw, score));
+          String.format(
+              Locale.ROOT,
+              "the centre (%s, %s, %s), yaw %s and score %s of a box must be finite",
+              x,
+              y,
+              z,
+              yaw,
+              score));
     }
     if (!(width > 0 && length > 0 && height > 0) || !Double.isFinite(width + length + height)) {
       throw new NuScenesException(
-          "box size (width, length, height) must be finite and positive, got (%s, %s, %s)"
-              .formatted(width, length, height));
+          String.format(
+              Locale.ROOT,
+              "box size (width, length, height) must be finite and positive, got (%s, %s, %s)",
+              width,
+              length,
+              height));
     }
     score += 0.0; // −0 is 0, also in sorting
   }

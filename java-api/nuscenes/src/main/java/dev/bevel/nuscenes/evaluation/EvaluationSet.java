@@ -13,6 +13,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -46,8 +47,11 @@ public final class EvaluationSet {
     }
     if (result.frames.isEmpty()) {
       throw new NuScenesException(
-          "%s in %s has no sample of the scenes to evaluate"
-              .formatted(set.version(), set.dataRoot()));
+          String.format(
+              Locale.ROOT,
+              "%s in %s has no sample of the scenes to evaluate",
+              set.version(),
+              set.dataRoot()));
     }
     return result;
   }
@@ -74,8 +78,11 @@ public final class EvaluationSet {
     List<String> attributes = set.attributeNames(annotation);
     if (attributes.size() > 1) {
       throw new NuScenesException(
-          "table sample_annotation, record %s: field attribute_tokens must name at most one attribute, got %s"
-              .formatted(annotation.token(), attributes));
+          String.format(
+              Locale.ROOT,
+              "table sample_annotation, record %s: field attribute_tokens must name at most one attribute, got %s",
+              annotation.token(),
+              attributes));
     }
     Box3d box = set.globalBox(annotation);
     return new EvaluationBox(

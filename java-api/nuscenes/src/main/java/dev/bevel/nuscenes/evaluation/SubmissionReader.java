@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -147,8 +148,12 @@ public final class SubmissionReader {
       return reading.from(json);
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
-          "submission %s is not valid JSON%s: %s"
-              .formatted(file, at(e.getLocation()), e.getOriginalMessage()),
+          String.format(
+              Locale.ROOT,
+              "submission %s is not valid JSON%s: %s",
+              file,
+              at(e.getLocation()),
+              e.getOriginalMessage()),
           e);
     } catch (IOException e) {
       throw new NuScenesException("submission " + file + " cannot be read: " + e, e);
@@ -312,8 +317,12 @@ public final class SubmissionReader {
     Set<String> missing = new TreeSet<>(set.tokens());
     missing.removeAll(seen);
     throw broken(
-        "lacks %d of the %d samples of the split, e.g. %s"
-            .formatted(missing.size(), set.samples(), missing.iterator().next()));
+        String.format(
+            Locale.ROOT,
+            "lacks %d of the %d samples of the split, e.g. %s",
+            missing.size(),
+            set.samples(),
+            missing.iterator().next()));
   }
 
   private void require(boolean given, String field) {
@@ -345,7 +354,8 @@ public final class SubmissionReader {
       values[at++] = number(field);
     }
     if (at < count) {
-      throw broken("must have %d numbers for %s, got %d".formatted(count, field, at));
+      throw broken(
+          String.format(Locale.ROOT, "must have %d numbers for %s, got %d", count, field, at));
     }
     return values;
   }
@@ -369,6 +379,7 @@ public final class SubmissionReader {
   private static String at(@Nullable JsonLocation location) {
     return location == null
         ? ""
-        : " (line %d, column %d)".formatted(location.getLineNr(), location.getColumnNr());
+        : String.format(
+            Locale.ROOT, " (line %d, column %d)", location.getLineNr(), location.getColumnNr());
   }
 }

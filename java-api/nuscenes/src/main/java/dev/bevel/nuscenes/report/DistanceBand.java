@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +38,7 @@ record DistanceBand(
   }
 
   String name() {
-    return "%.0f–%.0f m".formatted(from, to);
+    return String.format(Locale.ROOT, "%.0f–%.0f m", from, to);
   }
 
   /** The bands of 10 m up to 50 m. */

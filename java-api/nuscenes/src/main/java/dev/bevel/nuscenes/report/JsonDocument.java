@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -64,11 +65,16 @@ final class JsonDocument {
       return root;
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
-          "file %s is not valid JSON%s: %s"
-              .formatted(file, line(e.getLocation()), e.getOriginalMessage()),
+          String.format(
+              Locale.ROOT,
+              "file %s is not valid JSON%s: %s",
+              file,
+              line(e.getLocation()),
+              e.getOriginalMessage()),
           e);
     } catch (IOException e) {
-      throw new NuScenesException("file %s cannot be read: %s".formatted(file, e), e);
+      throw new NuScenesException(
+          String.format(Locale.ROOT, "file %s cannot be read: %s", file, e), e);
     }
   }
 
@@ -134,7 +140,8 @@ final class JsonDocument {
     try {
       return Path.of(text());
     } catch (InvalidPathException e) {
-      throw new NuScenesException("file %s%s is no path: %s".formatted(file, place, e), e);
+      throw new NuScenesException(
+          String.format(Locale.ROOT, "file %s%s is no path: %s", file, place, e), e);
     }
   }
 

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -71,7 +72,7 @@ final class MetricsFiles {
 
   private static List<String> names(JsonDocument json) {
     if (json.names().size() > MAX_CLASSES) {
-      throw json.broken("has more than %d fields".formatted(MAX_CLASSES));
+      throw json.broken(String.format(Locale.ROOT, "has more than %d fields", MAX_CLASSES));
     }
     return List.copyOf(json.names());
   }
@@ -103,14 +104,17 @@ final class MetricsFiles {
       double[] precision = curve.get("precision").numbers();
       if (recall.length != precision.length) {
         throw curve.broken(
-            "must have as many numbers of precision as of recall, got %d and %d"
-                .formatted(precision.length, recall.length));
+            String.format(
+                Locale.ROOT,
+                "must have as many numbers of precision as of recall, got %d and %d",
+                precision.length,
+                recall.length));
       }
       curves
           .computeIfAbsent(key.substring(0, colon), name -> new LinkedHashMap<>())
           .put(key.substring(colon + 1), new Series(recall, precision));
       if (curves.size() > MAX_CLASSES) {
-        throw root.broken("has more than %d classes".formatted(MAX_CLASSES));
+        throw root.broken(String.format(Locale.ROOT, "has more than %d classes", MAX_CLASSES));
       }
     }
     return curves;

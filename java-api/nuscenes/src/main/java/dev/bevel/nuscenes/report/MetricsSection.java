@@ -6,6 +6,7 @@ import dev.bevel.nuscenes.report.MetricsFiles.Summary;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** The benchmark's figures, and precision over recall of each class. */
@@ -19,8 +20,12 @@ final class MetricsSection {
             evaluation ->
                 html.element(
                     "p",
-                    "Split %s of %s, %s."
-                        .formatted(evaluation.split(), evaluation.data(), evaluation.version())),
+                    String.format(
+                        Locale.ROOT,
+                        "Split %s of %s, %s.",
+                        evaluation.split(),
+                        evaluation.data(),
+                        evaluation.version())),
             () -> html.element("p", "run.json says nothing of an evaluation.", "class", "absent"));
     if (Files.exists(run.metricsSummary())) {
       writeSummary(html, MetricsFiles.readSummary(run.metricsSummary()));

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -165,11 +166,16 @@ public final class RunFolder {
       byte[] bytes = in.readNBytes(Math.toIntExact(most + 1));
       if (bytes.length > most) {
         throw new NuScenesException(
-            "file %s is larger than the %d bytes allowed for such a file".formatted(file, most));
+            String.format(
+                Locale.ROOT,
+                "file %s is larger than the %d bytes allowed for such a file",
+                file,
+                most));
       }
       return bytes;
     } catch (IOException e) {
-      throw new NuScenesException("file %s cannot be read: %s".formatted(file, e), e);
+      throw new NuScenesException(
+          String.format(Locale.ROOT, "file %s cannot be read: %s", file, e), e);
     }
   }
 

@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -88,8 +89,10 @@ public final class RunReport {
     if (Stream.of(run.run(), run.history(), run.metricsSummary(), run.metricsDetails())
         .noneMatch(Files::exists)) {
       throw new NuScenesException(
-          "run folder %s has nothing to report: no run.json, history.csv, metrics_summary.json or metrics_details.json"
-              .formatted(run.folder()));
+          String.format(
+              Locale.ROOT,
+              "run folder %s has nothing to report: no run.json, history.csv, metrics_summary.json or metrics_details.json",
+              run.folder()));
     }
   }
 

@@ -12,6 +12,7 @@ import dev.bevel.nuscenes.evaluation.Submission;
 import java.nio.file.Files;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -41,20 +42,25 @@ final class SampleSection {
   void write(Html html) {
     html.element(
         "p",
-        """
+        String.format(
+            Locale.ROOT,
+            """
         Samples are ranked by F1, the harmonic mean of precision and recall over all classes, of \
         detections with a score of at least %s, matched at 2 m as the benchmark does. The threshold \
         is the one at which the F1 of the whole split is best. Of equals, those with more objects \
-        come first."""
-            .formatted(Figures.fixed(threshold, 3)),
+        come first.""",
+            Figures.fixed(threshold, 3)),
         "class",
         "note");
     List<SampleScore> shown = scores.stream().filter(this::hasImages).toList();
     if (shown.size() < scores.size()) {
       html.element(
           "p",
-          "The images of %d of %d samples are there; of the others there are no pictures."
-              .formatted(shown.size(), scores.size()),
+          String.format(
+              Locale.ROOT,
+              "The images of %d of %d samples are there; of the others there are no pictures.",
+              shown.size(),
+              scores.size()),
           "class",
           "absent");
     }
@@ -99,12 +105,13 @@ final class SampleSection {
         .element("h4", scene + ", sample " + sample.token())
         .element(
             "p",
-            "F1 %s: %d of %d objects found by %d detections."
-                .formatted(
-                    Figures.fixed(score.f1(), 3),
-                    score.found(),
-                    score.truths(),
-                    score.detections()));
+            String.format(
+                Locale.ROOT,
+                "F1 %s: %d of %d objects found by %d detections.",
+                Figures.fixed(score.f1(), 3),
+                score.found(),
+                score.truths(),
+                score.detections()));
     if (hasImages(score)) {
       writePictures(html, sample, scene);
     }

@@ -1,5 +1,7 @@
 package dev.bevel.nuscenes.report;
 
+import java.util.Locale;
+
 /** Numbers over numbers: as many of each; either may be NaN. The arrays are shared, not copied. */
 final class Series {
   private final double[] x;
@@ -8,7 +10,7 @@ final class Series {
   Series(double[] x, double[] y) {
     if (x.length != y.length) {
       throw new IllegalArgumentException(
-          "x and y must be as many, got %d and %d".formatted(x.length, y.length));
+          String.format(Locale.ROOT, "x and y must be as many, got %d and %d", x.length, y.length));
     }
     this.x = x;
     this.y = y;

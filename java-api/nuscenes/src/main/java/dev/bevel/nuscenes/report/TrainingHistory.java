@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -80,12 +81,17 @@ public record TrainingHistory(List<String> columns, List<double[]> rows) {
     boolean known = names.size() >= first && names.subList(0, first).equals(FIRST_COLUMNS);
     if (!known || names.contains("") || Set.copyOf(names).size() < names.size()) {
       throw new NuScenesException(
-          "%s must be the names %s and those of the loss's terms, each once, got '%s'"
-              .formatted(place, FIRST_COLUMNS, String.join(",", names)));
+          String.format(
+              Locale.ROOT,
+              "%s must be the names %s and those of the loss's terms, each once, got '%s'",
+              place,
+              FIRST_COLUMNS,
+              String.join(",", names)));
     }
     if (names.size() > MAX_COLUMNS) {
       throw new NuScenesException(
-          "%s has %d columns, %d are allowed".formatted(place, names.size(), MAX_COLUMNS));
+          String.format(
+              Locale.ROOT, "%s has %d columns, %d are allowed", place, names.size(), MAX_COLUMNS));
     }
     return names;
   }
@@ -94,7 +100,8 @@ public record TrainingHistory(List<String> columns, List<double[]> rows) {
       String place, List<String> columns, String[] cells, List<double[]> before) {
     if (cells.length != columns.size()) {
       throw new NuScenesException(
-          "%s must have %d numbers, got %d".formatted(place, columns.size(), cells.length));
+          String.format(
+              Locale.ROOT, "%s must have %d numbers, got %d", place, columns.size(), cells.length));
     }
     double[] numbers = new double[cells.length];
     for (int i = 0; i < cells.length; i++) {
@@ -102,13 +109,19 @@ public record TrainingHistory(List<String> columns, List<double[]> rows) {
         numbers[i] = Double.parseDouble(cells[i]);
       } catch (NumberFormatException e) {
         throw new NuScenesException(
-            "%s, column %s must be a number, got '%s'".formatted(place, columns.get(i), cells[i]),
+            String.format(
+                Locale.ROOT,
+                "%s, column %s must be a number, got '%s'",
+                place,
+                columns.get(i),
+                cells[i]),
             e);
       }
     }
     if (!(numbers[0] > (before.isEmpty() ? 0 : before.getLast()[0]))) {
       throw new NuScenesException(
-          "%s: steps must be positive and ascend, got %s".formatted(place, cells[0]));
+          String.format(
+              Locale.ROOT, "%s: steps must be positive and ascend, got %s", place, cells[0]));
     }
     return numbers;
   }

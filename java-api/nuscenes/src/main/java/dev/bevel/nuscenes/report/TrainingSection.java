@@ -2,6 +2,7 @@ package dev.bevel.nuscenes.report;
 
 import java.nio.file.Files;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /** What was trained on what, and how the losses went. */
@@ -46,8 +47,12 @@ final class TrainingSection {
     double seconds = last[1];
     html.element(
         "p",
-        "%s steps in %s, the last with a loss of %s."
-            .formatted(Figures.brief(last[0]), duration(seconds), Figures.fixed(last[3], 4)));
+        String.format(
+            Locale.ROOT,
+            "%s steps in %s, the last with a loss of %s.",
+            Figures.brief(last[0]),
+            duration(seconds),
+            Figures.fixed(last[3], 4)));
     double[] steps = Smoothing.means(history.column("step"));
     html.open("div", "class", "charts");
     LineChart losses = new LineChart("Loss and its terms by step", "step", "loss", 320);
@@ -67,9 +72,11 @@ final class TrainingSection {
     if (history.rows().size() > Smoothing.POINTS) {
       html.element(
           "p",
-          "Each of the %d points of a curve is the mean of about %d steps."
-              .formatted(
-                  Smoothing.POINTS, Math.round(history.rows().size() / (double) Smoothing.POINTS)),
+          String.format(
+              Locale.ROOT,
+              "Each of the %d points of a curve is the mean of about %d steps.",
+              Smoothing.POINTS,
+              Math.round(history.rows().size() / (double) Smoothing.POINTS)),
           "class",
           "note");
     }

@@ -2,6 +2,7 @@ package dev.bevel.nuscenes.simulator;
 
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.simulator.scene.Seeds;
+import java.util.Locale;
 
 /**
  * What to simulate. Everything but {@code threads} changes the data; {@code threads} changes only
@@ -52,7 +53,7 @@ public record SimulationSettings(
   private static void check(String what, int value, int least, int most) {
     if (value < least || value > most) {
       throw new NuScenesException(
-          "the %s must be in %d..%d, got %d".formatted(what, least, most, value));
+          String.format(Locale.ROOT, "the %s must be in %d..%d, got %d", what, least, most, value));
     }
   }
 

@@ -12,6 +12,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -68,7 +69,8 @@ public final class Simulator {
       throw new NuScenesException("the folder for the simulated data cannot be " + out);
     }
     Path temporary =
-        parent.resolve(".%s.%s.tmp".formatted(target.getFileName(), UUID.randomUUID()));
+        parent.resolve(
+            String.format(Locale.ROOT, ".%s.%s.tmp", target.getFileName(), UUID.randomUUID()));
     try {
       Tables.createFolders(temporary);
       Simulator simulator = new Simulator(settings, temporary, listener);
@@ -81,7 +83,7 @@ public final class Simulator {
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException | UncheckedIOException e) {
       throw new NuScenesException(
-          "simulated data cannot be written to %s: %s".formatted(out, e), e);
+          String.format(Locale.ROOT, "simulated data cannot be written to %s: %s", out, e), e);
     } finally {
       delete(temporary);
     }
@@ -98,7 +100,8 @@ public final class Simulator {
               "folder " + target + " is not empty; simulated data needs a new or empty folder");
         }
       } catch (IOException e) {
-        throw new NuScenesException("folder %s cannot be read: %s".formatted(target, e), e);
+        throw new NuScenesException(
+            String.format(Locale.ROOT, "folder %s cannot be read: %s", target, e), e);
       }
     }
   }
@@ -209,7 +212,7 @@ public final class Simulator {
           });
     } catch (IOException e) {
       throw new NuScenesException(
-          "temporary folder %s cannot be deleted: %s".formatted(folder, e), e);
+          String.format(Locale.ROOT, "temporary folder %s cannot be deleted: %s", folder, e), e);
     }
   }
 }

@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.validation;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -84,9 +85,12 @@ final class AgreementCheck {
                 name,
                 table.label(row),
                 field,
-                "a %s that no other record has".formatted(field),
-                "\"%s\", which %s has too"
-                    .formatted(table.texts().text(text), table.label(first[text]))));
+                String.format(Locale.ROOT, "a %s that no other record has", field),
+                String.format(
+                    Locale.ROOT,
+                    "\"%s\", which %s has too",
+                    table.texts().text(text),
+                    table.label(first[text]))));
       }
     }
   }
@@ -233,9 +237,11 @@ final class AgreementCheck {
             row,
             "calibrated_sensor_token",
             "a calibration of its own log " + logs.label(log[row]),
-            "%s, which files of log %s have"
-                .formatted(
-                    calibrations.label(calibration), logs.label(logOfCalibration[calibration])));
+            String.format(
+                Locale.ROOT,
+                "%s, which files of log %s have",
+                calibrations.label(calibration),
+                logs.label(logOfCalibration[calibration])));
       }
     }
   }
@@ -256,13 +262,13 @@ final class AgreementCheck {
             scenes.label(scene),
             "log_token",
             "the log in its files' names, " + name.group(1),
-            "%s (%s)".formatted(set.table("log").label(log), logfile));
+            String.format(Locale.ROOT, "%s (%s)", set.table("log").label(log), logfile));
       }
     } else if (!first.equals(name.group(1))) {
       fault(
           row,
           "filename",
-          "a name that starts with %s, as in its scene".formatted(first),
+          String.format(Locale.ROOT, "a name that starts with %s, as in its scene", first),
           filename);
     }
   }
@@ -291,10 +297,14 @@ final class AgreementCheck {
           fault(
               "sample_annotation",
               annotations.label(row),
-              "attribute_tokens[%d]".formatted(index),
+              String.format(Locale.ROOT, "attribute_tokens[%d]", index),
               index > 0
                   ? "one attribute at most for " + name
-                  : "%s for %s".formatted(allowed.endsWith(".") ? allowed + "*" : allowed, name),
+                  : String.format(
+                      Locale.ROOT,
+                      "%s for %s",
+                      allowed.endsWith(".") ? allowed + "*" : allowed,
+                      name),
               attributes.text("name", attribute));
         }
       }
@@ -319,7 +329,8 @@ final class AgreementCheck {
             annotations.label(row),
             "num_radar_pts",
             "0 in a set without radar files",
-            "%d (allowed by %s)".formatted(points, Allowance.MISSING_SENSORS.label()));
+            String.format(
+                Locale.ROOT, "%d (allowed by %s)", points, Allowance.MISSING_SENSORS.label()));
       }
     }
   }

@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.validation;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -181,11 +182,12 @@ final class ChainCheck {
           row,
           field,
           "a record whose " + opposite + " is this one",
-          "\"%s\", whose %s is %s"
-              .formatted(
-                  chains.table.label(target),
-                  opposite,
-                  back == TableData.NONE ? "none" : '"' + chains.table.label(back) + '"'));
+          String.format(
+              Locale.ROOT,
+              "\"%s\", whose %s is %s",
+              chains.table.label(target),
+              opposite,
+              back == TableData.NONE ? "none" : '"' + chains.table.label(back) + '"'));
       return;
     }
     for (Common common : chains.common) {
@@ -196,8 +198,12 @@ final class ChainCheck {
             chains,
             row,
             common.field,
-            "the %s of its %s, %s"
-                .formatted(common.target.name(), field, common.target.label(other)),
+            String.format(
+                Locale.ROOT,
+                "the %s of its %s, %s",
+                common.target.name(),
+                field,
+                common.target.label(other)),
             common.target.label(own));
         return;
       }
@@ -214,7 +220,8 @@ final class ChainCheck {
           chains,
           row,
           chains.timeField,
-          "a time %s its %s, %d".formatted(forward ? "before" : "after", field, other),
+          String.format(
+              Locale.ROOT, "a time %s its %s, %d", forward ? "before" : "after", field, other),
           String.valueOf(own));
     }
   }
@@ -231,11 +238,12 @@ final class ChainCheck {
           chains,
           row,
           field,
-          "the record %s it, since %s is %s in this chain"
-              .formatted(
-                  forward ? "after" : "before",
-                  chains.table.label(end),
-                  forward ? "later" : "earlier"),
+          String.format(
+              Locale.ROOT,
+              "the record %s it, since %s is %s in this chain",
+              forward ? "after" : "before",
+              chains.table.label(end),
+              forward ? "later" : "earlier"),
           "\"\"");
     }
   }
@@ -275,11 +283,12 @@ final class ChainCheck {
           owners,
           owner,
           field,
-          "its %s %s%s"
-              .formatted(
-                  which,
-                  chains.table.name(),
-                  found == TableData.NONE ? "" : ", " + chains.table.label(found)),
+          String.format(
+              Locale.ROOT,
+              "its %s %s%s",
+              which,
+              chains.table.name(),
+              found == TableData.NONE ? "" : ", " + chains.table.label(found)),
           chains.table.label(stated));
       stranger(chains, owners, owner, field, stated);
     }
@@ -294,7 +303,7 @@ final class ChainCheck {
           chains,
           stated,
           chains.common.getFirst().field,
-          "%s, whose %s is this one".formatted(owners.label(owner), field),
+          String.format(Locale.ROOT, "%s, whose %s is this one", owners.label(owner), field),
           chains.group[stated] == TableData.NONE ? "none" : owners.label(chains.group[stated]));
     }
   }

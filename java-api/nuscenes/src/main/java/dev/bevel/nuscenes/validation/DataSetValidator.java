@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -60,8 +61,11 @@ public final class DataSetValidator {
               .toList();
       if (versions.size() != 1) {
         throw new NuScenesException(
-            "folder %s holds the tables of %s; name one version of them"
-                .formatted(data, versions.isEmpty() ? "no version" : "versions " + versions));
+            String.format(
+                Locale.ROOT,
+                "folder %s holds the tables of %s; name one version of them",
+                data,
+                versions.isEmpty() ? "no version" : "versions " + versions));
       }
       return of(data, versions.getFirst());
     } catch (IOException e) {

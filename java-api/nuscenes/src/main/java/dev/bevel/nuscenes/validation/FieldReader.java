@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -88,7 +89,8 @@ final class FieldReader {
       String name = json.currentName();
       json.nextToken();
       if (object.putIfAbsent(name, value(json)) != null) {
-        throw new JsonParseException(json, "\"%s\" appears twice".formatted(name));
+        throw new JsonParseException(
+            json, String.format(Locale.ROOT, "\"%s\" appears twice", name));
       }
     }
     return object;

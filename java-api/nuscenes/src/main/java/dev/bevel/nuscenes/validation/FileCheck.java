@@ -6,6 +6,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -124,7 +125,11 @@ final class FileCheck {
     try {
       FileInspector.Fault fault = inspection.of(file);
       if (fault != null) {
-        fault(table, row, fault.expected(), "%s (file %s)".formatted(fault.actual(), file));
+        fault(
+            table,
+            row,
+            fault.expected(),
+            String.format(Locale.ROOT, "%s (file %s)", fault.actual(), file));
       }
     } catch (IOException e) {
       fault(table, row, "a readable file", e.toString());
@@ -156,8 +161,12 @@ final class FileCheck {
             row,
             "a file",
             Files.exists(file)
-                ? "%s, which is none".formatted(file)
-                : "no file %s (allowed by %s)".formatted(file, Allowance.MISSING_FILES.label()));
+                ? String.format(Locale.ROOT, "%s, which is none", file)
+                : String.format(
+                    Locale.ROOT,
+                    "no file %s (allowed by %s)",
+                    file,
+                    Allowance.MISSING_FILES.label()));
       }
     } catch (InvalidPathException e) {
       fault(table, row, "the name of a file", name);

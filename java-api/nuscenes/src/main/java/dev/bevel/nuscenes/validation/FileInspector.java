@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.zip.CRC32;
@@ -57,7 +58,8 @@ final class FileInspector {
           return rows == height && columns == width
               ? null
               : new Fault(
-                  "a JPEG file of %d×%d pixels".formatted(width, height), columns + "×" + rows);
+                  String.format(Locale.ROOT, "a JPEG file of %d×%d pixels", width, height),
+                  columns + "×" + rows);
         }
         at += 2 + length;
       }
@@ -79,8 +81,10 @@ final class FileInspector {
       if (size == 0 || size % POINT_BYTES != 0 || size > MAX_LIDAR_BYTES) {
         Fault fault =
             new Fault(
-                "a LiDAR file of 1 to %d points of 20 bytes"
-                    .formatted(MAX_LIDAR_BYTES / POINT_BYTES),
+                String.format(
+                    Locale.ROOT,
+                    "a LiDAR file of 1 to %d points of 20 bytes",
+                    MAX_LIDAR_BYTES / POINT_BYTES),
                 size + " bytes");
         return new Lidar(points, fault);
       }
@@ -101,7 +105,7 @@ final class FileInspector {
       if (!Float.isFinite(points[i + j])) {
         return new Fault(
             "a LiDAR file of finite numbers",
-            "%s at position %d of point %d".formatted(points[i + j], j, i / 5));
+            String.format(Locale.ROOT, "%s at position %d of point %d", points[i + j], j, i / 5));
       }
     }
     float intensity = points[i + 3];
@@ -141,7 +145,8 @@ final class FileInspector {
       return left == bytes * points[0] || left == bytes * points[0] + 1
           ? null
           : new Fault(
-              "%d points of %d bytes after the header".formatted(points[0], bytes),
+              String.format(
+                  Locale.ROOT, "%d points of %d bytes after the header", points[0], bytes),
               left + " bytes");
     }
   }

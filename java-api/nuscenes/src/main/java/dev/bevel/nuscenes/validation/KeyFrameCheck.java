@@ -1,6 +1,7 @@
 package dev.bevel.nuscenes.validation;
 
 import java.util.Arrays;
+import java.util.Locale;
 
 /**
  * Each sample has one key-frame file of every channel, taken within 0.1 s of it; its time is that
@@ -79,7 +80,11 @@ final class KeyFrameCheck {
           "sample_data",
           data.label(row),
           "is_key_frame",
-          "one key frame of %s for sample %s".formatted(set.channel(row), samples.label(sample)),
+          String.format(
+              Locale.ROOT,
+              "one key frame of %s for sample %s",
+              set.channel(row),
+              samples.label(sample)),
           "a second one beside " + data.label(key[sensor]));
     }
     key[sensor] = row;
@@ -103,7 +108,7 @@ final class KeyFrameCheck {
             data.label(row),
             "ego_pose_token",
             "an ego pose of its own time, " + time,
-            "ego pose %s of time %d".formatted(poses.label(pose), ofPose));
+            String.format(Locale.ROOT, "ego pose %s of time %d", poses.label(pose), ofPose));
       }
       if (ofSample != Column.Longs.MISSING && set.isKeyFrame(row)) {
         keyTime(row, sample, time, ofSample, ofPose);
@@ -119,21 +124,23 @@ final class KeyFrameCheck {
           data.label(row),
           time == ofPose ? "sample_token" : "timestamp",
           "a sample within 0.1 s of its time, " + time,
-          "sample %s of time %d".formatted(samples.label(sample), ofSample));
+          String.format(Locale.ROOT, "sample %s of time %d", samples.label(sample), ofSample));
     } else if (time != ofSample && set.channel(row).equals(LIDAR)) {
       if (time == ofPose) {
         fault(
             "sample",
             samples.label(sample),
             "timestamp",
-            "the time of its LIDAR_TOP file %s, %d".formatted(data.label(row), time),
+            String.format(
+                Locale.ROOT, "the time of its LIDAR_TOP file %s, %d", data.label(row), time),
             String.valueOf(ofSample));
       } else {
         fault(
             "sample_data",
             data.label(row),
             "timestamp",
-            "the time of its sample %s, %d".formatted(samples.label(sample), ofSample),
+            String.format(
+                Locale.ROOT, "the time of its sample %s, %d", samples.label(sample), ofSample),
             String.valueOf(time));
       }
     }

@@ -1,6 +1,7 @@
 package dev.bevel.nuscenes.validation;
 
 import java.util.Comparator;
+import java.util.Locale;
 import java.util.stream.IntStream;
 
 /**
@@ -67,7 +68,8 @@ final class MotionCheck {
               row,
               "rotation",
               "an upright pose: its z axis within 30° of the vertical",
-              "%.0f°".formatted(Math.toDegrees(Math.acos(Math.clamp(up, -1, 1)))));
+              String.format(
+                  Locale.ROOT, "%.0f°", Math.toDegrees(Math.acos(Math.clamp(up, -1, 1)))));
         }
       }
     }
@@ -117,8 +119,9 @@ final class MotionCheck {
           poses,
           b,
           "translation",
-          "at most %.0f m/s from ego pose %s on".formatted(MAX_SPEED, poses.label(a)),
-          "%.3f m in %.3f s".formatted(distance, seconds));
+          String.format(
+              Locale.ROOT, "at most %.0f m/s from ego pose %s on", MAX_SPEED, poses.label(a)),
+          String.format(Locale.ROOT, "%.3f m in %.3f s", distance, seconds));
     } else if (distance > DRIVING_SPEED * seconds && distance > 0.1) {
       double sign = Math.signum(micros);
       RigidTransform pose = RigidTransform.of(poses, a);
@@ -129,7 +132,7 @@ final class MotionCheck {
             a,
             "rotation",
             "within 30° of the way it drives, towards ego pose " + poses.label(b),
-            "%.0f°".formatted(Math.toDegrees(angle)));
+            String.format(Locale.ROOT, "%.0f°", Math.toDegrees(angle)));
       }
     }
   }
@@ -155,8 +158,12 @@ final class MotionCheck {
               annotations,
               next[row],
               "translation",
-              "at most %.0f m/s from annotation %s on".formatted(MAX_SPEED, annotations.label(row)),
-              "%.1f m in %.3f s".formatted(distance, seconds));
+              String.format(
+                  Locale.ROOT,
+                  "at most %.0f m/s from annotation %s on",
+                  MAX_SPEED,
+                  annotations.label(row)),
+              String.format(Locale.ROOT, "%.1f m in %.3f s", distance, seconds));
         }
       }
     }
@@ -214,12 +221,13 @@ final class MotionCheck {
         fault(
             annotations,
             mostIsOdd ? most : least,
-            "size[%d]".formatted(axis),
-            "within a factor of %.1f of the same object's %.3f m in annotation %s"
-                .formatted(
-                    MAX_SIZE_RATIO,
-                    size.get(mostIsOdd ? least : most, axis),
-                    annotations.label(mostIsOdd ? least : most)),
+            String.format(Locale.ROOT, "size[%d]", axis),
+            String.format(
+                Locale.ROOT,
+                "within a factor of %.1f of the same object's %.3f m in annotation %s",
+                MAX_SIZE_RATIO,
+                size.get(mostIsOdd ? least : most, axis),
+                annotations.label(mostIsOdd ? least : most)),
             String.valueOf(size.get(mostIsOdd ? most : least, axis)));
       }
     }
@@ -273,8 +281,13 @@ final class MotionCheck {
           example,
           "rotation",
           "a vehicle that points within 60° of the way it drives",
-          "%.0f° here, and more than 60° in %d of its %d steps above %.0f m/s"
-              .formatted(Math.toDegrees(exampleAngle), wrong, steps, DRIVING_SPEED));
+          String.format(
+              Locale.ROOT,
+              "%.0f° here, and more than 60° in %d of its %d steps above %.0f m/s",
+              Math.toDegrees(exampleAngle),
+              wrong,
+              steps,
+              DRIVING_SPEED));
     }
   }
 
@@ -296,8 +309,9 @@ final class MotionCheck {
             annotations,
             row,
             "translation",
-            "at most %.0f m from ego pose %s".formatted(MAX_DISTANCE, poses.label(pose)),
-            "%.1f m".formatted(distance));
+            String.format(
+                Locale.ROOT, "at most %.0f m from ego pose %s", MAX_DISTANCE, poses.label(pose)),
+            String.format(Locale.ROOT, "%.1f m", distance));
       }
     }
   }

@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.validation;
 
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -65,8 +66,9 @@ final class MountingCheck {
       fault(
           row,
           "translation",
-          "%s on the vehicle: x within ±6 m, y within ±2 m, z in 0..4 m".formatted(channel),
-          "%.2f, %.2f, %.2f".formatted(x, y, z));
+          String.format(
+              Locale.ROOT, "%s on the vehicle: x within ±6 m, y within ±2 m, z in 0..4 m", channel),
+          String.format(Locale.ROOT, "%.2f, %.2f, %.2f", x, y, z));
     }
     Double cameraYaw = CAMERA_YAW.get(channel);
     Double otherYaw = OTHER_YAW.get(channel);
@@ -94,10 +96,20 @@ final class MountingCheck {
       fault(
           row,
           "rotation",
-          "%s of %s within 30° of (%.2f, %.2f, %.2f) of the ego frame"
-              .formatted(name, channel, expected[0], expected[1], expected[2]),
-          "(%.2f, %.2f, %.2f)"
-              .formatted(mount.axis(axis, 0), mount.axis(axis, 1), mount.axis(axis, 2)));
+          String.format(
+              Locale.ROOT,
+              "%s of %s within 30° of (%.2f, %.2f, %.2f) of the ego frame",
+              name,
+              channel,
+              expected[0],
+              expected[1],
+              expected[2]),
+          String.format(
+              Locale.ROOT,
+              "(%.2f, %.2f, %.2f)",
+              mount.axis(axis, 0),
+              mount.axis(axis, 1),
+              mount.axis(axis, 2)));
     }
   }
 
@@ -122,8 +134,11 @@ final class MountingCheck {
           fault(
               calibration,
               "camera_intrinsic",
-              "square pixels, a principal point in the middle half of the %d×%d image and a focal"
-                      .formatted(width, height)
+              String.format(
+                      Locale.ROOT,
+                      "square pixels, a principal point in the middle half of the %d×%d image and a focal",
+                      width,
+                      height)
                   + " length of 0.2 to 5 times its width",
               actual);
         }
@@ -138,7 +153,9 @@ final class MountingCheck {
             && Math.abs(k[0] / k[4] - 1) < 0.1
             && k[0] > 0.2 * width
             && k[0] < 5.0 * width;
-    return valid ? null : "fx %.1f, fy %.1f, cx %.1f, cy %.1f".formatted(k[0], k[4], k[2], k[5]);
+    return valid
+        ? null
+        : String.format(Locale.ROOT, "fx %.1f, fy %.1f, cx %.1f, cy %.1f", k[0], k[4], k[2], k[5]);
   }
 
   private void fault(int row, String field, String expected, String actual) {

@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.validation;
 
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -110,10 +111,11 @@ final class PointCounts {
               "sample_annotation",
               annotations.label(row),
               "num_lidar_pts",
-              "%s points of %s in the box"
-                  .formatted(
-                      certain == possible ? "the " + certain : certain + " to " + possible,
-                      set.table("sample_data").text("filename", data)),
+              String.format(
+                  Locale.ROOT,
+                  "%s points of %s in the box",
+                  certain == possible ? "the " + certain : certain + " to " + possible,
+                  set.table("sample_data").text("filename", data)),
               String.valueOf(stated)));
     }
   }

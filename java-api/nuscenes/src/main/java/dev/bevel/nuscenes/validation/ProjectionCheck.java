@@ -7,6 +7,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import javax.imageio.ImageIO;
 import org.jspecify.annotations.Nullable;
 
@@ -272,11 +273,15 @@ final class ProjectionCheck {
               "sensor",
               token,
               token.isEmpty() ? "" : "channel",
-              "pictures of %s in which objects stand out where their boxes are projected to, more"
-                      .formatted(which)
-                  + " than %.0f %% of the other places on the same height"
-                      .formatted(100 * LEAST_RANK),
-              "%.1f %% for %d objects".formatted(100 * sum / objects, objects)));
+              String.format(
+                      Locale.ROOT,
+                      "pictures of %s in which objects stand out where their boxes are projected to, more",
+                      which)
+                  + String.format(
+                      Locale.ROOT,
+                      " than %.0f %% of the other places on the same height",
+                      100 * LEAST_RANK),
+              String.format(Locale.ROOT, "%.1f %% for %d objects", 100 * sum / objects, objects)));
     }
   }
 }

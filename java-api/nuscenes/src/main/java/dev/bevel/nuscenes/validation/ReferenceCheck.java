@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.validation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /** Every token of every table leads to a record of the table the schema names. */
 final class ReferenceCheck {
@@ -57,7 +58,7 @@ final class ReferenceCheck {
     for (int row = 0; row < table.rows(); row++) {
       for (int i = lists.start(row); i < lists.end(row); i++) {
         int token = lists.element(i);
-        String name = "%s[%d]".formatted(field.name(), i - lists.start(row));
+        String name = String.format(Locale.ROOT, "%s[%d]", field.name(), i - lists.start(row));
         if (target.row(token) == TableData.NONE && !foreignAllowed) {
           fault(table, row, name, target, token);
         }
@@ -145,9 +146,12 @@ final class ReferenceCheck {
             Rule.REFERENCE,
             "map",
             maps.label(map),
-            "log_tokens[%d]".formatted(index),
+            String.format(Locale.ROOT, "log_tokens[%d]", index),
             "logs that no other map names",
-            "\"%s\", which map %s names too"
-                .formatted(set.table("log").label(log), maps.label(other))));
+            String.format(
+                Locale.ROOT,
+                "\"%s\", which map %s names too",
+                set.table("log").label(log),
+                maps.label(other))));
   }
 }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -66,7 +67,7 @@ final class SplitCheck {
       return read;
     }
     for (int i = 0; i < list.size(); i++) {
-      String field = "[%d]".formatted(i);
+      String field = String.format(Locale.ROOT, "[%d]", i);
       if (!(list.get(i) instanceof String scene) || !scenes.contains(scene)) {
         fault(findings, name, field, "the name of a scene", FieldReader.describe(list.get(i)));
       } else if (!read.add(scene)) {

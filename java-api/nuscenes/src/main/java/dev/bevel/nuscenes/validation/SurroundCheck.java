@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.validation;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -102,7 +103,11 @@ final class SurroundCheck {
             calibrations.label(nearest),
             "rotation",
             "six cameras that see all directions together",
-            "%d of %d directions of the horizon in no picture, e.g. at %d° to the left"
-                .formatted(unseen.size(), DIRECTIONS, unseen.get(unseen.size() / 2))));
+            String.format(
+                Locale.ROOT,
+                "%d of %d directions of the horizon in no picture, e.g. at %d° to the left",
+                unseen.size(),
+                DIRECTIONS,
+                unseen.get(unseen.size() / 2))));
   }
 }

@@ -1,5 +1,7 @@
 package dev.bevel.nuscenes.validation;
 
+import java.util.Locale;
+
 /**
  * Points of LiDAR sweeps between key frames lie in the boxes of objects that stand still, about as
  * many as in the key frames before and after. A sweep with the pose, the calibration or the points
@@ -63,8 +65,10 @@ final class SweepCounts {
               "sample_data",
               set.table("sample_data").label(data),
               "ego_pose_token",
-              "about %.0f points in the boxes of standing objects, as in the key frames around it"
-                  .formatted(expected),
+              String.format(
+                  Locale.ROOT,
+                  "about %.0f points in the boxes of standing objects, as in the key frames around it",
+                  expected),
               String.valueOf(found)));
     }
   }

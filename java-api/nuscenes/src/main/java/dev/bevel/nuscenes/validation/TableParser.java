@@ -14,6 +14,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -65,8 +66,11 @@ final class TableParser {
       String where =
           e.getLocation() == null
               ? ""
-              : " (line %d, column %d)"
-                  .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
+              : String.format(
+                  Locale.ROOT,
+                  " (line %d, column %d)",
+                  e.getLocation().getLineNr(),
+                  e.getLocation().getColumnNr());
       findings.add(
           new Finding(
               Rule.TABLE,

@@ -2,6 +2,7 @@ package dev.bevel.nuscenes.validation;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * An object of which no camera can see any part is in the lowest visibility bin. A box is certainly
@@ -84,8 +85,11 @@ final class VisibilityCheck {
             "sample_annotation",
             annotations.label(row),
             "visibility_token",
-            "visibility %s of a box that is outside all %d pictures"
-                .formatted(LOWEST, views.size()),
+            String.format(
+                Locale.ROOT,
+                "visibility %s of a box that is outside all %d pictures",
+                LOWEST,
+                views.size()),
             set.table("visibility").text("level", level)));
   }
 

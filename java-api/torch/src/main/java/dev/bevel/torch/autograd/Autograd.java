@@ -2,6 +2,7 @@ package dev.bevel.torch.autograd;
 
 import dev.bevel.torch.Torch;
 import dev.bevel.torch.TorchException;
+import java.util.Locale;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
@@ -74,7 +75,9 @@ public final class Autograd {
     }
     String text = thrown instanceof RuntimeException ? thrown.getMessage() : thrown.toString();
     return new IllegalStateException(
-        "%s: %s [hook failure %d]".formatted(operation, TorchException.trim(text), number), thrown);
+        String.format(
+            Locale.ROOT, "%s: %s [hook failure %d]", operation, TorchException.trim(text), number),
+        thrown);
   }
 
   private static TorchException failure(RuntimeException thrown) {

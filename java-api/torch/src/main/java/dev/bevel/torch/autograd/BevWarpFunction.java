@@ -15,6 +15,7 @@ import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -92,8 +93,11 @@ public final class BevWarpFunction extends Function {
   public BevWarpFunction withOutSize(long height, long width) {
     if (height < 1 || width < 1) {
       throw new IllegalArgumentException(
-          "BevWarpFunction: the output must have 1 × 1 pixels or more, got %d × %d"
-              .formatted(height, width));
+          String.format(
+              Locale.ROOT,
+              "BevWarpFunction: the output must have 1 × 1 pixels or more, got %d × %d",
+              height,
+              width));
     }
     return new BevWarpFunction(coordinates, interpolation, determinism, height, width);
   }
@@ -249,8 +253,12 @@ public final class BevWarpFunction extends Function {
   private static void requireShape(String argument, Tensor tensor, long[] shape) {
     if (!Arrays.equals(tensor.shape(), shape)) {
       throw new IllegalArgumentException(
-          "BevWarpFunction: %s must be %s to match maps, got %s"
-              .formatted(argument, Arrays.toString(shape), Arrays.toString(tensor.shape())));
+          String.format(
+              Locale.ROOT,
+              "BevWarpFunction: %s must be %s to match maps, got %s",
+              argument,
+              Arrays.toString(shape),
+              Arrays.toString(tensor.shape())));
     }
   }
 

@@ -2,6 +2,7 @@ package dev.bevel.torch.autograd;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -77,8 +78,13 @@ public final class Context {
       Tensor tensor = saved.get(i);
       if (tensor != null && tensor._version() != versions[i]) {
         throw new IllegalStateException(
-            "%s: saved tensor %d was modified in place after forward (version %d, expected %d)"
-                .formatted(function, i, tensor._version(), versions[i]));
+            String.format(
+                Locale.ROOT,
+                "%s: saved tensor %d was modified in place after forward (version %d, expected %d)",
+                function,
+                i,
+                tensor._version(),
+                versions[i]));
       }
     }
     return saved.toArray(new @Nullable Tensor[0]);

@@ -4,6 +4,7 @@ import dev.bevel.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.GradMode;
@@ -159,8 +160,11 @@ final class FunctionNode implements AutoCloseable {
     @Nullable Tensor[] computed = function.backward(context, materialized());
     if (computed.length != inputs.length) {
       throw new IllegalStateException(
-          "must return %d gradients, one for each input, got %d"
-              .formatted(inputs.length, computed.length));
+          String.format(
+              Locale.ROOT,
+              "must return %d gradients, one for each input, got %d",
+              inputs.length,
+              computed.length));
     }
     for (int i = 0; i < inputs.length; i++) {
       checkGradient(i, computed[i]);
@@ -189,8 +193,12 @@ final class FunctionNode implements AutoCloseable {
     TensorSpec input = inputs[index];
     if (input != null && gradient != null && !input.matches(gradient)) {
       throw new IllegalStateException(
-          "the gradient of input %d must be %s like the input, got %s"
-              .formatted(index, input.describe(), TensorSpec.describe(gradient)));
+          String.format(
+              Locale.ROOT,
+              "the gradient of input %d must be %s like the input, got %s",
+              index,
+              input.describe(),
+              TensorSpec.describe(gradient)));
     }
   }
 

@@ -4,6 +4,7 @@ import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.Workspace;
 import dev.bevel.torch.TensorViews;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.MemoryFormatOptional;
@@ -65,8 +66,13 @@ final class KernelTensors {
   static void requireRank(String function, String argument, Tensor tensor, int rank, String shape) {
     if (tensor.dim() != rank) {
       throw new IllegalArgumentException(
-          "%s: %s must be %s, got %s"
-              .formatted(function, argument, shape, Arrays.toString(tensor.shape())));
+          String.format(
+              Locale.ROOT,
+              "%s: %s must be %s, got %s",
+              function,
+              argument,
+              shape,
+              Arrays.toString(tensor.shape())));
     }
   }
 

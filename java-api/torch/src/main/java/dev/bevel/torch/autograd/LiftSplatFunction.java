@@ -10,6 +10,7 @@ import dev.bevel.torch.CudaStreams;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Objects;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -262,12 +263,13 @@ public final class LiftSplatFunction extends Function {
     }
     if (!Arrays.equals(given, merged)) {
       throw new IllegalArgumentException(
-          "LiftSplatFunction: %s must be %s or %s to match the plan, got %s"
-              .formatted(
-                  argument,
-                  Arrays.toString(shape),
-                  Arrays.toString(merged),
-                  Arrays.toString(given)));
+          String.format(
+              Locale.ROOT,
+              "LiftSplatFunction: %s must be %s or %s to match the plan, got %s",
+              argument,
+              Arrays.toString(shape),
+              Arrays.toString(merged),
+              Arrays.toString(given)));
     }
     return tensor.view(shape);
   }

@@ -1,5 +1,7 @@
 package dev.bevel.torch.bevformer;
 
+import java.util.Locale;
+
 /**
  * Sizes of a deformable attention module.
  *
@@ -15,8 +17,13 @@ public record AttentionSizes(long channels, long heads, long levels, long points
   public AttentionSizes {
     if (heads < 1 || levels < 1 || points < 1 || channels < heads || channels % heads != 0) {
       throw new IllegalArgumentException(
-          "AttentionSizes: channels must be a multiple of heads, levels and points at least 1, got %d channels, %d heads, %d levels, %d points"
-              .formatted(channels, heads, levels, points));
+          String.format(
+              Locale.ROOT,
+              "AttentionSizes: channels must be a multiple of heads, levels and points at least 1, got %d channels, %d heads, %d levels, %d points",
+              channels,
+              heads,
+              levels,
+              points));
     }
     if (!(dropout >= 0 && dropout < 1)) {
       throw new IllegalArgumentException(

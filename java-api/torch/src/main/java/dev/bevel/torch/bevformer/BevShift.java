@@ -1,6 +1,7 @@
 package dev.bevel.torch.bevformer;
 
 import dev.bevel.torch.nn.Tensors;
+import java.util.Locale;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -22,8 +23,13 @@ public record BevShift(int rows, int columns, double cellHeight, double cellWidt
   public BevShift {
     if (rows < 1 || columns < 1 || !(cellHeight > 0) || !(cellWidth > 0)) {
       throw new IllegalArgumentException(
-          "BevShift: sizes must be positive, got %d × %d cells of %s × %s m"
-              .formatted(rows, columns, cellHeight, cellWidth));
+          String.format(
+              Locale.ROOT,
+              "BevShift: sizes must be positive, got %d × %d cells of %s × %s m",
+              rows,
+              columns,
+              cellHeight,
+              cellWidth));
     }
   }
 

@@ -12,6 +12,7 @@ import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Linear;
 import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.Scopes;
+import java.util.Locale;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -78,8 +79,12 @@ public final class MultiScaleDeformableAttention3D extends Module {
     requireShape(NAME, "references", references, batch, cameras, queries, -1, 2);
     if (sizes.points() % references.size(3) != 0) {
       throw new IllegalArgumentException(
-          "%s: the %d points must be a multiple of the anchors, got %d"
-              .formatted(NAME, sizes.points(), references.size(3)));
+          String.format(
+              Locale.ROOT,
+              "%s: the %d points must be a multiple of the anchors, got %d",
+              NAME,
+              sizes.points(),
+              references.size(3)));
     }
     return Scopes.tidy(
         () ->

@@ -5,6 +5,7 @@ import dev.bevel.torch.nn.Linear;
 import dev.bevel.torch.nn.Scopes;
 import dev.bevel.torch.nn.Tensors;
 import java.util.Arrays;
+import java.util.Locale;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -64,12 +65,13 @@ final class SamplingLayers {
     }
     if (!fits) {
       throw new IllegalArgumentException(
-          "%s: %s must be %s, got %s"
-              .formatted(
-                  module,
-                  argument,
-                  Arrays.toString(shape).replace("-1", "any"),
-                  Arrays.toString(given)));
+          String.format(
+              Locale.ROOT,
+              "%s: %s must be %s, got %s",
+              module,
+              argument,
+              Arrays.toString(shape).replace("-1", "any"),
+              Arrays.toString(given)));
     }
   }
 }

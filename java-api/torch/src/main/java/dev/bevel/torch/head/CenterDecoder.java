@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.PriorityQueue;
 
 /**
@@ -28,8 +29,11 @@ public final class CenterDecoder {
   public CenterDecoder(HeadGrid grid, HeadTasks tasks, DecodeSettings settings) {
     if (settings.nmsThresholds().size() != tasks.count()) {
       throw new IllegalArgumentException(
-          "CenterDecoder: nmsThresholds must have one entry for each of %d tasks, got %s"
-              .formatted(tasks.count(), settings.nmsThresholds()));
+          String.format(
+              Locale.ROOT,
+              "CenterDecoder: nmsThresholds must have one entry for each of %d tasks, got %s",
+              tasks.count(),
+              settings.nmsThresholds()));
     }
     this.grid = grid;
     this.tasks = tasks;
@@ -46,8 +50,11 @@ public final class CenterDecoder {
   public List<List<DecodedBox>> decode(List<TaskPrediction> predictions) {
     if (predictions.size() != tasks.count()) {
       throw new IllegalArgumentException(
-          "CenterDecoder: there must be %d task predictions, got %d"
-              .formatted(tasks.count(), predictions.size()));
+          String.format(
+              Locale.ROOT,
+              "CenterDecoder: there must be %d task predictions, got %d",
+              tasks.count(),
+              predictions.size()));
     }
     List<List<DecodedBox>> result = new ArrayList<>();
     try (TensorScope scope = TensorScope.open()) {
@@ -125,15 +132,16 @@ public final class CenterDecoder {
         || maps.rows != grid.height()
         || maps.columns != grid.width()) {
       throw new IllegalArgumentException(
-          "CenterDecoder: the heatmap of task %d must be [B, %d, %d, %d], got [B, %d, %d, %d]"
-              .formatted(
-                  task,
-                  tasks.classes(task),
-                  grid.height(),
-                  grid.width(),
-                  maps.classes,
-                  maps.rows,
-                  maps.columns));
+          String.format(
+              Locale.ROOT,
+              "CenterDecoder: the heatmap of task %d must be [B, %d, %d, %d], got [B, %d, %d, %d]",
+              task,
+              tasks.classes(task),
+              grid.height(),
+              grid.width(),
+              maps.classes,
+              maps.rows,
+              maps.columns));
     }
   }
 

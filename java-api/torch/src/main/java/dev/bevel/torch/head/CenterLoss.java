@@ -5,6 +5,7 @@ import static org.bytedeco.pytorch.global.torch.cat;
 import dev.bevel.torch.Torch;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -38,8 +39,11 @@ public final class CenterLoss {
   public CenterLoss(double heatmapWeight, double boxWeight, double[] codeWeights) {
     if (codeWeights.length != TaskTarget.BOX_SIZE) {
       throw new IllegalArgumentException(
-          "CenterLoss: codeWeights must be %d numbers, got %s"
-              .formatted(TaskTarget.BOX_SIZE, Arrays.toString(codeWeights)));
+          String.format(
+              Locale.ROOT,
+              "CenterLoss: codeWeights must be %d numbers, got %s",
+              TaskTarget.BOX_SIZE,
+              Arrays.toString(codeWeights)));
     }
     this.heatmapWeight = heatmapWeight;
     this.boxWeight = boxWeight;
@@ -55,8 +59,11 @@ public final class CenterLoss {
   public LossTerms compute(List<TaskPrediction> predictions, List<TaskTarget> targets) {
     if (predictions.size() != targets.size() || targets.isEmpty()) {
       throw new IllegalArgumentException(
-          "CenterLoss: there must be as many targets as task predictions and at least one, got %d and %d"
-              .formatted(targets.size(), predictions.size()));
+          String.format(
+              Locale.ROOT,
+              "CenterLoss: there must be as many targets as task predictions and at least one, got %d and %d",
+              targets.size(),
+              predictions.size()));
     }
     LossTerms terms = new LossTerms();
     for (int task = 0; task < targets.size(); task++) {
@@ -134,9 +141,12 @@ public final class CenterLoss {
     };
     if (!Arrays.equals(prediction.heatmap().shape(), expected)) {
       throw new IllegalArgumentException(
-          "CenterLoss: the heatmap of task %d must be %s to match its target, got %s"
-              .formatted(
-                  task, Arrays.toString(expected), Arrays.toString(prediction.heatmap().shape())));
+          String.format(
+              Locale.ROOT,
+              "CenterLoss: the heatmap of task %d must be %s to match its target, got %s",
+              task,
+              Arrays.toString(expected),
+              Arrays.toString(prediction.heatmap().shape())));
     }
   }
 }

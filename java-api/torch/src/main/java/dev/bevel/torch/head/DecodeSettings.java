@@ -1,6 +1,7 @@
 package dev.bevel.torch.head;
 
 import java.util.List;
+import java.util.Locale;
 
 /**
  * How maps become boxes.
@@ -31,8 +32,12 @@ public record DecodeSettings(
     }
     if (maxCandidates < 1 || maxPerTask < 1 || Double.isNaN(scoreThreshold)) {
       throw new IllegalArgumentException(
-          "DecodeSettings: maxCandidates and maxPerTask must be positive and scoreThreshold a number, got %d, %d, %s"
-              .formatted(maxCandidates, maxPerTask, scoreThreshold));
+          String.format(
+              Locale.ROOT,
+              "DecodeSettings: maxCandidates and maxPerTask must be positive and scoreThreshold a number, got %d, %d, %s",
+              maxCandidates,
+              maxPerTask,
+              scoreThreshold));
     }
   }
 

@@ -5,6 +5,7 @@ import static org.bytedeco.pytorch.global.torch.zeros_like;
 
 import dev.bevel.torch.Torch;
 import java.util.Arrays;
+import java.util.Locale;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -55,8 +56,11 @@ public final class DepthLoss {
     long[] shape = maps.shape();
     if (shape.length != 4 || shape[0] * shape[2] * shape[3] != bins.length) {
       throw new IllegalArgumentException(
-          "DepthLoss: probabilities must be [images, D, H, W] with one bin for each of the %d cells, got %s"
-              .formatted(bins.length, Arrays.toString(probabilities.shape())));
+          String.format(
+              Locale.ROOT,
+              "DepthLoss: probabilities must be [images, D, H, W] with one bin for each of the %d cells, got %s",
+              bins.length,
+              Arrays.toString(probabilities.shape())));
     }
     long[] cells = new long[bins.length];
     long[] known = new long[bins.length];
@@ -67,8 +71,12 @@ public final class DepthLoss {
       }
       if (bins[i] < 0 || bins[i] >= shape[1]) {
         throw new IllegalArgumentException(
-            "DepthLoss: bin of cell %d must be in 0..%d or NO_DEPTH, got %d"
-                .formatted(i, shape[1] - 1, bins[i]));
+            String.format(
+                Locale.ROOT,
+                "DepthLoss: bin of cell %d must be in 0..%d or NO_DEPTH, got %d",
+                i,
+                shape[1] - 1,
+                bins[i]));
       }
       cells[count] = i;
       known[count++] = bins[i];

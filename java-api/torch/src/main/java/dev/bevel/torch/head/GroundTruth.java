@@ -2,6 +2,7 @@ package dev.bevel.torch.head;
 
 import dev.bevel.nuscenes.DetectionClass;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The boxes of one sample that a head learns from.
@@ -20,15 +21,22 @@ public record GroundTruth(List<double[]> boxes, int[] labels) {
     boxes = List.copyOf(boxes);
     if (boxes.size() != labels.length) {
       throw new IllegalArgumentException(
-          "GroundTruth: there must be one label per box, got %d boxes and %d labels"
-              .formatted(boxes.size(), labels.length));
+          String.format(
+              Locale.ROOT,
+              "GroundTruth: there must be one label per box, got %d boxes and %d labels",
+              boxes.size(),
+              labels.length));
     }
     for (int i = 0; i < boxes.size(); i++) {
       check(boxes.get(i), i);
       if (labels[i] < 0 || labels[i] >= DetectionClass.values().length) {
         throw new IllegalArgumentException(
-            "GroundTruth: label %d must be in 0..%d, got %d"
-                .formatted(i, DetectionClass.values().length - 1, labels[i]));
+            String.format(
+                Locale.ROOT,
+                "GroundTruth: label %d must be in 0..%d, got %d",
+                i,
+                DetectionClass.values().length - 1,
+                labels[i]));
       }
     }
   }
@@ -36,14 +44,19 @@ public record GroundTruth(List<double[]> boxes, int[] labels) {
   private static void check(double[] box, int index) {
     if (box.length != 9) {
       throw new IllegalArgumentException(
-          "GroundTruth: box %d must be 9 numbers, got %d".formatted(index, box.length));
+          String.format(
+              Locale.ROOT, "GroundTruth: box %d must be 9 numbers, got %d", index, box.length));
     }
     for (int k = 0; k < 9; k++) {
       boolean unknownVelocity = k >= 7 && Double.isNaN(box[k]);
       if (!Double.isFinite(box[k]) && !unknownVelocity) {
         throw new IllegalArgumentException(
-            "GroundTruth: box %d has the value %s at position %d, expected a finite number"
-                .formatted(index, box[k], k));
+            String.format(
+                Locale.ROOT,
+                "GroundTruth: box %d has the value %s at position %d, expected a finite number",
+                index,
+                box[k],
+                k));
       }
     }
   }

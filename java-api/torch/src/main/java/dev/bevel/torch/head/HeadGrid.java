@@ -1,5 +1,7 @@
 package dev.bevel.torch.head;
 
+import java.util.Locale;
+
 /**
  * The map of cells a CenterHead predicts on. The cell of a position is {@code (x − xMin) /
  * voxelSize / outSizeFactor}, evaluated in float32 in exactly this order as mmdetection3d does, so
@@ -20,13 +22,21 @@ public record HeadGrid(
   public HeadGrid {
     if (!Double.isFinite(xMin + yMin + voxelSize) || voxelSize <= 0) {
       throw new IllegalArgumentException(
-          "HeadGrid: bounds must be finite and voxelSize positive, got xMin %s, yMin %s, voxelSize %s"
-              .formatted(xMin, yMin, voxelSize));
+          String.format(
+              Locale.ROOT,
+              "HeadGrid: bounds must be finite and voxelSize positive, got xMin %s, yMin %s, voxelSize %s",
+              xMin,
+              yMin,
+              voxelSize));
     }
     if (outSizeFactor < 1 || width < 1 || height < 1 || (long) width * height > 1 << 24) {
       throw new IllegalArgumentException(
-          "HeadGrid: outSizeFactor, width and height must be positive and the map at most 2^24 cells, got %d, %d, %d"
-              .formatted(outSizeFactor, width, height));
+          String.format(
+              Locale.ROOT,
+              "HeadGrid: outSizeFactor, width and height must be positive and the map at most 2^24 cells, got %d, %d, %d",
+              outSizeFactor,
+              width,
+              height));
     }
   }
 

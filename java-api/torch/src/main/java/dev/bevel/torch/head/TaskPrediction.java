@@ -1,6 +1,7 @@
 package dev.bevel.torch.head;
 
 import java.util.Arrays;
+import java.util.Locale;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -35,8 +36,12 @@ public record TaskPrediction(
     long[] expected = {map[0], channels, map[2], map[3]};
     if (!Arrays.equals(tensor.shape(), expected)) {
       throw new IllegalArgumentException(
-          "TaskPrediction: %s must be %s to match the heatmap, got %s"
-              .formatted(name, Arrays.toString(expected), Arrays.toString(tensor.shape())));
+          String.format(
+              Locale.ROOT,
+              "TaskPrediction: %s must be %s to match the heatmap, got %s",
+              name,
+              Arrays.toString(expected),
+              Arrays.toString(tensor.shape())));
     }
   }
 }

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Predicate;
 import org.bytedeco.pytorch.Tensor;
@@ -109,8 +110,11 @@ public final class SafeTensors {
         if (value != 0 && value != 1) { // undefined behaviour in C++
           throw SafeTensorsHeader.damaged(
               file,
-              "%s of dtype BOOL holds the byte %d, expected 0 or 1"
-                  .formatted(SafeTensorsHeader.quote(entry.name()), value & 0xff));
+              String.format(
+                  Locale.ROOT,
+                  "%s of dtype BOOL holds the byte %d, expected 0 or 1",
+                  SafeTensorsHeader.quote(entry.name()),
+                  value & 0xff));
         }
       }
     }

@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -207,8 +208,11 @@ public record DetectorConfig(
     Path file = Path.of(nameOrFile);
     if (!Files.isRegularFile(file)) {
       throw new ConfigException(
-          "unknown configuration '%s': it is none of %s, and there is no such file"
-              .formatted(nameOrFile, String.join(", ", NAMES)));
+          String.format(
+              Locale.ROOT,
+              "unknown configuration '%s': it is none of %s, and there is no such file",
+              nameOrFile,
+              String.join(", ", NAMES)));
     }
     try (InputStream in = Files.newInputStream(file)) {
       return ConfigNode.text(nameOrFile, in);

@@ -11,6 +11,7 @@ import dev.bevel.torch.nn.NamedModules;
 import dev.bevel.torch.nn.Ops;
 import dev.bevel.torch.nn.Scopes;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
@@ -58,9 +59,14 @@ public final class Detr3dCrossAttention extends Module {
       Objects.requireNonNull(range, "range");
       if (channels < 1 || cameras < 1 || levels < 1 || !(dropout >= 0 && dropout < 1)) {
         throw new IllegalArgumentException(
-            ("Detr3dCrossAttention: channels, cameras and levels must be 1 or more and dropout in"
-                    + " [0, 1), got %d, %d, %d, %s")
-                .formatted(channels, cameras, levels, dropout));
+            String.format(
+                Locale.ROOT,
+                "Detr3dCrossAttention: channels, cameras and levels must be 1 or more and dropout in"
+                    + " [0, 1), got %d, %d, %d, %s",
+                channels,
+                cameras,
+                levels,
+                dropout));
       }
     }
 
@@ -133,8 +139,11 @@ public final class Detr3dCrossAttention extends Module {
       Tensor query, @Nullable Tensor queryPosition, Tensor reference, Images images) {
     if (images.features.size() != settings.levels) {
       throw new IllegalArgumentException(
-          "Detr3dCrossAttention: built for %d levels, got %d"
-              .formatted(settings.levels, images.features.size()));
+          String.format(
+              Locale.ROOT,
+              "Detr3dCrossAttention: built for %d levels, got %d",
+              settings.levels,
+              images.features.size()));
     }
     return Scopes.tidy(
         () -> {

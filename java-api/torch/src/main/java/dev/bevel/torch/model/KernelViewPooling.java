@@ -13,6 +13,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
@@ -98,8 +99,11 @@ public final class KernelViewPooling implements ViewPooling {
           (point, cell) -> {
             if (point < 0 || point >= points) {
               throw new IllegalArgumentException(
-                  "KernelViewPooling: a corrected point must be from 0 to %d, got %d"
-                      .formatted(points - 1, point));
+                  String.format(
+                      Locale.ROOT,
+                      "KernelViewPooling: a corrected point must be from 0 to %d, got %d",
+                      points - 1,
+                      point));
             }
             memory.setAtIndex(ValueLayout.JAVA_INT, point, cell);
           });

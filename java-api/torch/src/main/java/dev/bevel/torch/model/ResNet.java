@@ -12,6 +12,7 @@ import dev.bevel.torch.nn.Ops;
 import dev.bevel.torch.nn.Scopes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
@@ -80,13 +81,20 @@ public final class ResNet extends Module {
       for (int stage : variant.deformableStages) {
         if (stage < 1 || stage > blocks.size()) {
           throw new IllegalArgumentException(
-              "ResNet: deformable stages must be 1 to %d, got %d".formatted(blocks.size(), stage));
+              String.format(
+                  Locale.ROOT,
+                  "ResNet: deformable stages must be 1 to %d, got %d",
+                  blocks.size(),
+                  stage));
         }
       }
       if (variant.frozenStages < -1 || variant.frozenStages > blocks.size()) {
         throw new IllegalArgumentException(
-            "ResNet: frozen stages must be -1 to %d, got %d"
-                .formatted(blocks.size(), variant.frozenStages));
+            String.format(
+                Locale.ROOT,
+                "ResNet: frozen stages must be -1 to %d, got %d",
+                blocks.size(),
+                variant.frozenStages));
       }
     }
 

@@ -4,6 +4,7 @@ import dev.bevel.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Locale;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -36,8 +37,12 @@ public final class Tensors {
   private static void checkCount(int count, Tensor tensor) {
     if (count != tensor.numel()) {
       throw new IllegalArgumentException(
-          "Tensors.of: shape %s needs %d values, got %d"
-              .formatted(Arrays.toString(tensor.shape()), tensor.numel(), count));
+          String.format(
+              Locale.ROOT,
+              "Tensors.of: shape %s needs %d values, got %d",
+              Arrays.toString(tensor.shape()),
+              tensor.numel(),
+              count));
     }
   }
 
@@ -87,11 +92,12 @@ public final class Tensors {
   public static MemorySegment memory(Tensor tensor) {
     if (!tensor.is_contiguous() || !tensor.device().is_cpu()) {
       throw new IllegalArgumentException(
-          "Tensors.memory: the tensor must be contiguous and on the CPU, got shape %s on %s, %s"
-              .formatted(
-                  Arrays.toString(tensor.shape()),
-                  tensor.device().str().getString(),
-                  tensor.is_contiguous() ? "contiguous" : "not contiguous"));
+          String.format(
+              Locale.ROOT,
+              "Tensors.memory: the tensor must be contiguous and on the CPU, got shape %s on %s, %s",
+              Arrays.toString(tensor.shape()),
+              tensor.device().str().getString(),
+              tensor.is_contiguous() ? "contiguous" : "not contiguous"));
     }
     long bytes = tensor.numel() * tensor.itemsize();
     return bytes == 0

@@ -6,6 +6,7 @@ import dev.bevel.torch.model.FrustumSpec;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -132,13 +133,14 @@ final class CameraInputs {
     for (long[] row : fixture.rows(2, path)) {
       if (row[0] < 0 || row[0] >= points || row[1] < -1 || row[1] >= cells) {
         throw new FixtureException(
-            "%s: %s must be of points below %d and cells from -1 to %d, got %s"
-                .formatted(
-                    fixture.file(),
-                    String.join(".", path),
-                    points,
-                    cells - 1,
-                    Arrays.toString(row)));
+            String.format(
+                Locale.ROOT,
+                "%s: %s must be of points below %d and cells from -1 to %d, got %s",
+                fixture.file(),
+                String.join(".", path),
+                points,
+                cells - 1,
+                Arrays.toString(row)));
       }
       result.put(row[0], (int) row[1]);
     }
@@ -149,8 +151,12 @@ final class CameraInputs {
     String name = any(names);
     if (name == null) {
       throw new FixtureException(
-          "%s: not a fixture of this detector, inputs must have %s under one of the names %s"
-              .formatted(fixture.file(), what, String.join(", ", names)));
+          String.format(
+              Locale.ROOT,
+              "%s: not a fixture of this detector, inputs must have %s under one of the names %s",
+              fixture.file(),
+              what,
+              String.join(", ", names)));
     }
     return name;
   }

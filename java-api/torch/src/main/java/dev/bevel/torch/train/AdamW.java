@@ -4,6 +4,7 @@ import dev.bevel.torch.nn.Scopes;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.bytedeco.pytorch.Scalar;
@@ -49,8 +50,11 @@ public final class AdamW implements AutoCloseable {
     public Group {
       if (!(rateFactor >= 0 && weightDecay >= 0)) {
         throw new IllegalArgumentException(
-            "AdamW: rateFactor and weightDecay must not be negative, got %s and %s"
-                .formatted(rateFactor, weightDecay));
+            String.format(
+                Locale.ROOT,
+                "AdamW: rateFactor and weightDecay must not be negative, got %s and %s",
+                rateFactor,
+                weightDecay));
       }
     }
   }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.bytedeco.pytorch.Generator;
@@ -100,8 +101,12 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
   void require(Path file, BoxConvention wanted) {
     if (boxConvention != wanted) {
       throw new CheckpointException(
-          "%s: its boxes are in the convention %s, its configuration asks for %s"
-              .formatted(file, boxConvention.stamp(), wanted.stamp()),
+          String.format(
+              Locale.ROOT,
+              "%s: its boxes are in the convention %s, its configuration asks for %s",
+              file,
+              boxConvention.stamp(),
+              wanted.stamp()),
           null);
     }
   }
@@ -138,8 +143,12 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
       Checkpoint saved = describe(file, contents.metadata());
       if (saved.seed() != trainer.seed()) {
         throw new CheckpointException(
-            "%s: the training was started with seed %d, asked for is %d"
-                .formatted(file, saved.seed(), trainer.seed()),
+            String.format(
+                Locale.ROOT,
+                "%s: the training was started with seed %d, asked for is %d",
+                file,
+                saved.seed(),
+                trainer.seed()),
             null);
       }
       Map<String, Tensor> optimizer = below(OPTIMIZER, tensors);
@@ -171,8 +180,13 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
         (name, tensor) -> {
           if (name.startsWith(AdamW.COUNT + ".") && tensor.item_long() < 0) {
             throw new CheckpointException(
-                "%s: %s%s must not be negative, got %d"
-                    .formatted(file, OPTIMIZER, name, tensor.item_long()),
+                String.format(
+                    Locale.ROOT,
+                    "%s: %s%s must not be negative, got %d",
+                    file,
+                    OPTIMIZER,
+                    name,
+                    tensor.item_long()),
                 null);
           }
         });
@@ -207,23 +221,29 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
           || !shape.equals(Arrays.toString(saved.shape()))
           || saved.scalar_type().value != entry.getValue().scalar_type().value) {
         throw new CheckpointException(
-            "%s: the %s does not fit: %s must be %s of %s, got %s"
-                .formatted(
-                    file,
-                    what,
-                    entry.getKey(),
-                    shape,
-                    entry.getValue().scalar_type(),
-                    saved == null
-                        ? "nothing"
-                        : Arrays.toString(saved.shape()) + " of " + saved.scalar_type()),
+            String.format(
+                Locale.ROOT,
+                "%s: the %s does not fit: %s must be %s of %s, got %s",
+                file,
+                what,
+                entry.getKey(),
+                shape,
+                entry.getValue().scalar_type(),
+                saved == null
+                    ? "nothing"
+                    : Arrays.toString(saved.shape()) + " of " + saved.scalar_type()),
             null);
       }
     }
     if (expected.size() != actual.size()) {
       throw new CheckpointException(
-          "%s: the %s does not fit: it must have %d tensors, got %d"
-              .formatted(file, what, expected.size(), actual.size()),
+          String.format(
+              Locale.ROOT,
+              "%s: the %s does not fit: it must have %d tensors, got %d",
+              file,
+              what,
+              expected.size(),
+              actual.size()),
           null);
     }
   }
@@ -262,7 +282,8 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
       return Long.parseLong(value);
     } catch (NumberFormatException e) {
       throw new CheckpointException(
-          "%s: %s must be a whole number, got '%s'".formatted(file, key, value), e);
+          String.format(Locale.ROOT, "%s: %s must be a whole number, got '%s'", file, key, value),
+          e);
     }
   }
 
@@ -270,7 +291,8 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
     long value = number(file, metadata, key);
     if (value < 0) {
       throw new CheckpointException(
-          "%s: %s must not be negative, got %d".formatted(file, key, value), null);
+          String.format(Locale.ROOT, "%s: %s must not be negative, got %d", file, key, value),
+          null);
     }
     return value;
   }

@@ -18,6 +18,7 @@ import dev.bevel.torch.model.DetectorConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -105,8 +106,14 @@ public final class DetectorInputs {
       return PixelNormalization.CAFFE_BGR;
     }
     throw new ConfigException(
-        "%s: image.normalization must be rgb or bgr with mean %s and std %s, or bgr with mean %s and std 1, got %s"
-            .formatted(config.name(), mean, std, mean.reversed(), n));
+        String.format(
+            Locale.ROOT,
+            "%s: image.normalization must be rgb or bgr with mean %s and std %s, or bgr with mean %s and std 1, got %s",
+            config.name(),
+            mean,
+            std,
+            mean.reversed(),
+            n));
   }
 
   /** How boxes become numbers. */

@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -109,8 +110,12 @@ public final class DetectorTraining implements AutoCloseable {
         set.samples().stream().filter(s -> wanted.contains(set.scene(s).name())).toList();
     if (samples.isEmpty()) {
       throw new NuScenesException(
-          "%s in %s has no sample of the %d scenes asked for"
-              .formatted(set.version(), set.dataRoot(), wanted.size()));
+          String.format(
+              Locale.ROOT,
+              "%s in %s has no sample of the %d scenes asked for",
+              set.version(),
+              set.dataRoot(),
+              wanted.size()));
     }
     return usable(set, samples);
   }
@@ -128,8 +133,11 @@ public final class DetectorTraining implements AutoCloseable {
     }
     if (usable.isEmpty()) {
       throw new NuScenesException(
-          "nuScenes data folder %s: none of its %d samples has all six camera images"
-              .formatted(set.dataRoot(), samples.size()));
+          String.format(
+              Locale.ROOT,
+              "nuScenes data folder %s: none of its %d samples has all six camera images",
+              set.dataRoot(),
+              samples.size()));
     }
     return usable;
   }

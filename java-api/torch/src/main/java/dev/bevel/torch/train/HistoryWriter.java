@@ -91,8 +91,12 @@ public final class HistoryWriter implements AutoCloseable {
     boolean begun = !columns.isEmpty();
     if (begun && !columns.equals(names)) {
       throw new NuScenesException(
-          "file %s is of another training: its columns are %s, now they are %s"
-              .formatted(file, columns, names));
+          String.format(
+              Locale.ROOT,
+              "file %s is of another training: its columns are %s, now they are %s",
+              file,
+              columns,
+              names));
     }
     columns = List.copyOf(names);
     if (!begun) {
@@ -126,7 +130,8 @@ public final class HistoryWriter implements AutoCloseable {
   }
 
   private NuScenesException fault(IOException e) {
-    return new NuScenesException("file %s cannot be written: %s".formatted(file, e), e);
+    return new NuScenesException(
+        String.format(Locale.ROOT, "file %s cannot be written: %s", file, e), e);
   }
 
   @Override

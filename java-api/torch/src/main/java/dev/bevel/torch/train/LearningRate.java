@@ -1,6 +1,7 @@
 package dev.bevel.torch.train;
 
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A learning rate over the steps of a training, as a factor of the base rate. A pure function of
@@ -75,8 +76,11 @@ public sealed interface LearningRate {
       requirePositive("OneCycle", steps);
       if (!isRise(rise, steps)) {
         throw new IllegalArgumentException(
-            "OneCycle: rise must be below 1 and more than one of %d steps, got %s"
-                .formatted(steps, rise));
+            String.format(
+                Locale.ROOT,
+                "OneCycle: rise must be below 1 and more than one of %d steps, got %s",
+                steps,
+                rise));
       }
     }
 

@@ -6,6 +6,7 @@ import dev.bevel.torch.head.LossTerms;
 import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.Scopes;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -48,8 +49,11 @@ public final class Trainer implements AutoCloseable {
     public Settings {
       if (!(learningRate > 0 && clip > 0)) {
         throw new IllegalArgumentException(
-            "Trainer: learningRate and clip must be positive, got %s and %s"
-                .formatted(learningRate, clip));
+            String.format(
+                Locale.ROOT,
+                "Trainer: learningRate and clip must be positive, got %s and %s",
+                learningRate,
+                clip));
       }
     }
   }
@@ -136,8 +140,13 @@ public final class Trainer implements AutoCloseable {
   private void requireFinite(String what, double value, Map<String, Double> terms) {
     if (!Double.isFinite(value)) {
       throw new TrainingException(
-          "step %d: the %s is %s (loss terms %s); lower the learning rate or look at the data"
-              .formatted(step + 1, what, value, terms));
+          String.format(
+              Locale.ROOT,
+              "step %d: the %s is %s (loss terms %s); lower the learning rate or look at the data",
+              step + 1,
+              what,
+              value,
+              terms));
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.bevel.torch.train;
 
+import java.util.Locale;
+
 /**
  * How fast a {@link WeightAverage} follows.
  *
@@ -12,8 +14,12 @@ public record WeightAverageSettings(double limit, double ramp, long start) {
   public WeightAverageSettings {
     if (!(limit >= 0 && limit < 1 && ramp > 0 && start >= 0)) {
       throw new IllegalArgumentException(
-          "WeightAverage: limit must be in [0, 1), ramp positive and start not negative, got %s, %s, %s"
-              .formatted(limit, ramp, start));
+          String.format(
+              Locale.ROOT,
+              "WeightAverage: limit must be in [0, 1), ramp positive and start not negative, got %s, %s, %s",
+              limit,
+              ramp,
+              start));
     }
   }
 

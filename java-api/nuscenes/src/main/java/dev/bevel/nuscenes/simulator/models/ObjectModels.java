@@ -2,6 +2,7 @@ package dev.bevel.nuscenes.simulator.models;
 
 import dev.bevel.nuscenes.simulator.scene.Hash;
 import dev.bevel.nuscenes.simulator.scene.Mesh;
+import java.util.Locale;
 
 /**
  * Shapes of all that stands in a town. Each fills the box of its size exactly and depends on its
@@ -56,8 +57,10 @@ public final class ObjectModels {
           case "static_object.bicycle_rack" -> SceneryModels.bicycleRack(width, length, height);
           default ->
               throw new IllegalArgumentException(
-                  "no model for category '%s': expected a nuScenes category of the detection task"
-                      .formatted(category));
+                  String.format(
+                      Locale.ROOT,
+                      "no model for category '%s': expected a nuScenes category of the detection task",
+                      category));
         };
     return model.fit(width, length, height);
   }
@@ -87,8 +90,13 @@ public final class ObjectModels {
   private static void checkSize(String what, double width, double length, double height) {
     if (!(width > 0 && length > 0 && height > 0) || Double.isInfinite(width + length + height)) {
       throw new IllegalArgumentException(
-          "%s needs a positive width, length and height, got %s, %s, %s"
-              .formatted(what, width, length, height));
+          String.format(
+              Locale.ROOT,
+              "%s needs a positive width, length and height, got %s, %s, %s",
+              what,
+              width,
+              length,
+              height));
     }
   }
 }

@@ -1,5 +1,7 @@
 package dev.bevel.nuscenes.simulator.scene;
 
+import java.util.Locale;
+
 /**
  * A rigid body of triangles in its own frame: x forward, y left, z up, origin at the gravity centre
  * of its annotated box. What the cameras draw and the LiDAR hits is this same mesh. Not to be
@@ -14,8 +16,12 @@ public record Mesh(float[] positions, int[] triangles, Material[] materials) {
   public Mesh {
     if (positions.length % 3 != 0 || triangles.length != 3 * materials.length) {
       throw new IllegalArgumentException(
-          "mesh of %d coordinates, %d corners and %d materials does not fit together"
-              .formatted(positions.length, triangles.length, materials.length));
+          String.format(
+              Locale.ROOT,
+              "mesh of %d coordinates, %d corners and %d materials does not fit together",
+              positions.length,
+              triangles.length,
+              materials.length));
     }
   }
 }

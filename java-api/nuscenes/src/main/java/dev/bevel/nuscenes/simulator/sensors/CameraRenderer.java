@@ -4,6 +4,7 @@ import dev.bevel.nuscenes.simulator.scene.CameraView;
 import dev.bevel.nuscenes.simulator.scene.Mesh;
 import dev.bevel.nuscenes.simulator.scene.Placement;
 import dev.bevel.nuscenes.simulator.scene.Snapshot;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,8 +52,12 @@ public final class CameraRenderer {
       Snapshot snapshot, CameraView view, double exposure, long noiseSeed) {
     if (!(view.cameraToGlobal().tz() > 0) || view.width() <= 0 || view.height() <= 0) {
       throw new IllegalArgumentException(
-          "camera must stand above the ground and see a picture of at least 1×1, got height %s m and %d×%d pixels"
-              .formatted(view.cameraToGlobal().tz(), view.width(), view.height()));
+          String.format(
+              Locale.ROOT,
+              "camera must stand above the ground and see a picture of at least 1×1, got height %s m and %d×%d pixels",
+              view.cameraToGlobal().tz(),
+              view.width(),
+              view.height()));
     }
     if (!(exposure > 0 && exposure < Double.POSITIVE_INFINITY)) {
       throw new IllegalArgumentException("exposure must be a positive number, got " + exposure);

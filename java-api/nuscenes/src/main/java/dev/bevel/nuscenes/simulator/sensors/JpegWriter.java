@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.Locale;
 import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageWriteParam;
@@ -29,7 +30,8 @@ public final class JpegWriter {
     try {
       Files.write(file, encode(rendering, quality));
     } catch (IOException e) {
-      throw new NuScenesException("image %s cannot be written: %s".formatted(file, e), e);
+      throw new NuScenesException(
+          String.format(Locale.ROOT, "image %s cannot be written: %s", file, e), e);
     }
   }
 

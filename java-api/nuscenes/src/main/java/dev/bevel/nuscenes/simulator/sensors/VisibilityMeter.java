@@ -5,6 +5,7 @@ import dev.bevel.nuscenes.simulator.scene.Placement;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * How much of a body the cameras see, as nuScenes' visibility levels ask: the visible share over
@@ -32,8 +33,11 @@ public final class VisibilityMeter {
       List<Placement> annotated, List<Rendering> renderings, List<CameraView> views) {
     if (renderings.size() != views.size() || views.isEmpty()) {
       throw new IllegalArgumentException(
-          "visibility needs one view for each picture, got %d pictures and %d views"
-              .formatted(renderings.size(), views.size()));
+          String.format(
+              Locale.ROOT,
+              "visibility needs one view for each picture, got %d pictures and %d views",
+              renderings.size(),
+              views.size()));
     }
     List<CameraGeometry> cameras = new ArrayList<>();
     for (CameraView view : views) {
