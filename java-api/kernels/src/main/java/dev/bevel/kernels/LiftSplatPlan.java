@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A plan on the CPU ({@link #build(LiftSplatGeometry)}) owns its memory and a {@link Workspace}
  * for calls that bring none. A plan on CUDA ({@link #buildOn}) stands in memory of the caller.
  * Plans may be built on and used from any thread; calls that share a workspace, the plan's own
- * included, run one after the other. A closed plan throws {@link IllegalStateException}, as does
- * closing a plan that a call on another thread is using.
+ * included, run one after the other. A closed plan throws {@link IllegalStateException}; closing
+ * one that calls on other threads are using returns at once, and the last of them frees it.
  */
 public final class LiftSplatPlan implements AutoCloseable {
   private static final String BUILD = "lift_splat_plan_build";
@@ -34,18 +34,18 @@ public final class LiftSplatPlan implements AutoCloseable {
   private static final long PLAN = offset("plan");
   private static final long WORKSPACE = offset("workspace");
 
+  private final SharedResource life = new SharedResource("LiftSplatPlan: the plan", this::free);
   private final TensorView memory;
   private final Dimensions dimensions;
   private final long maxPoints;
   private final @Nullable Arena arena;
   private final MemorySegment info;
-  private final Workspace workspace = Workspace.cpu();
+  private final Workspace workspace = Workspace.cpu("LiftSplatPlan: the plan");
   private volatile boolean infoKnown;
-  private volatile boolean closed;
 
   private LiftSplatPlan(
       TensorView memory, LiftSplatGeometry geometry, long maxPoints, @Nullable Arena arena) {
-    this.memory = memory;
+    this.memory = memory.ownedBy(life).asReadOnly();
     this.dimensions = Dimensions.of(geometry);
     this.maxPoints = maxPoints;
     this.arena = arena;
@@ -106,7 +106,7 @@ public final class LiftSplatPlan implements AutoCloseable {
               DType.UINT8,
               size.workspaceBytes);
       LiftSplatPlan plan = new LiftSplatPlan(memory, geometry, 0, arena);
-      plan.build(geometry, method, scratchMemory, 0);
+      plan.build(memory, geometry, method, scratchMemory, 0);
       plan.readInfo(0);
       built = true;
       return plan;
@@ -141,7 +141,7 @@ public final class LiftSplatPlan implements AutoCloseable {
     Objects.requireNonNull(memory, "memory");
     Objects.requireNonNull(workspace, "workspace");
     LiftSplatPlan plan = new LiftSplatPlan(memory, geometry, maxPoints, null);
-    plan.build(geometry, method, workspace, stream);
+    plan.build(memory, geometry, method, workspace, stream);
     if (!memory.device().isCuda()) {
       plan.readInfo(0);
     }
@@ -187,19 +187,23 @@ public final class LiftSplatPlan implements AutoCloseable {
    * @param stream the {@code cudaStream_t} that the plan was built on
    */
   public LiftSplatPlanInfo info(long stream) {
-    requireOpen();
-    if (!infoKnown) {
-      readInfo(stream);
+    life.use();
+    try {
+      if (!infoKnown) {
+        readInfo(stream);
+      }
+      return new LiftSplatPlanInfo(
+          PoolingMethod.of(infoInt("method")),
+          infoInt("overflow") != 0,
+          infoLong("points"),
+          infoLong("runs"),
+          infoLong("rows"),
+          infoLong("shared_rows"),
+          infoLong("shared_cells"),
+          infoLong("filled_cells"));
+    } finally {
+      life.release();
     }
-    return new LiftSplatPlanInfo(
-        PoolingMethod.of(infoInt("method")),
-        infoInt("overflow") != 0,
-        infoLong("points"),
-        infoLong("runs"),
-        infoLong("rows"),
-        infoLong("shared_rows"),
-        infoLong("shared_cells"),
-        infoLong("filled_cells"));
   }
 
   /** Where the plan's memory lives. */
@@ -217,9 +221,9 @@ public final class LiftSplatPlan implements AutoCloseable {
     return dimensions.grid;
   }
 
-  /** The plan itself: int32, the same bits whichever device built it. */
+  /** The plan itself: int32, read-only, the same bits whichever device built it. */
   public TensorView memory() {
-    requireOpen();
+    life.requireOpen();
     return memory;
   }
 
@@ -260,27 +264,25 @@ public final class LiftSplatPlan implements AutoCloseable {
         : new long[] {dimensions.batch, grid.z().cells(), grid.rows(), grid.columns(), channels};
   }
 
-  /** Frees the plan's memory; a second call does nothing. Memory of the caller is left alone. */
+  /**
+   * Frees the plan's memory, when no call uses it; a second call does nothing. Memory of the caller
+   * is left alone.
+   */
   @Override
-  public synchronized void close() {
-    if (closed) {
-      return;
-    }
-    if (arena != null) {
-      try {
-        arena.close();
-      } catch (IllegalStateException inUse) {
-        throw new IllegalStateException(
-            "LiftSplatPlan: close() while a call on another thread uses the plan", inUse);
-      }
-    }
-    closed = true;
+  public void close() {
+    life.close();
+  }
+
+  private void free() {
     workspace.close();
+    if (arena != null) {
+      NativeMemory.close(arena);
+    }
   }
 
   /** The plan's own workspace on the CPU, for calls that bring none. */
   Workspace workspace() {
-    requireOpen();
+    life.requireOpen();
     return workspace;
   }
 
@@ -295,11 +297,15 @@ public final class LiftSplatPlan implements AutoCloseable {
   }
 
   private void build(
-      LiftSplatGeometry geometry, PoolingMethod method, TensorView buildWorkspace, long stream) {
+      TensorView writable,
+      LiftSplatGeometry geometry,
+      PoolingMethod method,
+      TensorView buildWorkspace,
+      long stream) {
     NativeLibrary.require();
     try (Scratch scratch = Scratch.begin(BUILD, Native.BUILD.tensors())) {
       long params = writeParams(scratch, geometry, method, maxPoints);
-      scratch.setOutput(params + PLAN, "plan", memory);
+      scratch.setOutput(params + PLAN, "plan", writable);
       scratch.setOutput(params + WORKSPACE, "workspace", buildWorkspace);
       Native.BUILD.call(scratch, scratch.address(params), stream);
     } finally {
@@ -326,12 +332,6 @@ public final class LiftSplatPlan implements AutoCloseable {
     scratch.setInt(params + METHOD, method.value());
     scratch.setLong(params + MAX_POINTS, maxPoints);
     return params;
-  }
-
-  private void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException("LiftSplatPlan: the plan is closed");
-    }
   }
 
   private int infoInt(String field) {

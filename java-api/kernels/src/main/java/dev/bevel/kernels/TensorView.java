@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,7 +22,9 @@ import org.jspecify.annotations.Nullable;
  * inside it, and the segment is held: while a call uses it, closing its arena fails with an {@link
  * IllegalStateException}; after it was closed, a call with the view does. Over a raw address
  * ({@link #ofAddress}) nothing can be checked; name the object that owns the memory with {@link
- * #keeping} so that it is not collected while the view is in use.
+ * #keeping} so that it is not collected while the view is in use, or with {@link #ownedBy} an owner
+ * that knows whether the memory is still there: a call then fails with an {@link
+ * IllegalStateException} after it was freed, and keeps it from being freed while it runs.
  *
  * <p>Immutable; the elements are not.
  */
@@ -36,7 +39,8 @@ public final class TensorView {
   private final Device device;
   private final long[] shape;
   private final long @Nullable [] strides;
-  private final @Nullable Object owner;
+  private final @Nullable MemoryOwner owner;
+  private final @Nullable Object kept;
 
   private TensorView(
       MemorySegment segment,
@@ -44,13 +48,15 @@ public final class TensorView {
       Device device,
       long[] shape,
       long @Nullable [] strides,
-      @Nullable Object owner) {
+      @Nullable MemoryOwner owner,
+      @Nullable Object kept) {
     this.segment = segment;
     this.dtype = dtype;
     this.device = device;
     this.shape = shape;
     this.strides = strides;
     this.owner = owner;
+    this.kept = kept;
   }
 
   /**
@@ -176,11 +182,33 @@ public final class TensorView {
    * This view, holding a reference to the object that owns its memory for as long as the view
    * lives.
    *
-   * @param memoryOwner for example a LibTorch tensor
+   * @param memoryHolder the object whose collection would free the memory
    */
-  public TensorView keeping(Object memoryOwner) {
+  public TensorView keeping(Object memoryHolder) {
     return new TensorView(
-        segment, dtype, device, shape, strides, Objects.requireNonNull(memoryOwner, "memoryOwner"));
+        segment,
+        dtype,
+        device,
+        shape,
+        strides,
+        owner,
+        Objects.requireNonNull(memoryHolder, "memoryHolder"));
+  }
+
+  /**
+   * This view, each use of which asks the memory's owner first; if it has an owner already, both.
+   *
+   * @param memoryOwner knows whether the memory is there, and keeps it during a use
+   */
+  public TensorView ownedBy(MemoryOwner memoryOwner) {
+    Objects.requireNonNull(memoryOwner, "memoryOwner");
+    MemoryOwner all = owner == null ? memoryOwner : new BothOwners(owner, memoryOwner);
+    return new TensorView(segment, dtype, device, shape, strides, all, kept);
+  }
+
+  /** The same elements, which no call may write. */
+  public TensorView asReadOnly() {
+    return new TensorView(segment.asReadOnly(), dtype, device, shape, strides, owner, kept);
   }
 
   /**
@@ -194,7 +222,7 @@ public final class TensorView {
       throw invalid(
           String.format(Locale.ROOT, "%s cannot be seen as %s", this, Arrays.toString(newShape)));
     }
-    return new TensorView(segment, dtype, device, copy, null, owner);
+    return new TensorView(segment, dtype, device, copy, null, owner, kept);
   }
 
   /** Element type. */
@@ -285,17 +313,17 @@ public final class TensorView {
 
   /** The elements of a compact {@link DType#FLOAT32} tensor on the CPU, in row-major order. */
   public float[] toFloatArray() {
-    return readable(DType.FLOAT32).toArray(JAVA_FLOAT_UNALIGNED);
+    return read(DType.FLOAT32, memory -> memory.toArray(JAVA_FLOAT_UNALIGNED));
   }
 
   /** The elements of a compact {@link DType#FLOAT64} tensor on the CPU, in row-major order. */
   public double[] toDoubleArray() {
-    return readable(DType.FLOAT64).toArray(JAVA_DOUBLE_UNALIGNED);
+    return read(DType.FLOAT64, memory -> memory.toArray(JAVA_DOUBLE_UNALIGNED));
   }
 
   /** The elements of a compact {@link DType#INT32} tensor on the CPU, in row-major order. */
   public int[] toIntArray() {
-    return readable(DType.INT32).toArray(JAVA_INT_UNALIGNED);
+    return read(DType.INT32, memory -> memory.toArray(JAVA_INT_UNALIGNED));
   }
 
   /** Type, shape and device, for example {@code float32[1, 6, 59, 16, 44] on cpu}. */
@@ -306,20 +334,61 @@ public final class TensorView {
     return strides == null ? place : place + " with strides " + Arrays.toString(strides);
   }
 
-  /** The owner of the memory, if one was named. */
-  @Nullable Object owner() {
+  /** Who owns the memory ({@link #ownedBy}), or null: the segment, or whoever made the view. */
+  public @Nullable MemoryOwner memoryOwner() {
     return owner;
   }
 
   // A raw address has no size of its own; whoever made the view vouched for the memory.
   @SuppressWarnings("restricted")
-  private MemorySegment readable(DType wanted) {
+  private <T> T read(DType wanted, Function<MemorySegment, T> reader) {
     if (dtype != wanted || !isCompact() || device.isCuda()) {
       throw invalid(
           String.format(Locale.ROOT, "%s is not a compact %s tensor on the CPU", this, wanted));
     }
     long bytes = byteSize();
-    return segment.byteSize() >= bytes ? segment.asSlice(0, bytes) : segment.reinterpret(bytes);
+    if (owner != null && !owner.acquire()) {
+      throw new IllegalStateException(
+          "TensorView: %s is closed: %s".formatted(this, owner.whyClosed()));
+    }
+    try {
+      return reader.apply(
+          segment.byteSize() >= bytes ? segment.asSlice(0, bytes) : segment.reinterpret(bytes));
+    } finally {
+      if (owner != null) {
+        owner.release();
+      }
+    }
+  }
+
+  /** Memory that is there while both its owners have it. */
+  private record BothOwners(MemoryOwner first, MemoryOwner second) implements MemoryOwner {
+    @Override
+    public boolean acquire() {
+      if (!first.acquire()) {
+        return false;
+      }
+      if (second.acquire()) {
+        return true;
+      }
+      first.release();
+      return false;
+    }
+
+    @Override
+    public void release() {
+      second.release();
+      first.release();
+    }
+
+    @Override
+    public String whyClosed() {
+      if (!first.acquire()) {
+        return first.whyClosed();
+      }
+      first.release();
+      return second.whyClosed();
+    }
   }
 
   private static TensorView inSegment(
@@ -342,7 +411,7 @@ public final class TensorView {
               segment.byteSize()));
     }
     checkAlignment(segment.address(), dtype);
-    return new TensorView(segment, dtype, Device.CPU, shape, strides, null);
+    return new TensorView(segment, dtype, Device.CPU, shape, strides, null, null);
   }
 
   private static TensorView atAddress(
@@ -355,7 +424,8 @@ public final class TensorView {
           String.format(Locale.ROOT, "%s%s at the null address", dtype, Arrays.toString(shape)));
     }
     checkAlignment(address, dtype);
-    return new TensorView(MemorySegment.ofAddress(address), dtype, device, shape, strides, null);
+    return new TensorView(
+        MemorySegment.ofAddress(address), dtype, device, shape, strides, null, null);
   }
 
   private static TensorView allocateFor(Arena arena, DType dtype, int values, long[] shape) {

@@ -11,23 +11,30 @@ import org.jspecify.annotations.Nullable;
  * asked of it; one over caller's memory ({@link #of}) has a fixed size.
  *
  * <p>May be used from any thread; calls that share a workspace run one after the other. {@link
- * #close} waits for a running call, and a closed workspace throws.
+ * #close} returns at once: the calls that wait and those that come later throw {@link
+ * IllegalStateException}, and the end of the running one frees the memory.
  */
 public final class Workspace implements AutoCloseable {
   private final ReentrantLock lock = new ReentrantLock();
+  private final SharedResource life;
   private final boolean growable;
   private @Nullable Arena arena;
-  private @Nullable TensorView memory;
-  private boolean closed;
+  private volatile @Nullable TensorView memory;
 
-  private Workspace(@Nullable TensorView fixed) {
+  private Workspace(@Nullable TensorView fixed, String name) {
     this.memory = fixed;
     this.growable = fixed == null;
+    this.life = new SharedResource(name, this::free);
   }
 
   /** An empty workspace on the CPU that grows as calls need it. */
   public static Workspace cpu() {
-    return new Workspace(null);
+    return cpu("the workspace");
+  }
+
+  /** An empty workspace on the CPU under another name in messages. */
+  static Workspace cpu(String name) {
+    return new Workspace(null, name);
   }
 
   /**
@@ -46,58 +53,64 @@ public final class Workspace implements AutoCloseable {
               + memory
               + String.format(Locale.ROOT, " at 0x%x", memory.address()));
     }
-    return new Workspace(memory);
+    return new Workspace(memory, "the workspace");
   }
 
-  /** Bytes it holds now. */
+  /** Bytes it holds now; 0 once it is closed. */
   public long byteSize() {
-    lock.lock();
-    try {
-      return memory == null ? 0 : memory.byteSize();
-    } finally {
-      lock.unlock();
-    }
+    TensorView current = memory;
+    return current == null || life.isClosed() ? 0 : current.byteSize();
   }
 
-  /** Frees what this workspace allocated; a second call does nothing. */
+  /** Frees what this workspace allocated, when no call uses it; a second call does nothing. */
   @Override
   public void close() {
-    lock.lock();
-    try {
-      closed = true;
-      memory = null;
-      if (arena != null) {
-        arena.close();
-        arena = null;
-      }
-    } finally {
-      lock.unlock();
-    }
+    life.close();
   }
 
-  /** Reserves the workspace for a call of this thread; {@link #release} must follow. */
+  /**
+   * Reserves the workspace for a call of this thread; {@link #release} must follow.
+   *
+   * @throws IllegalStateException if it is closed
+   */
   TensorView acquire(String operator, long bytes) {
+    if (!life.acquire()) {
+      throw closed(operator);
+    }
     lock.lock();
     boolean held = false;
     try {
+      if (life.isClosed()) {
+        throw closed(operator);
+      }
       TensorView view = sized(operator, bytes);
       held = true;
       return view;
     } finally {
       if (!held) {
-        lock.unlock();
+        release();
       }
     }
   }
 
   void release() {
     lock.unlock();
+    life.release();
+  }
+
+  private IllegalStateException closed(String operator) {
+    return new IllegalStateException(operator + ": " + life.whyClosed());
+  }
+
+  private void free() {
+    memory = null;
+    if (arena != null) {
+      NativeMemory.close(arena);
+      arena = null;
+    }
   }
 
   private TensorView sized(String operator, long bytes) {
-    if (closed) {
-      throw new IllegalStateException(operator + ": the workspace is closed");
-    }
     TensorView current = memory;
     if (current != null && current.byteSize() >= bytes) {
       return current;
@@ -112,7 +125,7 @@ public final class Workspace implements AutoCloseable {
     TensorView view =
         TensorView.of(NativeMemory.allocate(larger, size, operator), DType.UINT8, size);
     if (arena != null) {
-      arena.close();
+      NativeMemory.close(arena);
     }
     arena = larger;
     memory = view;

@@ -10,6 +10,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Memory that is not zeroed. Plans and workspaces are sized for the worst case and mostly stay
@@ -17,6 +18,7 @@ import java.lang.invoke.MethodHandle;
  */
 public final class NativeMemory {
   private static final long ALIGNMENT = 64;
+  private static final long POLL_NANOS = 1_000_000;
 
   private static final MethodHandle ALIGNED_ALLOC =
       bind("aligned_alloc", FunctionDescriptor.of(ADDRESS, JAVA_LONG, JAVA_LONG));
@@ -45,6 +47,31 @@ public final class NativeMemory {
           Status.OUT_OF_MEMORY, purpose + ": no memory for " + size + " bytes");
     }
     return block.reinterpret(size, arena, NativeMemory::free);
+  }
+
+  /**
+   * Closes an arena without waiting. No call of Bevel uses it any more; where a call of somebody
+   * else was given a segment of it, it is closed when that call is over.
+   */
+  public static void close(Arena arena) {
+    if (!tryClose(arena)) {
+      Thread.ofVirtual().name("bevel-arena-close").start(() -> closeWhenFree(arena));
+    }
+  }
+
+  private static void closeWhenFree(Arena arena) {
+    while (!tryClose(arena)) {
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+  }
+
+  private static boolean tryClose(Arena arena) {
+    try {
+      arena.close();
+      return true;
+    } catch (IllegalStateException acquired) {
+      return !arena.scope().isAlive();
+    }
   }
 
   private static void free(MemorySegment block) {

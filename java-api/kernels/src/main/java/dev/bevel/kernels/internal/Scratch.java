@@ -7,6 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.bevel.kernels.BevelException;
+import dev.bevel.kernels.MemoryOwner;
 import dev.bevel.kernels.Status;
 import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
@@ -21,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It also collects the segments that the call uses. They are passed on to the native call
  * ({@link NativeFunction}), because the linker keeps what it is passed from being closed while the
- * call runs; an address inside a struct it cannot see.
+ * call runs; an address inside a struct it cannot see. Memory that has an owner of its own ({@link
+ * TensorView#ownedBy}) is acquired of it, and released by {@link #close}.
  */
 public final class Scratch implements AutoCloseable {
   /** Tensors of a call at most. */
@@ -50,10 +52,12 @@ public final class Scratch implements AutoCloseable {
   /** By the number of tensors of a function; arrays for numbers that occur. */
   private final MemorySegment[] @Nullable [] heldBySize = new MemorySegment[MAX_TENSORS + 1][];
 
+  private final @Nullable MemoryOwner[] owners = new @Nullable MemoryOwner[MAX_TENSORS];
   private MemorySegment[] held = heldOf(0);
   private String operator = "";
   private long top;
   private int tensors;
+  private int owned;
 
   private Scratch() {}
 
@@ -81,9 +85,17 @@ public final class Scratch implements AutoCloseable {
     return segments;
   }
 
-  /** Forgets the call's arguments. */
+  /** Forgets the call's arguments, and lets go of their memory. */
   @Override
   public void close() {
+    while (owned > 0) {
+      owned--;
+      MemoryOwner owner = owners[owned];
+      owners[owned] = null;
+      if (owner != null) {
+        owner.release();
+      }
+    }
     for (int i = 0; i < tensors; i++) {
       held[i] = MemorySegment.NULL;
     }
@@ -175,6 +187,11 @@ public final class Scratch implements AutoCloseable {
   }
 
   private long describe(String argument, TensorView view) {
+    if (tensors == held.length) {
+      throw new AssertionError(
+          operator + ": the native function was bound for " + tensors + " tensors, more came");
+    }
+    acquire(argument, view.memoryOwner());
     MemorySegment data = view.segment();
     if (!data.scope().isAlive()) {
       throw new IllegalStateException(
@@ -183,10 +200,6 @@ public final class Scratch implements AutoCloseable {
     if (!data.isAccessibleBy(Thread.currentThread())) {
       throw new WrongThreadException(
           operator + ": " + argument + " belongs to a confined arena of another thread");
-    }
-    if (tensors == held.length) {
-      throw new AssertionError(
-          operator + ": the native function was bound for " + tensors + " tensors, more came");
     }
     held[tensors++] = data;
     int rank = view.rank();
@@ -212,6 +225,17 @@ public final class Scratch implements AutoCloseable {
     }
     setLong(tensor + BYTE_OFFSET, 0);
     return address(tensor);
+  }
+
+  private void acquire(String argument, @Nullable MemoryOwner owner) {
+    if (owner == null) {
+      return;
+    }
+    if (!owner.acquire()) {
+      throw new IllegalStateException(
+          operator + ": " + argument + " is closed: " + owner.whyClosed());
+    }
+    owners[owned++] = owner;
   }
 
   private long reserve(long bytes) {
