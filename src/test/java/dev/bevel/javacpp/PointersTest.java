@@ -2,15 +2,24 @@ package dev.bevel.javacpp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.bevel.javacpp.abi.DLTensor;
 import dev.bevel.kernels.BevelException;
 import dev.bevel.kernels.DType;
+import dev.bevel.kernels.DeformConv;
+import dev.bevel.kernels.DeformConvForward;
+import dev.bevel.kernels.DeformConvInputs;
+import dev.bevel.kernels.DeformConvSettings;
 import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -104,6 +113,107 @@ class PointersTest {
       assertThatThrownBy(use)
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("its arena was closed");
+    }
+  }
+
+  @Test
+  void aViewKnowsWhenItsPointerIsGone() {
+    for (Consumer<FloatPointer> end :
+        List.<Consumer<FloatPointer>>of(
+            FloatPointer::close, FloatPointer::deallocate, FloatPointer::setNull)) {
+      FloatPointer pointer = ones();
+      TensorView view = Pointers.view(pointer, DType.FLOAT32, 1, 8, SIZE, SIZE);
+      assertThat(convolved(view)).isEqualTo(72);
+      end.accept(pointer);
+      for (ThrowingCallable use :
+          List.<ThrowingCallable>of(
+              () -> convolved(view),
+              view::toFloatArray,
+              () -> Pointers.view(pointer, DType.FLOAT32, 1),
+              () -> Pointers.pointer(view),
+              () -> Pointers.descriptor(view))) {
+        assertThatThrownBy(use)
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("closed");
+      }
+    }
+  }
+
+  @Test
+  void aPointerThatClosesDuringACallIsFreedAfterIt() throws Exception {
+    for (int round = 0; round < 50; round++) {
+      FloatPointer pointer = ones();
+      TensorView view = Pointers.view(pointer, DType.FLOAT32, 1, 8, SIZE, SIZE);
+      CountDownLatch running = new CountDownLatch(1);
+      AtomicReference<Throwable> end = new AtomicReference<>();
+      Thread caller =
+          new Thread(
+              () ->
+                  end.set(
+                      catchThrowable(
+                          () -> {
+                            for (; ; ) {
+                              assertThat(convolved(view)).isEqualTo(72);
+                              running.countDown();
+                            }
+                          })));
+      caller.start();
+      running.await();
+      pointer.close();
+      caller.join();
+      assertThat(end.get())
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("input is closed: the pointer was closed");
+      assertThat(pointer.isNull()).as("freed").isTrue();
+    }
+  }
+
+  @Test
+  void aSegmentKeepsTheMemoryOfAClosedPointer() {
+    FloatPointer pointer = ones();
+    MemorySegment segment = Pointers.segment(pointer);
+    pointer.close();
+    assertThat(segment.get(ValueLayout.JAVA_FLOAT, 4L * (8 * SIZE * SIZE - 1))).isEqualTo(1);
+  }
+
+  @Test
+  void readOnlyMemoryIsNotHandedOutToBeWritten() {
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView view = TensorView.allocate(arena, DType.FLOAT32, 4).asReadOnly();
+      for (ThrowingCallable use :
+          List.<ThrowingCallable>of(
+              () -> Pointers.pointer(view), () -> Pointers.pointer(view.segment()))) {
+        assertThatThrownBy(use)
+            .isInstanceOf(BevelException.class)
+            .hasMessageContaining("read-only");
+      }
+    }
+  }
+
+  private static final int SIZE = 96;
+
+  /** So large that the C library gives it back to the system when it is freed. */
+  private static FloatPointer ones() {
+    float[] values = new float[8 * SIZE * SIZE];
+    Arrays.fill(values, 1);
+    return new FloatPointer(values);
+  }
+
+  /** An inner element of the sums over 8 channels and 3×3 pixels. */
+  private static float convolved(TensorView input) {
+    try (Arena arena = Arena.ofConfined()) {
+      float[] ones = new float[4 * 8 * 9];
+      Arrays.fill(ones, 1);
+      TensorView out = TensorView.allocate(arena, DType.FLOAT32, 1, 4, SIZE, SIZE);
+      DeformConvInputs inputs =
+          new DeformConvInputs(
+              input,
+              TensorView.allocate(arena, DType.FLOAT32, 1, 18, SIZE, SIZE),
+              null,
+              TensorView.copyOf(arena, ones, 4, 8, 3, 3),
+              DeformConvSettings.of(1, 1, 1));
+      DeformConv.forward(new DeformConvForward(inputs, out));
+      return out.toFloatArray()[40 * SIZE + 40];
     }
   }
 }

@@ -127,7 +127,9 @@ class FunctionLifetimeTest {
       System.gc();
       Thread.sleep(20);
     }
-    assertThatThrownBy(() -> Autograd.backward(loss)).isInstanceOf(RuntimeException.class);
+    assertThatThrownBy(() -> Autograd.backward(loss))
+        .isInstanceOf(TorchException.class)
+        .hasMessageContaining("the TensorScope in which");
     assertThat(x.grad().defined()).isFalse();
     loss.close();
   }

@@ -79,7 +79,7 @@ public final class CudaInterop {
         "cudaMemcpyAsync",
         cudart.cudaMemcpyAsync(
             Pointers.pointer(to),
-            Pointers.pointer(from),
+            Pointers.readable(from),
             from.byteSize(),
             cudart.cudaMemcpyDefault,
             stream));

@@ -2,24 +2,28 @@ package dev.bevel.javacpp;
 
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.Device;
+import dev.bevel.kernels.SharedResource;
 import dev.bevel.kernels.TensorView;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.Pointer;
 
 /**
  * Memory of a CUDA device, allocated with {@code cudaMalloc} through Bytedeco's preset; freed by
- * {@link #close}.
+ * {@link #close}, or by the end of the last call that was using the view then.
  */
 public final class DeviceMemory implements AutoCloseable {
   private final Pointer pointer = new Pointer();
+  private final SharedResource life = new SharedResource("DeviceMemory: the memory", this::free);
   private final TensorView view;
-  private boolean closed;
 
   private DeviceMemory(int device, DType dtype, long[] shape) {
     long bytes = TensorView.ofAddress(256, dtype, Device.cuda(device), shape).byteSize();
     CudaInterop.check("cudaSetDevice", cudart.cudaSetDevice(device));
     CudaInterop.check("cudaMalloc", cudart.cudaMalloc(pointer, Math.max(bytes, 1)));
-    view = TensorView.ofAddress(pointer.address(), dtype, Device.cuda(device), shape).keeping(this);
+    view =
+        TensorView.ofAddress(pointer.address(), dtype, Device.cuda(device), shape)
+            .keeping(this)
+            .ownedBy(life);
   }
 
   /**
@@ -36,9 +40,7 @@ public final class DeviceMemory implements AutoCloseable {
 
   /** The tensor; not to be used after {@link #close}. */
   public TensorView view() {
-    if (closed) {
-      throw new IllegalStateException("DeviceMemory: the memory of " + view + " is freed");
-    }
+    life.requireOpen();
     return view;
   }
 
@@ -51,9 +53,10 @@ public final class DeviceMemory implements AutoCloseable {
   /** Frees the memory when the device has done its work; a second call does nothing. */
   @Override
   public void close() {
-    if (!closed) {
-      closed = true;
-      CudaInterop.check("cudaFree", cudart.cudaFree(pointer));
-    }
+    life.close();
+  }
+
+  private void free() {
+    CudaInterop.check("cudaFree", cudart.cudaFree(pointer));
   }
 }

@@ -4,11 +4,12 @@ import dev.bevel.javacpp.abi.DLTensor;
 import dev.bevel.kernels.BevelException;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.Device;
+import dev.bevel.kernels.MemoryOwner;
 import dev.bevel.kernels.Status;
 import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.ref.Reference;
+import java.util.Objects;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -17,8 +18,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Between JavaCPP's pointers, Bevel's views and memory segments. Nothing is copied: what is
  * returned shows the same memory and holds a reference to the object that it was made from, so that
- * a garbage collection does not free it. Memory that is freed by hand ({@code Pointer.close},
- * {@code Arena.close}) must not be used through the other side any more.
+ * a garbage collection does not free it.
+ *
+ * <p>A view of a pointer knows it: calls with it throw {@link IllegalStateException} after the
+ * pointer was closed, deallocated or made to point elsewhere, and {@code Pointer.close()} during a
+ * call frees when the call ends. ({@code Pointer.deallocate()} during a call frees at once: it is
+ * for pointers that no other thread uses.) The other way round nothing is known: a {@code Pointer}
+ * into an arena's memory must not be used after {@code Arena.close()}.
  */
 public final class Pointers {
   private Pointers() {}
@@ -29,6 +35,7 @@ public final class Pointers {
    * @param pointer host memory; where it knows its limit the tensor must lie within
    * @param dtype element type
    * @param shape up to 8 sizes
+   * @throws IllegalStateException if the pointer is closed
    */
   public static TensorView view(Pointer pointer, DType dtype, long... shape) {
     return view(pointer, dtype, Device.CPU, shape);
@@ -43,8 +50,10 @@ public final class Pointers {
    * @param shape up to 8 sizes
    */
   public static TensorView view(Pointer pointer, DType dtype, Device device, long... shape) {
+    requireOpen("view", pointer);
     TensorView view =
-        TensorView.ofAddress(addressOf(pointer), dtype, device, shape).keeping(pointer);
+        TensorView.ofAddress(addressOf(pointer), dtype, device, shape)
+            .ownedBy(new PointerHold(pointer));
     long known = bytesOf(pointer);
     if (pointer.limit() > 0 && view.byteSize() > known) {
       throw new BevelException(
@@ -59,21 +68,27 @@ public final class Pointers {
    * one made from it, {@code pointer.getPointer(FloatPointer.class)}, does not hold the view: keep
    * this one as long.
    *
-   * @param view compact
+   * @param view compact, of memory that may be written
    */
   public static BytePointer pointer(TensorView view) {
     if (!view.isCompact()) {
       throw new BevelException(
           Status.INVALID_ARGUMENT, "Pointers: a pointer needs a compact tensor, got " + view);
     }
-    requireOpen(view.segment());
+    requireWritable(view.segment());
+    return readable(view);
+  }
+
+  /** The same also of read-only memory, for calls that only read. */
+  static BytePointer readable(TensorView view) {
+    requireOpen(view);
     return new Borrowed(view.address(), view.byteSize(), view);
   }
 
   /**
    * A pointer to a segment of native memory that does not own it.
    *
-   * @param segment native
+   * @param segment native, and not read-only
    */
   public static BytePointer pointer(MemorySegment segment) {
     if (!segment.isNative()) {
@@ -81,30 +96,32 @@ public final class Pointers {
           Status.INVALID_ARGUMENT,
           "Pointers: native memory is needed, got a segment on the Java heap");
     }
+    requireWritable(segment);
     requireOpen(segment);
     return new Borrowed(segment.address(), segment.byteSize(), segment);
   }
 
   /**
-   * The host memory from a pointer's position to its limit. The segment keeps the pointer
-   * reachable.
+   * The host memory from a pointer's position to its limit. The segment keeps the memory: where the
+   * pointer is closed before, it is freed when the segment is collected.
    *
    * @param pointer host memory with a known limit
+   * @throws IllegalStateException if the pointer is closed
    */
-  @SuppressWarnings({
-    "restricted",
-    "ReachabilityFenceUsage",
-    "UnnamedVariable"
-  }) // the cleaner's reference is what holds the pointer
+  @SuppressWarnings("restricted") // the pointer knows its limit
   public static MemorySegment segment(Pointer pointer) {
+    Objects.requireNonNull(pointer, "Pointers.segment: pointer is null");
     if (pointer.limit() <= pointer.position()) {
       throw new BevelException(
           Status.INVALID_ARGUMENT,
           "Pointers: a segment needs a pointer that knows its limit, got " + pointer);
     }
+    PointerHold hold = new PointerHold(pointer);
+    if (!hold.acquire()) {
+      throw new IllegalStateException("Pointers.segment: pointer is closed");
+    }
     return MemorySegment.ofAddress(addressOf(pointer))
-        .reinterpret(
-            bytesOf(pointer), Arena.ofAuto(), freed -> Reference.reachabilityFence(pointer));
+        .reinterpret(bytesOf(pointer), Arena.ofAuto(), freed -> hold.release());
   }
 
   /**
@@ -114,13 +131,39 @@ public final class Pointers {
    * @param view any
    */
   public static DLTensor descriptor(TensorView view) {
-    requireOpen(view.segment());
+    requireOpen(view);
     return new Descriptor(view);
   }
 
   private static void requireOpen(MemorySegment memory) {
     if (!memory.scope().isAlive()) {
       throw new IllegalStateException("Pointers: the memory is closed: its arena was closed");
+    }
+  }
+
+  private static void requireOpen(TensorView view) {
+    requireOpen(view.segment());
+    MemoryOwner owner = view.memoryOwner();
+    if (owner != null) {
+      if (!owner.acquire()) {
+        throw new IllegalStateException("Pointers: the memory is closed: " + owner.whyClosed());
+      }
+      owner.release();
+    }
+  }
+
+  private static void requireOpen(String method, Pointer pointer) {
+    Objects.requireNonNull(pointer, () -> "Pointers." + method + ": pointer is null");
+    if (pointer.isNull()) {
+      throw new IllegalStateException("Pointers." + method + ": pointer is null or closed");
+    }
+  }
+
+  private static void requireWritable(MemorySegment memory) {
+    if (memory.isReadOnly()) {
+      throw new BevelException(
+          Status.INVALID_ARGUMENT,
+          "Pointers: the memory is read-only, and through a pointer it could be written");
     }
   }
 

@@ -3,7 +3,7 @@ package dev.bevel.torch;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Locale;
-import org.bytedeco.javacpp.PointerScope;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +25,9 @@ import org.jspecify.annotations.Nullable;
  * closed first. Without a scope tensors would live until the garbage collector, which knows nothing
  * of their size, comes by; so Bevel's operators refuse to run outside one ({@link #require}).
  *
+ * <p>A tensor of a scope may be passed to Bevel on another thread. A call that is running when the
+ * scope closes keeps the tensor until it ends; a later one throws {@link IllegalStateException}.
+ *
  * <p>A tensor that is to outlive the scope is handed on by {@link #keep}. In-place methods of
  * {@link Tensor} return the very object they were called on: never close their result separately.
  */
@@ -37,7 +40,7 @@ public final class TensorScope implements AutoCloseable {
 
   private final @Nullable TensorScope parent;
   private final Thread thread = Thread.currentThread();
-  private final PointerScope pointers = new PointerScope();
+  private final ScopePointers pointers = new ScopePointers();
   private final Deque<AutoCloseable> resources = new ArrayDeque<>();
   private boolean keptHistory;
   private boolean closed;
@@ -71,7 +74,8 @@ public final class TensorScope implements AutoCloseable {
           operation
               + ": no TensorScope is open on thread '"
               + Thread.currentThread().getName()
-              + "', its tensors would leak; wrap the step in try (TensorScope scope = TensorScope.open()) { ... }");
+              + "', its tensors would leak; wrap the step in try (TensorScope scope ="
+              + " TensorScope.open()) { ... }");
     }
     return scope;
   }
@@ -86,11 +90,12 @@ public final class TensorScope implements AutoCloseable {
    */
   public Tensor keep(Tensor tensor) {
     checkUsable("keep");
+    TensorHold.require("TensorScope.keep", "tensor", tensor);
     boolean history = tensor.requires_grad();
     if (history && parent == null && !resources.isEmpty()) {
       throw new IllegalStateException(
-          "TensorScope.keep: the tensor has an autograd history with Bevel functions, which ends with the outermost scope;"
-              + " call detach() first, or open a scope around this one");
+          "TensorScope.keep: the tensor has an autograd history with Bevel functions, which ends"
+              + " with the outermost scope; call detach() first, or open a scope around this one");
     }
     boolean scoped = tensor.referenceCount() > 0;
     if (scoped && parent != null) {
@@ -109,7 +114,7 @@ public final class TensorScope implements AutoCloseable {
    */
   public <R extends AutoCloseable> R own(R resource) {
     checkUsable("own");
-    resources.push(resource);
+    resources.push(Objects.requireNonNull(resource, "TensorScope.own: resource is null"));
     return resource;
   }
 

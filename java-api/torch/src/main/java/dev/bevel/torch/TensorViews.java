@@ -16,18 +16,31 @@ public final class TensorViews {
   private TensorViews() {}
 
   /**
-   * A view of a tensor's elements with its shape and strides. It is valid while the tensor's memory
-   * is: until the tensor's scope closes, if no other tensor shares it.
+   * A view of a tensor's elements with its shape and strides. It holds the tensor, and is valid
+   * while the tensor is: a call with it throws {@link IllegalStateException} after the tensor's
+   * scope has closed or the tensor was closed, and keeps the tensor while it runs.
    *
    * @param tensor dense, of a dtype that {@link DType} has, on the CPU or a CUDA device
    * @throws IllegalArgumentException for any other
+   * @throws IllegalStateException if the tensor is closed
    */
   public static TensorView of(Tensor tensor) {
+    TensorHold hold = TensorHold.of("TensorViews.of", "tensor", tensor);
+    try {
+      return view(tensor);
+    } finally {
+      hold.release();
+    }
+  }
+
+  private static TensorView view(Tensor tensor) {
     if (!tensor.defined() || tensor.layout().intern() != torch.Layout.Strided) {
       throw new IllegalArgumentException(
           "TensorViews: the tensor must be dense, got "
               + (tensor.defined() ? tensor.layout().toString() : "an undefined tensor"));
     }
+    // An element of a TensorVector, say, does not own itself: an owner of its memory is made.
+    Tensor owner = tensor.referenceCount() < 0 ? new Tensor(tensor) : tensor;
     DType dtype = dtype(tensor.scalar_type());
     long address = tensor.numel() == 0 ? 0 : tensor.data_ptr().address();
     long[] shape = tensor.shape();
@@ -35,7 +48,7 @@ public final class TensorViews {
         tensor.is_contiguous()
             ? TensorView.ofAddress(address, dtype, device(tensor), shape)
             : TensorView.ofAddressStrided(address, dtype, device(tensor), shape, strides(tensor));
-    return view.keeping(tensor);
+    return view.ownedBy(TensorHold.ofMemory(owner, address));
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.bevel.torch.autograd;
 
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.Torch;
 import dev.bevel.torch.TorchException;
 import java.util.Locale;
@@ -33,6 +34,9 @@ public final class Autograd {
   private static final AtomicLong HOOK_FAILURE_COUNT = new AtomicLong();
   private static final Pattern HOOK_FAILURE = Pattern.compile(" \\[hook failure (\\d+)\\]");
 
+  /** What JavaCPP throws where the garbage collector has taken the Java half of a hook. */
+  private static final String COLLECTED_HOOK = "java.lang.NullPointerException";
+
   private Autograd() {}
 
   /**
@@ -49,20 +53,39 @@ public final class Autograd {
   /**
    * Adds vector-Jacobian products to the {@code grad} of every leaf that a tensor depends on.
    *
+   * <p>Several threads may go backward over one graph at once if all of them retain it; what they
+   * add to the leaves is the sum of their passes. If one does not, the others may fail, as they
+   * would after it.
+   *
    * @param output any tensor with a history
    * @param gradient of the output, same shape; null for 1, where the output has one element
    * @param retainGraph whether the graph is kept for another pass
    * @throws TorchException if the pass fails
    */
   public static void backward(Tensor output, @Nullable Tensor gradient, boolean retainGraph) {
-    try (Tensor none = new Tensor();
-        BoolOptional retain = new BoolOptional(retainGraph);
+    TensorHold held = TensorHold.of("Autograd.backward", "output", output);
+    try (Tensor none = new Tensor()) {
+      if (gradient == null) {
+        pass(output, none, retainGraph);
+        return;
+      }
+      TensorHold seed = TensorHold.of("Autograd.backward", "gradient", gradient);
+      try {
+        pass(output, gradient, retainGraph);
+      } finally {
+        seed.release();
+      }
+    } finally {
+      held.release();
+    }
+  }
+
+  private static void pass(Tensor output, Tensor gradient, boolean retainGraph) {
+    try (BoolOptional retain = new BoolOptional(retainGraph);
         TensorArrayRefOptional leaves = new TensorArrayRefOptional()) {
-      output.backward(gradient == null ? none : gradient, retain, false, leaves);
+      output.backward(gradient, retain, false, leaves);
     } catch (RuntimeException e) {
       throw failure(e);
-    } finally {
-      NodeHook.releaseLast();
     }
   }
 
@@ -83,6 +106,12 @@ public final class Autograd {
   private static TorchException failure(RuntimeException thrown) {
     String message = TorchException.trim(thrown.getMessage());
     Matcher matcher = HOOK_FAILURE.matcher(message);
+    if (message.equals(COLLECTED_HOOK)) {
+      return new TorchException(
+          "backward: the TensorScope in which a function of this graph was applied closed before"
+              + " the pass was over",
+          thrown);
+    }
     if (!matcher.find()) {
       return TorchException.of("backward", thrown);
     }

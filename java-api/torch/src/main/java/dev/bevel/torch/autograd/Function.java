@@ -43,8 +43,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Limits.</b> The derivative of {@code backward} is not known: a pass that asks for it
  * ({@code create_graph}) fails. {@code retain_graph} works. The backward pass must come before the
- * {@link TensorScope} that {@code apply} was called in closes; a later one fails. The hooks and
- * saved tensors belong to that scope.
+ * {@link TensorScope} that {@code apply} was called in closes; a later one fails, and one that the
+ * scope's end meets on another thread finishes or fails. The hooks and saved tensors belong to that
+ * scope. Several threads may go backward over one retained graph; {@code backward} then runs for
+ * one pass after the other.
  */
 public abstract class Function {
   /** For subclasses. */

@@ -1,10 +1,13 @@
 package dev.bevel.torch.autograd;
 
+import dev.bevel.kernels.SharedResource;
 import dev.bevel.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.GradMode;
@@ -27,9 +30,11 @@ import org.jspecify.annotations.Nullable;
  * one.
  *
  * <p>LibTorch owns the native half of a hook and frees it with its node; it holds the Java half by
- * a weak reference, so this object, which the step's scope owns, keeps the Java halves. Gradients
- * returned from a hook stay referenced until the next hook of the same node runs, or the scope
- * closes: LibTorch copies the reference only after the hook has returned.
+ * a weak reference, so this object, which the step's scope owns, keeps the Java halves.
+ *
+ * <p>Passes on several threads may run through the node at once: each has a state of its own, and
+ * {@code backward} runs for one after the other. Where the scope closes while hooks run, the last
+ * of them frees what the node owns, and those that come later fail.
  */
 final class FunctionNode implements AutoCloseable {
   private static final LongOptional ZERO = Torch.permanent(() -> new LongOptional(0));
@@ -38,19 +43,50 @@ final class FunctionNode implements AutoCloseable {
   private static final long[] EMPTY = {0};
   private static final long[] SCALAR = {};
 
+  /**
+   * Passes whose state is kept. One that ended early, by a failure elsewhere or because not all
+   * gradients were asked for, never says so; the oldest go.
+   */
+  private static final int MAX_PASSES = 16;
+
   private final Function function;
   private final Context context;
   private final List<NodeHook> hooks = new ArrayList<>();
+  private final SharedResource life = new SharedResource("a function's node", this::free);
   private @Nullable TensorSpec[] inputs = {};
   private @Nullable TensorSpec[] outputs = {};
 
-  /** State of the running backward pass, which LibTorch numbers. */
-  private int pass = -1;
+  /** The passes through the node by the numbers that LibTorch gives them, oldest first. */
+  private final Map<Integer, Pass> passes = new LinkedHashMap<>();
 
-  private @Nullable Tensor[] gradOutputs = {};
-  private @Nullable Tensor @Nullable [] gradInputs;
-  private int pendingInputs;
-  private boolean closed;
+  /** One backward pass through the node: the gradients that came and those that were computed. */
+  private static final class Pass {
+    final SharedResource life = new SharedResource("a backward pass", this::free);
+    final @Nullable Tensor[] gradOutputs;
+    @Nullable Tensor @Nullable [] gradInputs;
+    int pendingInputs;
+
+    Pass(int outputs) {
+      gradOutputs = new @Nullable Tensor[outputs];
+    }
+
+    private void free() {
+      release(gradOutputs);
+      if (gradInputs != null) {
+        release(gradInputs);
+      }
+    }
+
+    private static void release(@Nullable Tensor[] tensors) {
+      for (int i = 0; i < tensors.length; i++) {
+        Tensor tensor = tensors[i];
+        if (tensor != null) {
+          tensor.releaseReference();
+          tensors[i] = null;
+        }
+      }
+    }
+  }
 
   FunctionNode(Function function, Context context) {
     this.function = function;
@@ -61,7 +97,6 @@ final class FunctionNode implements AutoCloseable {
   Tensor[] connect(Tensor[] arguments, Tensor[] results) {
     inputs = new @Nullable TensorSpec[arguments.length];
     outputs = new @Nullable TensorSpec[results.length];
-    gradOutputs = new @Nullable Tensor[results.length];
     TensorVector edges = new TensorVector();
     for (int i = 0; i < arguments.length; i++) {
       if (context.needsInputGrad(i)) {
@@ -108,18 +143,52 @@ final class FunctionNode implements AutoCloseable {
     tensor.grad_fn().add_post_hook(hook);
   }
 
-  /** Takes the gradient of one output. */
-  synchronized void receive(int output, Tensor gradient) {
-    checkOpen();
-    int running = torch.get_current_graph_task_id();
-    if (pass != running) {
-      clearPass();
-      pass = running;
+  /** Runs a hook's work, during which the node stays. */
+  void running(Runnable hook) {
+    if (!life.acquire()) {
+      throw new IllegalStateException(
+          "the TensorScope in which it was applied closed before this backward pass");
     }
-    if (gradient.defined()) {
-      boolean scalar = Objects.requireNonNull(outputs[output]).isScalar();
-      Tensor shaped = scalar ? gradient.view(SCALAR) : new Tensor(gradient);
-      gradOutputs[output] = shaped.retainReference();
+    try {
+      hook.run();
+    } finally {
+      life.release();
+    }
+  }
+
+  /** Takes the gradient of one output. */
+  void receive(int output, Tensor gradient) {
+    Pass pass = begin(torch.get_current_graph_task_id());
+    pass.life.use();
+    try {
+      if (gradient.defined()) {
+        boolean scalar = Objects.requireNonNull(outputs[output]).isScalar();
+        Tensor shaped = scalar ? gradient.view(SCALAR) : new Tensor(gradient);
+        synchronized (pass) {
+          pass.gradOutputs[output] = shaped.retainReference();
+        }
+      }
+    } finally {
+      pass.life.release();
+    }
+  }
+
+  private synchronized Pass begin(int number) {
+    Pass pass = passes.get(number);
+    if (pass == null) {
+      pass = new Pass(outputs.length);
+      passes.put(number, pass);
+      if (passes.size() > MAX_PASSES) {
+        end(passes.keySet().iterator().next());
+      }
+    }
+    return pass;
+  }
+
+  private synchronized void end(int number) {
+    Pass pass = passes.remove(number);
+    if (pass != null) {
+      pass.life.close();
     }
   }
 
@@ -127,37 +196,58 @@ final class FunctionNode implements AutoCloseable {
    * Hands out the gradient of one input, or null for zero; the caller releases it. The first call
    * in a pass runs backward.
    */
-  synchronized @Nullable Tensor deliver(int input) {
-    checkOpen();
-    if (pass != torch.get_current_graph_task_id()) {
-      throw new IllegalStateException("two backward passes run over the same graph at once");
+  @Nullable Tensor deliver(int input) {
+    int number = torch.get_current_graph_task_id();
+    Pass pass;
+    synchronized (this) {
+      pass = passes.get(number);
     }
-    if (gradInputs == null) {
-      gradInputs = computeGradients();
+    if (pass == null || !pass.life.acquire()) {
+      throw new IllegalStateException(
+          "more than " + MAX_PASSES + " backward passes run over the same graph at once");
     }
-    @Nullable Tensor gradient = gradInputs[input];
-    gradInputs[input] = null;
-    pendingInputs--;
-    if (pendingInputs == 0) {
-      clearPass();
-      if (!torch.get_current_graph_task_keep_graph()) {
-        context.close();
-      }
+    try {
+      return deliver(input, number, pass);
+    } finally {
+      pass.life.release();
     }
-    return gradient;
   }
 
-  private @Nullable Tensor[] computeGradients() {
+  private @Nullable Tensor deliver(int input, int number, Pass pass) {
+    synchronized (pass) {
+      if (pass.gradInputs == null) {
+        pass.pendingInputs = (int) Arrays.stream(inputs).filter(Objects::nonNull).count();
+        pass.gradInputs = computeGradients(pass);
+      }
+      @Nullable Tensor gradient = pass.gradInputs[input];
+      pass.gradInputs[input] = null;
+      pass.pendingInputs--;
+      if (pass.pendingInputs == 0) {
+        end(number);
+        if (!torch.get_current_graph_task_keep_graph()) {
+          synchronized (context) {
+            context.close();
+          }
+        }
+      }
+      return gradient;
+    }
+  }
+
+  private @Nullable Tensor[] computeGradients(Pass pass) {
     if (GradMode.is_enabled()) {
       throw new IllegalStateException(
-          "the derivative of its backward is not known, so create_graph (double backward) is not possible");
+          "the derivative of its backward is not known, so create_graph (double backward) is not"
+              + " possible");
     }
-    pendingInputs = (int) Arrays.stream(inputs).filter(Objects::nonNull).count();
     @Nullable Tensor[] gradients = new @Nullable Tensor[inputs.length];
-    if (Arrays.stream(gradOutputs).allMatch(Objects::isNull)) {
+    if (Arrays.stream(pass.gradOutputs).allMatch(Objects::isNull)) {
       return gradients;
     }
-    @Nullable Tensor[] computed = function.backward(context, materialized());
+    @Nullable Tensor[] computed;
+    synchronized (context) { // one pass at a time, so that a function need not be thread-safe
+      computed = function.backward(context, materialized(pass.gradOutputs));
+    }
     if (computed.length != inputs.length) {
       throw new IllegalStateException(
           String.format(
@@ -178,8 +268,8 @@ final class FunctionNode implements AutoCloseable {
     return gradients;
   }
 
-  private @Nullable Tensor[] materialized() {
-    @Nullable Tensor[] gradients = gradOutputs.clone();
+  private @Nullable Tensor[] materialized(@Nullable Tensor[] arrived) {
+    @Nullable Tensor[] gradients = arrived.clone();
     for (int i = 0; i < gradients.length; i++) {
       TensorSpec output = outputs[i];
       if (gradients[i] == null && output != null && context.materializesGrads()) {
@@ -202,37 +292,15 @@ final class FunctionNode implements AutoCloseable {
     }
   }
 
-  private void checkOpen() {
-    if (closed) {
-      throw new IllegalStateException(
-          "the TensorScope in which it was applied closed before this backward pass");
-    }
-  }
-
-  private void clearPass() {
-    release(gradOutputs);
-    if (gradInputs != null) {
-      release(gradInputs);
-      gradInputs = null;
-    }
-  }
-
-  private static void release(@Nullable Tensor[] tensors) {
-    for (int i = 0; i < tensors.length; i++) {
-      Tensor tensor = tensors[i];
-      if (tensor != null) {
-        tensor.releaseReference();
-        tensors[i] = null;
-      }
-    }
-  }
-
   @Override
-  public synchronized void close() {
-    closed = true;
-    clearPass();
+  public void close() {
+    life.close();
+  }
+
+  private void free() {
+    passes.values().forEach(pass -> pass.life.close());
+    passes.clear();
     context.close();
-    hooks.forEach(NodeHook::releaseReturned);
     Stream.concat(Arrays.stream(inputs), Arrays.stream(outputs))
         .filter(Objects::nonNull)
         .forEach(TensorSpec::close);

@@ -1,7 +1,7 @@
 package dev.bevel.torch.autograd;
 
 import dev.bevel.torch.TensorScope;
-import java.util.concurrent.atomic.AtomicReference;
+import dev.bevel.torch.Torch;
 import org.bytedeco.pytorch.FunctionPostHook;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -10,63 +10,47 @@ import org.jspecify.annotations.Nullable;
 /**
  * Java code that runs after a node of LibTorch's graph and replaces what the node sends on.
  * LibTorch runs it on the thread that called backward for CPU tensors and on a thread of its own
- * for each CUDA device.
+ * for each CUDA device; several passes over one graph run it on several threads at once.
+ *
+ * <p>What is sent on is changed in place: the vector belongs to LibTorch, which copies it after the
+ * hook has returned. A vector of Java's own would have to live until then, and nobody tells when.
  */
 abstract sealed class NodeHook extends FunctionPostHook {
-  /**
-   * The hook that returned last on this thread. When the next one runs, LibTorch has copied its
-   * result.
-   */
-  private static final ThreadLocal<@Nullable NodeHook> LAST = new ThreadLocal<>();
+  private static final Tensor UNDEFINED = Torch.permanent(Tensor::new);
 
   private final FunctionNode node;
-  private final AtomicReference<@Nullable TensorVector> returned = new AtomicReference<>();
 
   private NodeHook(FunctionNode node) {
     this.node = node;
   }
 
   /**
-   * Does the work.
+   * What the node is to send to its one successor.
    *
    * @param node the application of a function that the hook belongs to
-   * @param sent what the node sends to its successors in the graph
    * @param arrived what came to the node
-   * @return what to send instead
+   * @return the gradient, which the caller releases, or null for an undefined one
    */
-  abstract TensorVector run(FunctionNode node, TensorVector sent, TensorVector arrived);
+  abstract @Nullable Tensor run(FunctionNode node, TensorVector arrived);
 
   @Override
   public final TensorVector apply(TensorVector sent, TensorVector arrived) {
-    releaseLast();
     // An own scope: what is made here must not depend on which scopes, if any, this thread has
     // open.
     try (TensorScope scope = TensorScope.open()) {
-      TensorVector result = run(node, sent, arrived);
-      returned.set(result.retainReference());
-      LAST.set(this);
-      return result;
+      node.running(() -> replace(sent, run(node, arrived)));
+      return sent;
     } catch (Throwable failure) {
       throw Autograd.hookFailure(node.name() + ".backward", failure);
     }
   }
 
-  /**
-   * Frees what the hook that ran last on this thread returned. To be called when no hook is
-   * returning.
-   */
-  static void releaseLast() {
-    NodeHook last = LAST.get();
-    if (last != null) {
-      LAST.remove();
-      last.releaseReturned();
+  private static void replace(TensorVector sent, @Nullable Tensor gradient) {
+    for (long i = 0; i < sent.size(); i++) {
+      sent.put(i, i == 0 && gradient != null ? gradient : UNDEFINED);
     }
-  }
-
-  void releaseReturned() {
-    TensorVector vector = returned.getAndSet(null);
-    if (vector != null) {
-      vector.releaseReference();
+    if (gradient != null) {
+      gradient.releaseReference();
     }
   }
 
@@ -80,9 +64,9 @@ abstract sealed class NodeHook extends FunctionPostHook {
     }
 
     @Override
-    TensorVector run(FunctionNode node, TensorVector sent, TensorVector arrived) {
+    @Nullable Tensor run(FunctionNode node, TensorVector arrived) {
       node.receive(index, arrived.get(0));
-      return new TensorVector(sent.size());
+      return null;
     }
   }
 
@@ -96,16 +80,8 @@ abstract sealed class NodeHook extends FunctionPostHook {
     }
 
     @Override
-    TensorVector run(FunctionNode node, TensorVector sent, TensorVector arrived) {
-      Tensor gradient = node.deliver(index);
-      if (gradient == null) {
-        return new TensorVector(sent.size());
-      }
-      try {
-        return new TensorVector(gradient);
-      } finally {
-        gradient.releaseReference();
-      }
+    @Nullable Tensor run(FunctionNode node, TensorVector arrived) {
+      return node.deliver(index);
     }
   }
 }

@@ -1,0 +1,119 @@
+package dev.bevel.torch;
+
+import dev.bevel.kernels.MemoryOwner;
+import java.util.Objects;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A tensor as the owner of its memory, and the checks of tensors that callers pass. While a use
+ * runs the tensor stays, whatever scope ends meanwhile on whatever thread, or whoever calls {@code
+ * close()}: the end of the last use frees it.
+ *
+ * <p>JavaCPP's own count of references is what holds it. {@link TensorScope} and {@link #close}
+ * count under the tensor's monitor, so that a use either finds the tensor freed or keeps it. {@code
+ * Tensor.deallocate()} asks nobody: it is for tensors that no other thread uses.
+ */
+public final class TensorHold implements MemoryOwner {
+  private final Tensor tensor;
+
+  /** Of the first element when the hold was made; 0 where only the tensor itself is held. */
+  private final long address;
+
+  private TensorHold(Tensor tensor, long address) {
+    this.tensor = tensor;
+    this.address = address;
+  }
+
+  /**
+   * Of a tensor that is seen through its address: uses end too where LibTorch replaces the memory.
+   */
+  static TensorHold ofMemory(Tensor tensor, long address) {
+    return new TensorHold(tensor, address);
+  }
+
+  /**
+   * Checks a tensor that a caller passed.
+   *
+   * @param operation begins the message
+   * @param argument its name there
+   * @return the tensor
+   * @throws NullPointerException if it is null
+   * @throws IllegalStateException if it is freed
+   */
+  public static Tensor require(String operation, String argument, @Nullable Tensor tensor) {
+    Objects.requireNonNull(tensor, () -> operation + ": " + argument + " is null");
+    if (tensor.isNull()) {
+      throw closed(operation, argument);
+    }
+    return tensor;
+  }
+
+  /**
+   * Checks several tensors that a caller passed.
+   *
+   * @param argument their name in messages, where the index follows it in brackets
+   */
+  public static void requireAll(String operation, String argument, @Nullable Tensor... tensors) {
+    Objects.requireNonNull(tensors, () -> operation + ": " + argument + " is null");
+    for (int i = 0; i < tensors.length; i++) {
+      require(operation, argument + "[" + i + "]", tensors[i]);
+    }
+  }
+
+  /**
+   * Checks a tensor and begins a use of it; {@link #release} must follow.
+   *
+   * @param operation begins the message
+   * @param argument its name there
+   */
+  public static TensorHold of(String operation, String argument, @Nullable Tensor tensor) {
+    TensorHold hold = new TensorHold(require(operation, argument, tensor), 0);
+    if (!hold.acquire()) {
+      throw closed(operation, argument);
+    }
+    return hold;
+  }
+
+  /** Closes a tensor that calls on other threads may be using. */
+  public static void close(Tensor tensor) {
+    synchronized (tensor) {
+      tensor.releaseReference();
+    }
+  }
+
+  @Override
+  public boolean acquire() {
+    synchronized (tensor) {
+      if (tensor.isNull() || (address != 0 && tensor.data_ptr().address() != address)) {
+        return false;
+      }
+      if (tensor.referenceCount() == 0) {
+        // Made outside every scope: the owner's reference, which close() will give back.
+        tensor.retainReference();
+      }
+      tensor.retainReference();
+      return true;
+    }
+  }
+
+  @Override
+  public void release() {
+    close(tensor);
+  }
+
+  @Override
+  public String whyClosed() {
+    return tensor.isNull()
+        ? "the tensor's scope has ended, or the tensor was closed"
+        : "LibTorch has replaced the tensor's memory since the view was made";
+  }
+
+  private static IllegalStateException closed(String operation, String argument) {
+    return new IllegalStateException(
+        operation
+            + ": "
+            + argument
+            + " is closed: the tensor's scope has ended, or the tensor was closed");
+  }
+}
