@@ -13,8 +13,10 @@ mkdir -p "$staging"
 for library in libbevel.so libbevel_cuda.so; do
   if [ -f "$build/$library" ]; then
     cmp -s "$build/$library" "$staging/$library" || cp "$build/$library" "$staging/$library"
+    # Java compares what it has unpacked with this, instead of reading the library out of the jar at every start.
+    echo "$(sha256sum <"$staging/$library" | cut -d ' ' -f 1) $(stat -c %s "$staging/$library")" >"$staging/$library.sha256"
   else
-    rm -f "$staging/$library" # of an earlier build that had nvcc
+    rm -f "$staging/$library" "$staging/$library.sha256" # of an earlier build that had nvcc
   fi
 done
 mkdir -p "$build/reports"

@@ -410,8 +410,11 @@ class MainTest {
         .isEqualTo("LibTorch needs native access");
     assertThat(Main.sentence(new NoClassDefFoundError("org/bytedeco/pytorch/Tensor")))
         .isEqualTo("the class org.bytedeco.pytorch.Tensor is not on the class path");
-    assertThat(Main.sentence(new UnsatisfiedLinkError("no jnitorch in java.library.path: /lib")))
-        .contains("jars with the native files", "no jnitorch");
+    Error noLibrary = new UnsatisfiedLinkError("no jnicudart in java.library.path: /lib");
+    assertThat(Main.sentence(noLibrary)).isEqualTo(noLibrary.getMessage());
+    noLibrary.initCause(new UnsatisfiedLinkError("libcudart.so.13: file too short"));
+    assertThat(Main.sentence(noLibrary))
+        .isEqualTo("no jnicudart in java.library.path: /lib (libcudart.so.13: file too short)");
     assertThat(Main.sentence(new NullPointerException()))
         .isEqualTo("java.lang.NullPointerException");
   }

@@ -11,10 +11,6 @@ import org.bytedeco.pytorch.global.torch;
 
 /** One run of a benchmark: its options, the machine's measured memory rate, and the results. */
 public final class BenchmarkSession {
-  static {
-    Torch.initialize();
-  }
-
   private static final int SLOW_CALLS = 5;
   private static final int MAX_CALLS = 10_000;
 
@@ -28,6 +24,7 @@ public final class BenchmarkSession {
    * @param log takes lines of progress and facts about cases
    */
   public BenchmarkSession(BenchmarkOptions options, Consumer<String> log) {
+    Torch.initialize();
     this.options = options;
     this.log = log;
   }
@@ -54,6 +51,7 @@ public final class BenchmarkSession {
 
   /** Makes Bevel and LibTorch use this many threads. */
   public static void useThreads(int threads) {
+    Torch.initialize();
     Bevel.setThreads(threads);
     torch.set_num_threads(threads);
   }

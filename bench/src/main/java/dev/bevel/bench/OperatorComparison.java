@@ -44,10 +44,6 @@ import org.jspecify.annotations.Nullable;
  * gradients asked for with backward.
  */
 public final class OperatorComparison implements AutoCloseable {
-  static {
-    Torch.initialize();
-  }
-
   /** The name of LibTorch's compositions in results. */
   public static final String LIBTORCH = "libtorch";
 
@@ -103,6 +99,7 @@ public final class OperatorComparison implements AutoCloseable {
    * @param dtype in results
    */
   public OperatorComparison(String operator, String caseName, String dtype) {
+    Torch.initialize();
     this.operator = operator;
     this.caseName = caseName;
     this.dtype = dtype;

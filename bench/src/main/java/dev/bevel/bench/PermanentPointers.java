@@ -16,14 +16,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Native objects of JavaCPP and LibTorch that outlive scopes, until this is closed. */
 public final class PermanentPointers implements AutoCloseable {
-  static {
-    Torch.initialize();
-  }
-
   private final Deque<Pointer> owned = new ArrayDeque<>();
 
   /** Nothing yet. */
-  public PermanentPointers() {}
+  public PermanentPointers() {
+    Torch.initialize();
+  }
 
   /** Makes an object that lives as long as this. */
   public <P extends Pointer> P own(Supplier<P> make) {

@@ -3,7 +3,6 @@ package dev.bevel.bench.deformattn;
 import dev.bevel.kernels.MapCombination;
 import dev.bevel.kernels.ReferenceKind;
 import dev.bevel.kernels.ValueLevels;
-import dev.bevel.torch.Torch;
 import dev.bevel.torch.nn.Tensors;
 import java.util.Arrays;
 import org.bytedeco.pytorch.Scalar;
@@ -22,10 +21,6 @@ import org.jspecify.annotations.Nullable;
  * included, and so tells what 16 bits cost a plain composition.
  */
 public final class ComposedDeformAttn {
-  static {
-    Torch.initialize();
-  }
-
   private static final int BILINEAR = 0;
   private static final int ZEROS_PADDING = 0;
 

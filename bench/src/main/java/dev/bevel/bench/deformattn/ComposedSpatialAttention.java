@@ -3,7 +3,6 @@ package dev.bevel.bench.deformattn;
 import dev.bevel.kernels.PillarGrid;
 import dev.bevel.kernels.PointRange;
 import dev.bevel.kernels.ReferenceKind;
-import dev.bevel.torch.Torch;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -18,10 +17,6 @@ import org.bytedeco.pytorch.global.torch;
  * logits; upstream gathers the queries that these come from, and makes them anew for every camera.
  */
 public final class ComposedSpatialAttention {
-  static {
-    Torch.initialize();
-  }
-
   private ComposedSpatialAttention() {}
 
   /**

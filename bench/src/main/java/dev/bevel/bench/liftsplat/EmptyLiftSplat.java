@@ -14,7 +14,6 @@ import dev.bevel.kernels.LiftSplatForward;
 import dev.bevel.kernels.LiftSplatGeometry;
 import dev.bevel.kernels.LiftSplatPlan;
 import dev.bevel.kernels.TensorView;
-import dev.bevel.torch.Torch;
 import java.lang.foreign.Arena;
 import java.util.Locale;
 import java.util.function.Function;
@@ -23,13 +22,6 @@ import org.bytedeco.javacpp.PointerScope;
 
 /** Lift-splat forward of a batch of no elements: a call without work, by Panama and JavaCPP. */
 public final class EmptyLiftSplat implements AutoCloseable {
-  static {
-    Torch.initialize(); // before JavaCPP loads, for its settings
-  }
-
-  /** The null pointer: the CPU. */
-  private static final Pointer NO_STREAM = new Pointer();
-
   private static final int CAMERAS = 6;
   private static final int CHANNELS = 64;
 
@@ -41,6 +33,10 @@ public final class EmptyLiftSplat implements AutoCloseable {
   private final TensorView workspace;
   private final LiftSplatForward call;
   private final PermanentPointers owned = new PermanentPointers();
+
+  /** The null pointer: the CPU. */
+  private final Pointer noStream = owned.own(Pointer::new);
+
   private final bevel_lift_splat_forward_params prepared;
   private final long[] bytes = new long[1];
 
@@ -91,7 +87,7 @@ public final class EmptyLiftSplat implements AutoCloseable {
 
   private void call(bevel_lift_splat_forward_params params) {
     check(BevelAbi.bevel_lift_splat_forward_workspace(params, bytes));
-    check(BevelAbi.bevel_lift_splat_forward(params, NO_STREAM));
+    check(BevelAbi.bevel_lift_splat_forward(params, noStream));
   }
 
   private static void check(int status) {

@@ -1,7 +1,6 @@
 package dev.bevel.bench.multiview;
 
 import dev.bevel.kernels.PointRange;
-import dev.bevel.torch.Torch;
 import dev.bevel.torch.nn.Tensors;
 import java.util.List;
 import org.bytedeco.pytorch.DoubleOptional;
@@ -17,10 +16,6 @@ import org.bytedeco.pytorch.global.torch;
  * dtype of features from there on.
  */
 public final class ComposedMultiView {
-  static {
-    Torch.initialize();
-  }
-
   private static final int BILINEAR = 0;
   private static final int ZEROS_PADDING = 0;
   private static final double LEAST_DEPTH = 1e-5;

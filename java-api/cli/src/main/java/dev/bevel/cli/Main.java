@@ -149,9 +149,7 @@ public final class Main implements Runnable {
     if (e instanceof NoClassDefFoundError) {
       return "the class " + message.replace('/', '.') + " is not on the class path";
     }
-    return message.startsWith("no jni")
-        ? "the jars with the native files of Bytedeco's presets are not on the class path: "
-            + message
-        : message;
+    // JavaCPP says that it found nothing; its cause says what was wrong with what it did find.
+    return cause == null ? message : message + " (" + cause.getMessage() + ")";
   }
 }

@@ -32,10 +32,6 @@ import org.jspecify.annotations.Nullable;
  * {@link Tensor} return the very object they were called on: never close their result separately.
  */
 public final class TensorScope implements AutoCloseable {
-  static {
-    Torch.initialize();
-  }
-
   private static final ThreadLocal<@Nullable TensorScope> CURRENT = new ThreadLocal<>();
 
   private final @Nullable TensorScope parent;
@@ -51,6 +47,7 @@ public final class TensorScope implements AutoCloseable {
 
   /** Opens a scope on this thread, inside the one that is open, if any. */
   public static TensorScope open() {
+    Torch.initialize();
     TensorScope scope = new TensorScope(CURRENT.get());
     CURRENT.set(scope);
     return scope;

@@ -9,10 +9,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** LibTorch tensors as Bevel's {@link TensorView}s: the same memory, nothing copied. */
 public final class TensorViews {
-  static {
-    Torch.initialize();
-  }
-
   private TensorViews() {}
 
   /**

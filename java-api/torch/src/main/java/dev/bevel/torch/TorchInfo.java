@@ -18,7 +18,7 @@ public record TorchInfo(String version, String instructionSet, int threads, bool
   /**
    * Asks LibTorch.
    *
-   * @throws UnsatisfiedLinkError if its libraries for this platform are missing
+   * @throws dev.bevel.kernels.BevelException if it cannot be loaded
    */
   public static TorchInfo current() {
     Torch.initialize();

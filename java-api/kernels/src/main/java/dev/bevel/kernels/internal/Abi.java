@@ -12,6 +12,10 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * What the calls of the C ABI have in common, and the functions that are no operators. Operators
@@ -118,9 +122,45 @@ public final class Abi {
     }
   }
 
-  /** Finds a function in the loaded library. */
+  /**
+   * Finds a function in the loaded library. Callers are static initialisers, from which nothing may
+   * be thrown (the JVM tells the reason at the first attempt only): the handle of a function that
+   * cannot be had throws at every call.
+   */
   static MethodHandle bind(String function, FunctionDescriptor descriptor) {
-    return LINKER.downcallHandle(NativeLibrary.symbols().findOrThrow(function), descriptor);
+    return NativeLibrary.find(function)
+        .map(symbol -> LINKER.downcallHandle(symbol, descriptor))
+        .orElseGet(() -> missing(function, descriptor.toMethodType()));
+  }
+
+  private static MethodHandle missing(String function, MethodType type) {
+    MethodHandle reason;
+    try {
+      reason =
+          MethodHandles.lookup()
+              .findStatic(
+                  Abi.class,
+                  "whyMissing",
+                  MethodType.methodType(BevelException.class, String.class));
+    } catch (ReflectiveOperationException e) {
+      throw new AssertionError(e);
+    }
+    MethodHandle thrower =
+        MethodHandles.filterArguments(
+            MethodHandles.throwException(type.returnType(), BevelException.class), 0, reason);
+    return MethodHandles.dropArguments(thrower.bindTo(function), 0, type.parameterList());
+  }
+
+  /** Throws what hindered the loading, if that failed. */
+  private static BevelException whyMissing(String function) {
+    Path library = NativeLibrary.path();
+    return new BevelException(
+        Status.NOT_LOADED,
+        String.format(
+            Locale.ROOT,
+            "Bevel: %s lacks the function %s: it is of another build than these Java classes",
+            library,
+            function));
   }
 
   /** Throws what a status other than 0 means. */

@@ -5,13 +5,16 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import dev.bevel.kernels.BevelException;
 import dev.bevel.kernels.InstructionSet;
 import dev.bevel.kernels.Status;
+import dev.bevel.kernels.loading.DynamicLinker;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -48,11 +51,11 @@ public final class NativeLibrary {
 
   private NativeLibrary() {}
 
-  private record Loaded(Path path, SymbolLookup symbols, int version) {}
+  private record Loaded(Source source, SymbolLookup symbols, int version) {}
 
   private record Failure(Status status, String message) {}
 
-  /** Where the library came from. */
+  /** Where the library came from, and why from there. */
   private record Source(Path library, @Nullable Path cudaLibrary, String reason) {}
 
   /**
@@ -68,7 +71,13 @@ public final class NativeLibrary {
   /** The file that was loaded. */
   public static Path path() {
     require();
-    return state().path;
+    return state().source.library;
+  }
+
+  /** Why it is that file, for people. */
+  public static String origin() {
+    require();
+    return state().source.reason;
   }
 
   /** Version of the loaded library: major * 10000 + minor * 100 + patch. */
@@ -101,8 +110,9 @@ public final class NativeLibrary {
     Abi.threads(count);
   }
 
-  static SymbolLookup symbols() {
-    return state().symbols;
+  /** A function of the library; empty if the library has none of this name, or is not loaded. */
+  static synchronized Optional<MemorySegment> find(String function) {
+    return loaded == null ? Optional.empty() : loaded.symbols.find(function);
   }
 
   private static synchronized Loaded state() {
@@ -120,26 +130,33 @@ public final class NativeLibrary {
       return;
     }
     try {
-      Source source = find();
+      Source source = source();
       loaded = load(source);
       configure(source);
       ready = true;
     } catch (BevelException e) {
       failure = new Failure(e.status(), String.valueOf(e.getMessage()));
       throw e;
-    } catch (ExceptionInInitializerError e) {
-      String message =
-          "Bevel: the native library lacks a function of its own headers: " + e.getCause();
+    } catch (RuntimeException | LinkageError e) {
+      String message = "Bevel: cannot load its native library: " + e;
       failure = new Failure(Status.NOT_LOADED, message);
       throw new BevelException(Status.NOT_LOADED, message, e);
     }
   }
 
-  private static Source find() {
+  private static Source source() {
     String folder = System.getProperty("bevel.library.path");
     if (folder == null) {
       NativeCache.Unpacked files = NativeCache.unpack(platform(), LIBRARY, CUDA_LIBRARY);
-      return new Source(files.library(), files.cudaLibrary(), "unpacked from " + files.origin());
+      return new Source(
+          files.library(),
+          files.cudaLibrary(),
+          String.format(
+              Locale.ROOT,
+              "unpacked from %s into %s, %s",
+              files.origin(),
+              files.cache().path(),
+              files.cache().why()));
     }
     Path library = Path.of(folder).toAbsolutePath().resolve(LIBRARY);
     if (!Files.isRegularFile(library)) {
@@ -172,37 +189,18 @@ public final class NativeLibrary {
       LOG.warn("Native access is not enabled for Bevel; start the JVM with {}", NATIVE_ACCESS_FLAG);
     }
     try {
-      // System.load first: its error carries the dynamic linker's text, which libraryLookup drops.
-      System.load(path.toString());
+      String refused = DynamicLinker.open(path);
+      if (refused != null) {
+        throw DynamicLinker.failure("Bevel", path, refused);
+      }
       SymbolLookup symbols = SymbolLookup.libraryLookup(path, Arena.global());
-      return new Loaded(path, symbols, checkedVersion(path, symbols));
+      return new Loaded(source, symbols, checkedVersion(path, symbols));
     } catch (IllegalCallerException denied) {
       throw new BevelException(
           Status.NOT_LOADED,
           "Bevel needs native access: start the JVM with " + NATIVE_ACCESS_FLAG,
           denied);
-    } catch (UnsatisfiedLinkError | IllegalArgumentException error) {
-      throw new BevelException(
-          Status.NOT_LOADED, explain(path, String.valueOf(error.getMessage())), error);
     }
-  }
-
-  static String explain(Path path, String linkerText) {
-    String message = "Bevel: cannot load " + path + ": " + linkerText;
-    if (linkerText.contains("libgomp")) {
-      return message
-          + ". Install the OpenMP runtime: apt-get install libgomp1 (Debian, Ubuntu), dnf install libgomp (Fedora)";
-    }
-    if (linkerText.contains("failed to map segment")) {
-      return message
-          + ". Its folder forbids execution (noexec): name another with -Dbevel.cache=FOLDER";
-    }
-    if (linkerText.contains("GLIBC_")) {
-      return message
-          + ". The system's C library is too old for this build: build Bevel here and name the folder with"
-          + " -Dbevel.library.path=FOLDER";
-    }
-    return message;
   }
 
   @SuppressWarnings("restricted")

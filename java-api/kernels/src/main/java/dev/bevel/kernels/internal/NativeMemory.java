@@ -20,9 +20,18 @@ public final class NativeMemory {
   private static final long ALIGNMENT = 64;
   private static final long POLL_NANOS = 1_000_000;
 
-  private static final MethodHandle ALIGNED_ALLOC =
-      bind("aligned_alloc", FunctionDescriptor.of(ADDRESS, JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle FREE = bind("free", FunctionDescriptor.ofVoid(ADDRESS));
+  /** Initialised when the library is loaded, so native access is known to be allowed. */
+  private static final class Functions {
+    static final MethodHandle ALIGNED_ALLOC =
+        bind("aligned_alloc", FunctionDescriptor.of(ADDRESS, JAVA_LONG, JAVA_LONG));
+    static final MethodHandle FREE = bind("free", FunctionDescriptor.ofVoid(ADDRESS));
+
+    @SuppressWarnings("restricted")
+    private static MethodHandle bind(String function, FunctionDescriptor descriptor) {
+      Linker linker = Linker.nativeLinker();
+      return linker.downcallHandle(linker.defaultLookup().findOrThrow(function), descriptor);
+    }
+  }
 
   private NativeMemory() {}
 
@@ -35,10 +44,11 @@ public final class NativeMemory {
    */
   @SuppressWarnings("restricted")
   public static MemorySegment allocate(Arena arena, long bytes, String purpose) {
+    NativeLibrary.require();
     long size = Math.addExact(Math.max(bytes, 1), ALIGNMENT - 1) & -ALIGNMENT;
     MemorySegment block;
     try {
-      block = (MemorySegment) ALIGNED_ALLOC.invokeExact(ALIGNMENT, size);
+      block = (MemorySegment) Functions.ALIGNED_ALLOC.invokeExact(ALIGNMENT, size);
     } catch (Throwable e) {
       throw new AssertionError("aligned_alloc threw", e);
     }
@@ -76,15 +86,9 @@ public final class NativeMemory {
 
   private static void free(MemorySegment block) {
     try {
-      FREE.invokeExact(block);
+      Functions.FREE.invokeExact(block);
     } catch (Throwable e) {
       throw new AssertionError("free threw", e);
     }
-  }
-
-  @SuppressWarnings("restricted")
-  private static MethodHandle bind(String function, FunctionDescriptor descriptor) {
-    Linker linker = Linker.nativeLinker();
-    return linker.downcallHandle(linker.defaultLookup().findOrThrow(function), descriptor);
   }
 }

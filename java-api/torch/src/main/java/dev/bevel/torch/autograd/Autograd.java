@@ -1,7 +1,6 @@
 package dev.bevel.torch.autograd;
 
 import dev.bevel.torch.TensorHold;
-import dev.bevel.torch.Torch;
 import dev.bevel.torch.TorchException;
 import java.util.Locale;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -19,10 +18,6 @@ import org.jspecify.annotations.Nullable;
  * then reduces such an exception to its text.)
  */
 public final class Autograd {
-  static {
-    Torch.initialize();
-  }
-
   /**
    * What hooks threw, until the pass that they ended fetches it. Passes started elsewhere never do,
    * hence the limit.

@@ -37,9 +37,9 @@ import org.jspecify.annotations.Nullable;
  * of them frees what the node owns, and those that come later fail.
  */
 final class FunctionNode implements AutoCloseable {
-  private static final LongOptional ZERO = Torch.permanent(() -> new LongOptional(0));
-  private static final Tensor NO_INDICES =
-      Torch.permanent(() -> torch.zeros(new long[] {0}).to(ScalarType.Long));
+  /** Made at the first use: a static initialiser that fails gives its reason only once. */
+  private static @Nullable Tensor noIndices;
+
   private static final long[] EMPTY = {0};
   private static final long[] SCALAR = {};
 
@@ -93,6 +93,13 @@ final class FunctionNode implements AutoCloseable {
     this.context = context;
   }
 
+  private static synchronized Tensor noIndices() {
+    if (noIndices == null) {
+      noIndices = Torch.permanent(() -> torch.zeros(new long[] {0}).to(ScalarType.Long));
+    }
+    return noIndices;
+  }
+
   /** Ties the results of forward to the inputs; returns the outputs. Runs with recording on. */
   Tensor[] connect(Tensor[] arguments, Tensor[] results) {
     inputs = new @Nullable TensorSpec[arguments.length];
@@ -117,9 +124,10 @@ final class FunctionNode implements AutoCloseable {
   /** A one-dimensional tensor without elements whose history leads to the input. */
   private Tensor emptySlice(int index, Tensor input) {
     inputs[index] = new TensorSpec(input);
-    Tensor first = input.dim() == 0 ? input.view(1) : input.slice(0, ZERO, ZERO, 1);
+    LongOptional zero = new LongOptional(0);
+    Tensor first = input.dim() == 0 ? input.view(1) : input.slice(0, zero, zero, 1);
     hook(first, new NodeHook.OfInput(this, index));
-    Tensor slice = input.dim() == 0 ? first.slice(0, ZERO, ZERO, 1) : first;
+    Tensor slice = input.dim() == 0 ? first.slice(0, zero, zero, 1) : first;
     return slice.dim() == 1 ? slice : slice.reshape(EMPTY);
   }
 
@@ -133,7 +141,7 @@ final class FunctionNode implements AutoCloseable {
     long[] shape = output.shape();
     shape[0] = 0;
     Tensor source = tie.to(output.device(), output.scalar_type()).view(shape);
-    output.index_add_(0, NO_INDICES.to(output.device(), ScalarType.Long), source);
+    output.index_add_(0, noIndices().to(output.device(), ScalarType.Long), source);
     hook(output, new NodeHook.OfOutput(this, index));
     return spec.isScalar() ? output.view(SCALAR) : output;
   }

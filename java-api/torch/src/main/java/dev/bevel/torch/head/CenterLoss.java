@@ -2,7 +2,6 @@ package dev.bevel.torch.head;
 
 import static org.bytedeco.pytorch.global.torch.cat;
 
-import dev.bevel.torch.Torch;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -19,10 +18,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * are not learned from.
  */
 public final class CenterLoss {
-  static {
-    Torch.initialize();
-  }
-
   private static final double CLAMP = 1e-4;
   private static final double LOG_EPSILON = 1e-12;
   private static final double COUNT_EPSILON = 1e-4;

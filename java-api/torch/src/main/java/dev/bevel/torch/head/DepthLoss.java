@@ -3,7 +3,6 @@ package dev.bevel.torch.head;
 import static org.bytedeco.pytorch.global.torch.binary_cross_entropy;
 import static org.bytedeco.pytorch.global.torch.zeros_like;
 
-import dev.bevel.torch.Torch;
 import java.util.Arrays;
 import java.util.Locale;
 import org.bytedeco.pytorch.Scalar;
@@ -19,15 +18,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * bins of every cell that a LiDAR point falls into, over the number of those cells.
  */
 public final class DepthLoss {
-  static {
-    Torch.initialize();
-  }
-
   /** Marks a cell without a LiDAR point. */
   public static final int NO_DEPTH = -1;
-
-  private static final ScalarOptional ZERO = constant(0);
-  private static final ScalarOptional ONE = constant(1);
 
   private final double weight;
 
@@ -38,8 +30,8 @@ public final class DepthLoss {
     this.weight = weight;
   }
 
-  private static ScalarOptional constant(double value) {
-    return Torch.permanent(() -> new ScalarOptional(new Scalar(value)));
+  private static ScalarOptional number(double value) {
+    return new ScalarOptional(new Scalar(value));
   }
 
   /**
@@ -84,7 +76,8 @@ public final class DepthLoss {
     Tensor rows = maps.permute(0, 2, 3, 1).reshape(bins.length, shape[1]);
     Tensor index = Tensor.create(Arrays.copyOf(cells, count)).to(rows.device(), ScalarType.Long);
     Tensor bin = Tensor.create(Arrays.copyOf(known, count)).to(rows.device(), ScalarType.Long);
-    Tensor p = rows.index_select(0, index).clamp(ZERO, ONE); // rounding may have gone beyond
+    // Rounding may have gone beyond.
+    Tensor p = rows.index_select(0, index).clamp(number(0), number(1));
     Tensor wanted = zeros_like(p).scatter_(1, bin.unsqueeze(1), new Scalar(1.0));
     Tensor sum = binary_cross_entropy(p, wanted, new TensorOptional(), Reduction.Sum.value);
     return new LossTerms().add("depth", sum.mul(new Scalar(weight / Math.max(1, count))));

@@ -33,10 +33,6 @@ import org.bytedeco.pytorch.global.torch;
  * the rest of the file without gap or overlap, and that those of BOOL are 0 or 1.
  */
 public final class SafeTensors {
-  static {
-    Torch.initialize();
-  }
-
   private static final long READ_CHUNK = 1 << 26;
   private static final int WRITE_CHUNK = 1 << 20;
 
@@ -68,6 +64,7 @@ public final class SafeTensors {
    * @throws IOException if the file cannot be read or is damaged
    */
   public static Contents read(Path file, Predicate<String> wanted) throws IOException {
+    Torch.initialize();
     try (FileChannel channel = open(file)) {
       SafeTensorsHeader header = readHeader(file, channel);
       Map<String, Tensor> tensors = new LinkedHashMap<>();

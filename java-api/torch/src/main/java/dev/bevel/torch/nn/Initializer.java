@@ -14,10 +14,6 @@ import org.bytedeco.pytorch.global.torch;
  * whole network, so its seed and the order of construction settle every value.
  */
 public final class Initializer implements AutoCloseable {
-  static {
-    Torch.initialize();
-  }
-
   /** Distributions of the initial weights of convolutions and linear layers. */
   public enum Weights {
     /** Uniform in ±1/√fan_in: what PyTorch's layers do by default. */
@@ -38,6 +34,7 @@ public final class Initializer implements AutoCloseable {
   private final GeneratorOptional optional;
 
   private Initializer(long seed) {
+    Torch.initialize();
     generator = Scopes.own(createCPUGenerator(seed));
     optional = Scopes.own(new GeneratorOptional(generator));
   }

@@ -22,10 +22,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Modules are not thread-safe.
  */
 public abstract class Module implements AutoCloseable {
-  static {
-    Torch.initialize();
-  }
-
   private final Map<String, Tensor> parameters = new LinkedHashMap<>();
   private final Map<String, Tensor> buffers = new LinkedHashMap<>();
   private final Map<String, Module> children = new LinkedHashMap<>();
@@ -34,7 +30,9 @@ public abstract class Module implements AutoCloseable {
   private boolean frozen;
 
   /** A module in training mode, without members yet. */
-  protected Module() {}
+  protected Module() {
+    Torch.initialize();
+  }
 
   /** Registers a trainable tensor and takes ownership of it. */
   protected final Tensor parameter(String name, Tensor tensor) {

@@ -1,7 +1,6 @@
 package dev.bevel.torch.nn;
 
 import dev.bevel.torch.TensorScope;
-import dev.bevel.torch.Torch;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -16,10 +15,6 @@ import org.bytedeco.pytorch.Tensor;
  * itself.
  */
 public final class Scopes {
-  static {
-    Torch.initialize();
-  }
-
   private Scopes() {}
 
   /**

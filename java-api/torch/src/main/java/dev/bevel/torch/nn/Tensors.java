@@ -12,14 +12,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Between tensors and Java memory. */
 public final class Tensors {
-  static {
-    Torch.initialize();
-  }
-
   private Tensors() {}
 
   /** A new float64 tensor with these values in row-major order. */
   public static Tensor of(double[] values, long... shape) {
+    Torch.initialize();
     Tensor tensor = torch.empty(shape, new TensorOptions(ScalarType.Double), null);
     checkCount(values.length, tensor);
     MemorySegment.copy(values, 0, memory(tensor), ValueLayout.JAVA_DOUBLE, 0, values.length);
@@ -28,6 +25,7 @@ public final class Tensors {
 
   /** A new float32 tensor with these values in row-major order. */
   public static Tensor of(float[] values, long... shape) {
+    Torch.initialize();
     Tensor tensor = torch.empty(shape);
     checkCount(values.length, tensor);
     MemorySegment.copy(values, 0, memory(tensor), ValueLayout.JAVA_FLOAT, 0, values.length);

@@ -1,6 +1,7 @@
 package dev.bevel.torch.train;
 
 import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.Torch;
 import dev.bevel.torch.autograd.Autograd;
 import dev.bevel.torch.head.LossTerms;
 import dev.bevel.torch.nn.Module;
@@ -66,8 +67,14 @@ public final class Trainer implements AutoCloseable {
   private final long seed;
   private long step;
 
-  /** A training of all parameters at its beginning. */
+  /**
+   * A training of all parameters at its beginning.
+   *
+   * @throws IllegalStateException if JavaCPP has a cap on the process's memory ({@link
+   *     Torch#requireNoMemoryCap})
+   */
   public Trainer(Module module, Settings settings, long seed) {
+    Torch.requireNoMemoryCap("Trainer");
     this.module = module;
     this.settings = settings;
     this.seed = seed;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.bevel.kernels.loading;
+
+import org.jspecify.annotations.NullMarked;
