@@ -16,7 +16,9 @@
  *    work; they neither allocate device memory nor synchronise, so they can be captured in a CUDA graph,
  *    after one call of the same kind: CUDA itself loads a kernel when it is first used. CPU calls have
  *    finished when they return.
- *  - Functions may be called from any thread. A workspace or an output belongs to one call at a time. */
+ *  - Functions may be called from any thread. A workspace or an output belongs to one call at a time.
+ *  - A workspace may have been made for more threads than the call has, or for fewer: it then runs on as many
+ *    as fit. One that is too small for a single thread is refused. */
 #ifndef BEVEL_H_
 #define BEVEL_H_
 
@@ -36,7 +38,7 @@ extern "C" {
 #define BEVEL_VERSION_MINOR 1
 #define BEVEL_VERSION_PATCH 0
 /** Version of the table that libbevel_cuda hands to libbevel; the two must agree exactly. */
-#define BEVEL_CUDA_ABI_VERSION 2
+#define BEVEL_CUDA_ABI_VERSION 3
 
 typedef enum bevel_status {
   BEVEL_OK = 0,
@@ -76,12 +78,31 @@ BEVEL_API bevel_instruction_set bevel_get_instruction_set(void);
 /** Chooses an instruction set (for tests and measurements); BEVEL_UNSUPPORTED if the machine lacks it. */
 BEVEL_API bevel_status bevel_set_instruction_set(bevel_instruction_set isa);
 
-/** Threads that CPU bodies use. At first BEVEL_NUM_THREADS, else OMP_NUM_THREADS (of a list the first), where
- * they hold a number from 1 to 4096; else the processors this process may use. */
+/** Threads of a call on the CPU whose params ask for none. At first BEVEL_NUM_THREADS, else OMP_NUM_THREADS
+ * (of a list the first), where they hold a number from 1 to 4096, blanks around it allowed; else what
+ * bevel_set_default_num_threads says; else the processors that the process's affinity and cgroup quotas
+ * allow.
+ *
+ * However many calls run at a time, the library has at most one thread less than the largest number that any
+ * of them asked for, and at most 255: calls share them, and each works itself. A call that finds them busy,
+ * or for which none can be created, does with fewer; its results are the same, bit for bit. */
 BEVEL_API int32_t bevel_get_num_threads(void);
 
-/** Sets the number of threads, 1 to 4096. Results do not depend on it, not even in the last bit. */
+/** Who said so: "BEVEL_NUM_THREADS=3", "a cgroup quota of 1.5 processors" … Valid until this thread asks
+ * again. */
+BEVEL_API const char* bevel_get_num_threads_reason(void);
+
+/** Sets the number of threads, 1 to 4096. Results do not depend on it, not even in the last bit. Calls that
+ * are running keep theirs. */
 BEVEL_API bevel_status bevel_set_num_threads(int32_t threads);
+
+/** For a runtime that knows better than the system how many processors its process may use: sets the number
+ * of threads unless the environment or bevel_set_num_threads has. `reason` is copied. */
+BEVEL_API bevel_status bevel_set_default_num_threads(int32_t threads, const char* reason);
+
+/** BEVEL_INVALID_ARGUMENT where BEVEL_NUM_THREADS is set to what is no number of threads; it then counts for
+ * nothing. */
+BEVEL_API bevel_status bevel_check_environment(void);
 
 typedef struct bevel_capabilities {
   uint64_t struct_size;

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "bev_pool/bev_pool_cpu.hpp"
+#include "core/work_shares.hpp"
 #include "cuda_loader.hpp"
 #include "memory_overlap.hpp"
 #include "settings.hpp"
@@ -25,6 +26,7 @@ constexpr int64_t kInt32Max = INT32_MAX;
 /// Arguments that forward and backward share; out is out or grad_out.
 struct Arguments {
   const char* op;
+  CpuSettings cpu;
   TensorArgument depth, feature, ranks_depth, ranks_feature, ranks_bev, starts, lengths, out;
 };
 
@@ -43,27 +45,23 @@ void check_ranks(const Arguments& a, const BevPoolForwardJob& job) {
     }
   };
   auto inside = [](int64_t rank, int64_t size) { return rank >= 0 && rank < size; };
-#pragma omp parallel num_threads(num_threads())
-  {
-#pragma omp for schedule(static)
-    for (int64_t i = 0; i < job.points; ++i) {
-      if (!inside(job.ranks_feature[i], job.feature_rows) || !inside(job.ranks_bev[i], job.cells) ||
-          (job.depth_elements > 0 && job.ranks_depth && !inside(job.ranks_depth[i], job.depth_elements))) {
-        note(bad_point, i);
-      }
+  Crew crew(job.cpu.threads);
+  deal<1024>(crew, job.points, [&](int64_t i) {
+    if (!inside(job.ranks_feature[i], job.feature_rows) || !inside(job.ranks_bev[i], job.cells) ||
+        (job.depth_elements > 0 && job.ranks_depth && !inside(job.ranks_depth[i], job.depth_elements))) {
+      note(bad_point, i);
     }
-#pragma omp for schedule(static)
-    for (int64_t i = 0; i < job.intervals; ++i) {
-      const int64_t start = job.interval_starts[i], length = job.interval_lengths[i];
-      if (start < 0 || length < 0 || start + length > job.points) {
-        note(bad_interval, i);
-        continue;
-      }
-      for (int64_t point = start + 1; point < start + length; ++point) {
-        if (job.ranks_bev[point] != job.ranks_bev[start]) note(mixed_interval, i);
-      }
+  });
+  deal<64>(crew, job.intervals, [&](int64_t i) {
+    const int64_t start = job.interval_starts[i], length = job.interval_lengths[i];
+    if (start < 0 || length < 0 || start + length > job.points) {
+      note(bad_interval, i);
+      return;
     }
-  }
+    for (int64_t point = start + 1; point < start + length; ++point) {
+      if (job.ranks_bev[point] != job.ranks_bev[start]) note(mixed_interval, i);
+    }
+  });
   if (bad_point != INT64_MAX) {
     fail(BEVEL_INVALID_ARGUMENT,
          "%s: ranks of point %lld must lie within depth (%lld elements), feature (%lld rows) and the map "
@@ -90,6 +88,7 @@ void check_ranks(const Arguments& a, const BevPoolForwardJob& job) {
 BevPoolForwardJob check_arguments(const Arguments& a, const TensorArgument& feature, int feature_dimensions,
                                   int out_dimensions, DLDevice device) {
   BevPoolForwardJob job = {};
+  job.cpu = a.cpu;
   const bool is_double = feature.element_type() == ElementType::kFloat64;
   if (feature_dimensions < 1) feature.reject("must have a channel dimension, got " + feature.shape_text());
   feature.compact().on(device);
@@ -142,8 +141,9 @@ BevPoolForwardJob check_arguments(const Arguments& a, const TensorArgument& feat
 }
 
 BevPoolBackwardJob check_backward(const char* op, const bevel_bev_pool_backward_params* p, DLDevice& device) {
-  check_struct(op, "params", p, sizeof *p);
+  check_params(op, p);
   const Arguments a = {op,
+                       cpu_settings(op, *p),
                        {op, "depth", p->depth},
                        {op, "feature", p->feature},
                        {op, "ranks_depth", p->ranks_depth},
@@ -216,8 +216,9 @@ using namespace bevel;
 bevel_status bevel_bev_pool_forward(const bevel_bev_pool_forward_params* params, void* stream) {
   const char* op = "bev_pool_forward";
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     const Arguments a = {op,
+                         cpu_settings(op, *params),
                          {op, "depth", params->depth},
                          {op, "feature", params->feature},
                          {op, "ranks_depth", params->ranks_depth},
@@ -235,7 +236,7 @@ bevel_status bevel_bev_pool_forward(const bevel_bev_pool_forward_params* params,
                                    &a.starts, &a.lengths});
     job.out = a.out.data();
     if (is_cpu(device)) {
-      BEVEL_ON_INSTRUCTION_SET(bev_pool_forward(job));
+      BEVEL_ON_INSTRUCTION_SET(job.cpu, bev_pool_forward(job));
     } else {
       bevel_cuda_message message = {};
       check_cuda(op, cuda_functions(op).bev_pool_forward(&job, device.device_id, stream, &message), message);
@@ -265,7 +266,7 @@ bevel_status bevel_bev_pool_backward(const bevel_bev_pool_backward_params* param
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(device)) {
-      BEVEL_ON_INSTRUCTION_SET(bev_pool_backward(job));
+      BEVEL_ON_INSTRUCTION_SET(job.forward.cpu, bev_pool_backward(job));
     } else {
       bevel_cuda_message message = {};
       check_cuda(op, cuda_functions(op).bev_pool_backward(&job, device.device_id, stream, &message), message);

@@ -45,6 +45,8 @@ typedef struct bevel_bev_pool_forward_params {
   const DLTensor* interval_lengths;
   /** [.., C] wholly written: cells of no interval become 0. */
   DLTensor* out;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_bev_pool_forward_params;
 
 /** The operator. Points are added in the order of the interval; deterministic. */
@@ -81,6 +83,8 @@ typedef struct bevel_bev_pool_backward_params {
   DLTensor* grad_feature;
   /** uint8, 64-byte aligned. */
   DLTensor* workspace;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_bev_pool_backward_params;
 
 /** Bytes of workspace that backward with these params needs (workspace itself may be NULL). */

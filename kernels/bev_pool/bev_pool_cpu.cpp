@@ -6,13 +6,10 @@
 // by a counting sort. Bound: one feature row of C read for each point.
 #include "bev_pool/bev_pool_cpu.hpp"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "core/weighted_sum.hpp"
 #include "core/work_shares.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -34,22 +31,18 @@ void forward(const BevPoolForwardJob& job) {
   const T* depth = static_cast<const T*>(job.depth);
   const Feature* feature = static_cast<const Feature*>(job.feature);
   Out* out = static_cast<Out*>(job.out);
-  ChunkedShares<64> shares(job.intervals, num_threads());
-#pragma omp parallel num_threads(num_threads())
-  {
-#pragma omp for schedule(static)
-    for (int64_t cell = 0; cell < job.cells; ++cell)
-      std::fill_n(out + cell * job.channels, job.channels, Out{});
-    shares.work(omp_get_thread_num(), [&](int64_t interval) {
-      const int64_t length = job.interval_lengths[interval];
-      if (length == 0) return;
-      const int64_t start = job.interval_starts[interval];
-      weighted_sum<T, Feature>(
-          length, job.channels, [&](int64_t i) { return depth ? depth[job.ranks_depth[start + i]] : T(1); },
-          [&](int64_t i) { return feature + job.ranks_feature[start + i] * job.channels; },
-          out + job.ranks_bev[start] * job.channels);
-    });
-  }
+  Crew crew(job.cpu.threads);
+  deal<64>(crew, job.cells,
+           [&](int64_t cell) { std::fill_n(out + cell * job.channels, job.channels, Out{}); });
+  deal<64>(crew, job.intervals, [&](int64_t interval) {
+    const int64_t length = job.interval_lengths[interval];
+    if (length == 0) return;
+    const int64_t start = job.interval_starts[interval];
+    weighted_sum<T, Feature>(
+        length, job.channels, [&](int64_t i) { return depth ? depth[job.ranks_depth[start + i]] : T(1); },
+        [&](int64_t i) { return feature + job.ranks_feature[start + i] * job.channels; },
+        out + job.ranks_bev[start] * job.channels);
+  });
 }
 
 /// Which points read each feature row.
@@ -92,27 +85,21 @@ void backward(const BevPoolBackwardJob& backward_job) {
   const Feature* feature = static_cast<const Feature*>(job.feature);
   const Out* grad_out = static_cast<const Out*>(backward_job.grad_out);
   auto gradient_row = [&](int64_t i) { return grad_out + job.ranks_bev[i] * job.channels; };
+  Crew crew(job.cpu.threads);
   if (T* grad_depth = static_cast<T*>(backward_job.grad_depth)) {
-    ChunkedShares<64> shares(job.intervals, num_threads());
-#pragma omp parallel num_threads(num_threads())
-    {
-#pragma omp for schedule(static)
-      for (int64_t i = 0; i < job.depth_elements; ++i) grad_depth[i] = T(0);
-      shares.work(omp_get_thread_num(), [&](int64_t interval) {
-        const int64_t start = job.interval_starts[interval];
-        for (int64_t i = start; i < start + job.interval_lengths[interval]; ++i) {
-          grad_depth[job.ranks_depth[i]] =
-              dot<T>(gradient_row(i), feature + job.ranks_feature[i] * job.channels, job.channels);
-        }
-      });
-    }
+    deal<4096>(crew, job.depth_elements, [&](int64_t i) { grad_depth[i] = T(0); });
+    deal<64>(crew, job.intervals, [&](int64_t interval) {
+      const int64_t start = job.interval_starts[interval];
+      for (int64_t i = start; i < start + job.interval_lengths[interval]; ++i) {
+        grad_depth[job.ranks_depth[i]] =
+            dot<T>(gradient_row(i), feature + job.ranks_feature[i] * job.channels, job.channels);
+      }
+    });
   }
   if (Feature* grad_feature = static_cast<Feature*>(backward_job.grad_feature)) {
     PointsOfRows points(backward_job);
     points.list(job);
-    ChunkedShares<64> shares(job.feature_rows, num_threads());
-#pragma omp parallel num_threads(num_threads())
-    shares.work(omp_get_thread_num(), [&](int64_t row) {
+    deal<64>(crew, job.feature_rows, [&](int64_t row) {
       const int32_t* point = points.point + points.first[row];
       weighted_sum<T, Out>(
           points.first[row + 1] - points.first[row], job.channels,

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 
+#include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
 
 namespace bevel {
 
 struct BevPoolForwardJob {
+  CpuSettings cpu;
   int64_t points, intervals;
   int64_t depth_elements;  ///< 0 without depth
   int64_t feature_rows, cells, channels;

@@ -18,6 +18,7 @@ constexpr int64_t kMostPixels = (int64_t{1} << 29) - 1;
 /// The arguments of both passes; out is out or grad_out, and what a pass does not have is not given.
 struct Arguments {
   const char* op;
+  CpuSettings cpu;
   int32_t layout, interpolation, coordinates;
   TensorArgument input, matrices, grid, out, grad_input, grad_grid;
 
@@ -27,6 +28,7 @@ struct Arguments {
 Arguments arguments(const bevel_bev_warp_forward_params& p) {
   const char* op = "bev_warp_forward";
   return {op,
+          cpu_settings(op, p),
           p.layout,
           p.interpolation,
           p.coordinates,
@@ -41,6 +43,7 @@ Arguments arguments(const bevel_bev_warp_forward_params& p) {
 Arguments arguments(const bevel_bev_warp_backward_params& p) {
   const char* op = "bev_warp_backward";
   return {op,
+          cpu_settings(op, p),
           p.layout,
           p.interpolation,
           p.coordinates,
@@ -132,6 +135,7 @@ std::vector<int64_t> shape_of(const TensorArgument& tensor) {
 /// Checks what both passes have. `input` is input, or grad_input in a backward without it.
 BevWarpForwardJob check_arguments(const Arguments& a, const TensorArgument& input) {
   BevWarpForwardJob job = {};
+  job.cpu = a.cpu;
   check_choice(a.op, "layout", a.layout, BEVEL_CHANNELS_LAST);
   check_choice(a.op, "interpolation", a.interpolation, BEVEL_NEAREST);
   check_choice(a.op, "coordinates", a.coordinates, BEVEL_WARP_NORMALIZED_CORNERS);
@@ -233,7 +237,7 @@ using namespace bevel;
 bevel_status bevel_bev_warp_forward(const bevel_bev_warp_forward_params* params, void* stream) {
   const char* op = "bev_warp_forward";
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     const Arguments a = arguments(*params);
     BevWarpForwardJob job = check_arguments(a, a.input);
     check_reserved(op, "reserved", params->reserved);
@@ -244,7 +248,7 @@ bevel_status bevel_bev_warp_forward(const bevel_bev_warp_forward_params* params,
     job.output = a.out.data();
     if (a.out.elements() == 0) return;
     if (is_cpu(device)) {
-      BEVEL_ON_INSTRUCTION_SET(bev_warp_forward(job));
+      BEVEL_ON_INSTRUCTION_SET(a.cpu, bev_warp_forward(job));
     } else {
       bevel_cuda_message message = {};
       check_cuda(op, cuda_functions(op).bev_warp_forward(&job, device.device_id, stream, &message), message);
@@ -255,7 +259,7 @@ bevel_status bevel_bev_warp_forward(const bevel_bev_warp_forward_params* params,
 bevel_status bevel_bev_warp_backward_workspace(const bevel_bev_warp_backward_params* params, int64_t* bytes) {
   const char* op = "bev_warp_backward";
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);
     const Arguments a = arguments(*params);
     *bytes = backward_workspace(a, check_backward(a, params->determinism));
@@ -265,7 +269,7 @@ bevel_status bevel_bev_warp_backward_workspace(const bevel_bev_warp_backward_par
 bevel_status bevel_bev_warp_backward(const bevel_bev_warp_backward_params* params, void* stream) {
   const char* op = "bev_warp_backward";
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     const Arguments a = arguments(*params);
     BevWarpBackwardJob job = check_backward(a, params->determinism);
     const DLDevice device = a.out.device();
@@ -276,7 +280,7 @@ bevel_status bevel_bev_warp_backward(const bevel_bev_warp_backward_params* param
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(device)) {
-      BEVEL_ON_INSTRUCTION_SET(bev_warp_backward(job));
+      BEVEL_ON_INSTRUCTION_SET(a.cpu, bev_warp_backward(job));
     } else {
       bevel_cuda_message message = {};
       check_cuda(op, cuda_functions(op).bev_warp_backward(&job, device.device_id, stream, &message), message);

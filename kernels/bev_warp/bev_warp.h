@@ -70,6 +70,8 @@ typedef struct bevel_bev_warp_forward_params {
   const DLTensor* grid;
   /** [B, T, C, H', W'] or [B, T, H', W', C]; wholly written. */
   DLTensor* out;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_bev_warp_forward_params;
 
 /** The operator. Each pixel adds its neighbours in the order upper left, upper right, lower left, lower
@@ -101,6 +103,8 @@ typedef struct bevel_bev_warp_backward_params {
   DLTensor* grad_grid;
   /** uint8, 64-byte aligned. */
   DLTensor* workspace;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_bev_warp_backward_params;
 
 /** Bytes of workspace that backward with these params needs (workspace itself may be NULL). */

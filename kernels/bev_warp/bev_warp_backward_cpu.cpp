@@ -8,14 +8,12 @@
 //
 // The gradient of the grid: each output pixel multiplies its gradient with the difference of the pixels right
 // and left of its position, and of those below and above it, and sums over channels.
-#include <omp.h>
 
 #include "bev_warp/bev_warp_cpu.hpp"
 #include "bev_warp/bev_warp_planes.hpp"
 #include "bev_warp/bev_warp_points.hpp"
 #include "core/weighted_sum.hpp"
 #include "core/work_shares.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -128,17 +126,16 @@ int reader_taps(const Readers<T>& readers, int32_t pixel, int lanes, LaneTaps<T,
 }
 
 template <class T, class In, class Gradient>
-void input_planes(const BevWarpBackwardJob& job) {
+void input_planes(Crew& crew, const BevWarpBackwardJob& job) {
   const BevWarpForwardJob& forward = job.forward;
   const PlaneTiles tiles(forward.batch, forward.frames, job.grad_in);
   const int64_t bytes = forward.batch * forward.frames * forward.channels * job.grad_in.height *
                         job.grad_in.width * static_cast<int64_t>(sizeof(In));
-  WorkShares shares(tiles.count(), num_threads());
-#pragma omp parallel num_threads(num_threads())
-  {
+  WorkShares shares(tiles.count(), crew.size());
+  crew.run([&](int thread) {
     TapTable<T> table;
     LaneTaps<T, 1> taps[TapTable<T>::kMostTaps] = {};
-    shares.work(omp_get_thread_num(), [&](int64_t task) {
+    shares.work(thread, [&](int64_t task) {
       const PlaneTile tile = tiles.tile(task);
       const Readers<T> readers(job, tile.batch * forward.frames + tile.frame);
       const Gradient* source = static_cast<const Gradient*>(job.grad_out) + tile.offset(forward.out);
@@ -163,16 +160,14 @@ void input_planes(const BevWarpBackwardJob& job) {
       run();
     });
     end_streaming();
-  }
+  });
 }
 
 template <class T, class In, class Gradient>
-void input_rows(const BevWarpBackwardJob& job) {
+void input_rows(Crew& crew, const BevWarpBackwardJob& job) {
   const BevWarpForwardJob& forward = job.forward;
   const int64_t pixels = int64_t{job.grad_in.height} * job.grad_in.width;
-  ChunkedShares<256> shares(forward.batch * forward.frames * pixels, num_threads());
-#pragma omp parallel num_threads(num_threads())
-  shares.work(omp_get_thread_num(), [&](int64_t item) {
+  deal<256>(crew, forward.batch * forward.frames * pixels, [&](int64_t item) {
     const int64_t index = item / pixels, batch = index / forward.frames, frame = index % forward.frames;
     const int32_t pixel = static_cast<int32_t>(item % pixels);
     const Readers<T> readers(job, index);
@@ -209,16 +204,15 @@ void slope_taps(const WarpPoints<T>& points, int first, LaneTaps<T, 2> (&taps)[4
 }
 
 template <class T, class In, class Gradient>
-void grid_planes(const BevWarpBackwardJob& job) {
+void grid_planes(Crew& crew, const BevWarpBackwardJob& job) {
   const BevWarpForwardJob& forward = job.forward;
   const PlaneTiles tiles(forward.batch, forward.frames, forward.out);
-  WorkShares shares(tiles.count(), num_threads());
-#pragma omp parallel num_threads(num_threads())
-  {
+  WorkShares shares(tiles.count(), crew.size());
+  crew.run([&](int thread) {
     TapTable<T, 2> table;
     WarpPoints<T> points;
     LaneTaps<T, 2> taps[4];
-    shares.work(omp_get_thread_num(), [&](int64_t task) {
+    shares.work(thread, [&](int64_t task) {
       const PlaneTile tile = tiles.tile(task);
       const FramePositions<T> positions(forward, tile.batch, tile.frame);
       const In* source = static_cast<const In*>(forward.input) + tile.offset(forward.in);
@@ -252,17 +246,16 @@ void grid_planes(const BevWarpBackwardJob& job) {
         }
       }
     });
-  }
+  });
 }
 
 template <class T, class In, class Gradient>
-void grid_rows(const BevWarpBackwardJob& job) {
+void grid_rows(Crew& crew, const BevWarpBackwardJob& job) {
   const BevWarpForwardJob& forward = job.forward;
-  WorkShares shares(forward.batch * forward.frames * forward.out.height, num_threads());
-#pragma omp parallel num_threads(num_threads())
-  {
+  WorkShares shares(forward.batch * forward.frames * forward.out.height, crew.size());
+  crew.run([&](int thread) {
     WarpPoints<T> points;
-    shares.work(omp_get_thread_num(), [&](int64_t task) {
+    shares.work(thread, [&](int64_t task) {
       const int64_t index = task / forward.out.height;
       const int64_t batch = index / forward.frames, frame = index % forward.frames;
       const int32_t row = static_cast<int32_t>(task % forward.out.height);
@@ -298,7 +291,7 @@ void grid_rows(const BevWarpBackwardJob& job) {
         }
       }
     });
-  }
+  });
 }
 
 template <class T, class In, class Gradient>
@@ -306,26 +299,25 @@ void backward(const BevWarpBackwardJob& job) {
   const BevWarpForwardJob& forward = job.forward;
   const int64_t frames = forward.batch * forward.frames;
   if (frames == 0) return;
+  Crew crew(forward.cpu.threads);
   if (job.grad_input && job.grad_in.height > 0 && job.grad_in.width > 0) {
-    WorkShares shares(frames, num_threads());
-#pragma omp parallel num_threads(num_threads())
-    shares.work(omp_get_thread_num(), [&](int64_t frame) {
+    deal(crew, frames, [&](int64_t frame) {
       Readers<T>(job, frame)
           .list(forward, FramePositions<T>(forward, frame / forward.frames, frame % forward.frames));
     });
     if (forward.channels_last) {
-      input_rows<T, In, Gradient>(job);
+      input_rows<T, In, Gradient>(crew, job);
     } else {
-      input_planes<T, In, Gradient>(job);
+      input_planes<T, In, Gradient>(crew, job);
     }
   }
   if (!job.grad_grid) return;
   if (forward.nearest) {
     std::fill_n(static_cast<T*>(job.grad_grid), frames * forward.out.height * forward.out.width * 2, T(0));
   } else if (forward.channels_last) {
-    grid_rows<T, In, Gradient>(job);
+    grid_rows<T, In, Gradient>(crew, job);
   } else {
-    grid_planes<T, In, Gradient>(job);
+    grid_planes<T, In, Gradient>(crew, job);
   }
 }
 

@@ -6,13 +6,10 @@
 // map moved once; a large float output is stored past the caches.
 #include "bev_warp/bev_warp_cpu.hpp"
 
-#include <omp.h>
-
 #include "bev_warp/bev_warp_planes.hpp"
 #include "bev_warp/bev_warp_points.hpp"
 #include "core/weighted_sum.hpp"
 #include "core/work_shares.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -40,13 +37,13 @@ void forward_planes(const BevWarpForwardJob& job) {
   const PlaneTiles tiles(job.batch, job.frames, job.out);
   const int64_t bytes = job.batch * job.frames * job.channels * job.out.height * job.out.width *
                         static_cast<int64_t>(sizeof(Out));
-  WorkShares shares(tiles.count(), num_threads());
-#pragma omp parallel num_threads(num_threads())
-  {
+  Crew crew(job.cpu.threads, tiles.count());
+  WorkShares shares(tiles.count(), crew.size());
+  crew.run([&](int thread) {
     TapTable<T> table;
     WarpPoints<T> points;
     LaneTaps<T, 1> taps[4];
-    shares.work(omp_get_thread_num(), [&](int64_t task) {
+    shares.work(thread, [&](int64_t task) {
       const PlaneTile tile = tiles.tile(task);
       const FramePositions<T> positions(job, tile.batch, tile.frame);
       const In* source = static_cast<const In*>(job.input) + tile.offset(job.in);
@@ -65,17 +62,17 @@ void forward_planes(const BevWarpForwardJob& job) {
       run_planes(table, source, job.in, target, job.out, job.channels, bytes);
     });
     end_streaming();
-  }
+  });
 }
 
 template <class T, class In, class Out>
 void forward_rows(const BevWarpForwardJob& job) {
   const int64_t tasks_of_frame = (job.out.height + kRowsOfTask - 1) / kRowsOfTask;
-  WorkShares shares(job.batch * job.frames * tasks_of_frame, num_threads());
-#pragma omp parallel num_threads(num_threads())
-  {
+  Crew crew(job.cpu.threads, job.batch * job.frames * tasks_of_frame);
+  WorkShares shares(job.batch * job.frames * tasks_of_frame, crew.size());
+  crew.run([&](int thread) {
     WarpPoints<T> points;
-    shares.work(omp_get_thread_num(), [&](int64_t task) {
+    shares.work(thread, [&](int64_t task) {
       const int64_t frame = task / tasks_of_frame % job.frames, batch = task / tasks_of_frame / job.frames;
       const FramePositions<T> positions(job, batch, frame);
       const In* source = static_cast<const In*>(job.input) + batch * job.in.batch + frame * job.in.frame;
@@ -102,7 +99,7 @@ void forward_rows(const BevWarpForwardJob& job) {
         }
       }
     });
-  }
+  });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
 
 namespace bevel {
@@ -16,6 +17,7 @@ struct WarpMap {
 };
 
 struct BevWarpForwardJob {
+  CpuSettings cpu;
   int64_t batch, frames, channels;
   bool channels_last, nearest;
   int32_t coordinates;  ///< bevel_warp_coordinates

@@ -1,4 +1,4 @@
-// Work of the CPU bodies, dealt to the threads of a parallel region.
+// Work of the CPU bodies, dealt to the threads of a crew.
 //
 // Every thread gets one contiguous share, the same in each call, and helps those that lag when it is done.
 // So the lines that a thread wrote in one call are still in its caches, or its neighbours', when it writes
@@ -11,7 +11,20 @@
 #include <atomic>
 #include <cstdint>
 
+#include "thread_pool.hpp"
+
+#ifdef BEVEL_ISA  // a CPU body: each instruction set has its own copy, or the linker would keep one for all
+#include "core/simd.hpp"
+namespace bevel::BEVEL_ISA_NAMESPACE {
+#else
 namespace bevel {
+#endif
+
+/// Threads, 1 to `most`, that a workspace allows of which `bytes` are left for what each thread has of its
+/// own. It may have been made for more threads than the call has, or for fewer.
+inline int threads_in_workspace(int64_t bytes, int64_t of_thread, int most) {
+  return of_thread > 0 ? static_cast<int>(std::clamp<int64_t>(bytes / of_thread, 1, most)) : most;
+}
 
 class WorkShares {
  public:
@@ -33,21 +46,20 @@ class WorkShares {
   }
   WorkShares(int64_t tasks, int threads) : WorkShares(tasks, threads, [](int64_t) { return int64_t{1}; }) {}
 
-  /// To be called once by each thread of the region: run(task) for the tasks of its share, then of those that
-  /// lag behind.
+  /// To be called once by each thread that comes, at least one: run(task) for the tasks of its share, then of
+  /// those that lag behind.
   template <class Run>
   void work(int thread, Run run) {
-    Share& own = shares_[thread % count_];
-    own.begun.store(true, std::memory_order_relaxed);
-    for (int64_t task; (task = take(own, 1)) >= 0;) run(task);
-    for (int i = 1; i < count_; ++i) {
+    shares_[thread % count_].begun.store(true, std::memory_order_relaxed);
+    for (int i = 0; i < count_; ++i) {
       Share& share = shares_[(thread + i) % count_];
-      for (int64_t task; (task = take(share, kWorthHelping)) >= 0;) run(task);
+      const int64_t least = i == 0 ? 1 : kWorthHelping;
+      for (int64_t task; (task = take(share, least)) >= 0;) run(task);
     }
   }
 
  private:
-  static constexpr int kMost = 256;
+  static constexpr int kMost = kMostThreads;
   /// Tasks that must be left of a share whose owner is at work. Its last one is its own: to take it saves
   /// little now, and moves its lines to other caches and back, which makes the owner late the next time too.
   static constexpr int64_t kWorthHelping = 2;
@@ -55,7 +67,7 @@ class WorkShares {
   struct alignas(64) Share {
     std::atomic<int64_t> next;
     int64_t end;
-    std::atomic<bool> begun{false};  ///< a region may get fewer threads than it asked for
+    std::atomic<bool> begun{false};  ///< not all threads may come
   };
 
   /// The next task of a share that has at least `least` left, or any if nobody began it; else −1.
@@ -78,7 +90,7 @@ class ChunkedShares {
  public:
   ChunkedShares(int64_t items, int threads) : items_(items), shares_((items + Chunk - 1) / Chunk, threads) {}
 
-  /// To be called once by each thread of the region: run(item) for each.
+  /// To be called once by each thread that comes: run(item) for each.
   template <class Run>
   void work(int thread, Run run) {
     shares_.work(thread, [&](int64_t chunk) {
@@ -91,4 +103,11 @@ class ChunkedShares {
   WorkShares shares_;
 };
 
-}  // namespace bevel
+/// run(item) for items [0, items), dealt to a crew in contiguous shares.
+template <int64_t Chunk = 1, class Run>
+void deal(Crew& crew, int64_t items, const Run& run) {
+  ChunkedShares<Chunk> shares(items, crew.size());
+  crew.run([&](int thread) { shares.work(thread, run); });
+}
+
+}  // namespace

@@ -21,6 +21,7 @@ TensorArgument none() { return {"deform_attn", "none", nullptr}; }
 /// field's form locations and weights stand for offsets and logits.
 struct Arguments {
   const char* op;
+  CpuSettings cpu;
   TensorArgument value, locations, weights, out;
   TensorArgument reference = none(), visible = none();
   TensorArgument grad_value = none(), grad_locations = none(), grad_weights = none(), grad_reference = none();
@@ -32,6 +33,7 @@ struct Arguments {
 Arguments arguments(const bevel_msda_forward_params& p) {
   const char* op = "msda_forward";
   return {.op = op,
+          .cpu = cpu_settings(op, p),
           .value = {op, "value", p.value},
           .locations = {op, "locations", p.locations},
           .weights = {op, "weights", p.weights},
@@ -41,6 +43,7 @@ Arguments arguments(const bevel_msda_forward_params& p) {
 Arguments arguments(const bevel_msda_backward_params& p) {
   const char* op = "msda_backward";
   return {.op = op,
+          .cpu = cpu_settings(op, p),
           .value = {op, "value", p.value},
           .locations = {op, "locations", p.locations},
           .weights = {op, "weights", p.weights},
@@ -53,6 +56,7 @@ Arguments arguments(const bevel_msda_backward_params& p) {
 Arguments arguments(const bevel_deform_attn_forward_params& p) {
   const char* op = "deform_attn_forward";
   return {.op = op,
+          .cpu = cpu_settings(op, p),
           .value = {op, "value", p.value},
           .locations = {op, "offsets", p.offsets},
           .weights = {op, "logits", p.logits},
@@ -64,6 +68,7 @@ Arguments arguments(const bevel_deform_attn_forward_params& p) {
 Arguments arguments(const bevel_deform_attn_backward_params& p) {
   const char* op = "deform_attn_backward";
   return {.op = op,
+          .cpu = cpu_settings(op, p),
           .value = {op, "value", p.value},
           .locations = {op, "offsets", p.offsets},
           .weights = {op, "logits", p.logits},
@@ -102,6 +107,7 @@ void check_levels(const char* op, const bevel_value_levels& levels, int64_t rows
 /// rows of value: B, or B and N.
 DeformAttnJob begin(const Arguments& a, const bevel_value_levels& levels, int lead) {
   DeformAttnJob job = {};
+  job.cpu = a.cpu;
   a.out.required().on_known_device();
   const DLDevice device = a.out.device();
   a.value.required().dtype(kFeatureTypes).rank(lead + 3).on(device).compact_from(lead);
@@ -269,7 +275,7 @@ void run_forward(const Arguments& a, DeformAttnJob job, void* stream) {
   check_outputs_apart({&a.out}, {&a.value, &a.locations, &a.weights, &a.reference, &a.visible});
   job.out = a.out.data();
   if (is_cpu(device)) {
-    BEVEL_ON_INSTRUCTION_SET(deform_attn_forward(job));
+    BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_attn_forward(job));
   } else {
     bevel_cuda_message message = {};
     check_cuda(a.op, cuda_functions(a.op).deform_attn_forward(&job, device.device_id, stream, &message),
@@ -279,7 +285,7 @@ void run_forward(const Arguments& a, DeformAttnJob job, void* stream) {
 
 int64_t workspace_of(const Arguments& a, const DeformAttnBackwardJob& job) {
   if (is_cpu(checked_device(a, nullptr)))
-    return BEVEL_ON_INSTRUCTION_SET(deform_attn_backward_workspace(job));
+    return BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_attn_backward_workspace(job));
   int64_t bytes = 0;
   bevel_cuda_message message = {};
   check_cuda(a.op, cuda_functions(a.op).deform_attn_backward_workspace(&job, &bytes, &message), message);
@@ -289,13 +295,16 @@ int64_t workspace_of(const Arguments& a, const DeformAttnBackwardJob& job) {
 void run_backward(const Arguments& a, DeformAttnBackwardJob job, const DLTensor* workspace_tensor,
                   void* stream) {
   const DLDevice device = checked_device(a, stream);
-  const TensorArgument workspace = check_workspace(a.op, workspace_tensor, device, workspace_of(a, job));
+  DeformAttnBackwardJob on_one_thread = job;
+  on_one_thread.forward.cpu.threads = 1;  // its workspace is the least that will do
+  const TensorArgument workspace =
+      check_workspace(a.op, workspace_tensor, device, workspace_of(a, on_one_thread));
   check_outputs_apart({&a.grad_value, &a.grad_locations, &a.grad_weights, &a.grad_reference, &workspace},
                       {&a.out, &a.value, &a.locations, &a.weights, &a.reference, &a.visible});
   job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
   job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
   if (is_cpu(device)) {
-    BEVEL_ON_INSTRUCTION_SET(deform_attn_backward(job));
+    BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_attn_backward(job));
   } else {
     bevel_cuda_message message = {};
     check_cuda(a.op, cuda_functions(a.op).deform_attn_backward(&job, device.device_id, stream, &message),
@@ -320,7 +329,7 @@ DeformAttnBackwardJob check(const Arguments& a, const bevel_deform_attn_backward
 template <class Params>
 bevel_status backward_workspace(const char* op, const Params* params, int64_t* bytes) {
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);
     const Arguments a = arguments(*params);
     *bytes = workspace_of(a, check(a, *params));
@@ -330,7 +339,7 @@ bevel_status backward_workspace(const char* op, const Params* params, int64_t* b
 template <class Params>
 bevel_status backward(const char* op, const Params* params, void* stream) {
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     const Arguments a = arguments(*params);
     run_backward(a, check(a, *params), params->workspace, stream);
   });
@@ -343,7 +352,7 @@ using namespace bevel;
 
 bevel_status bevel_msda_forward(const bevel_msda_forward_params* params, void* stream) {
   return guarded("msda_forward", [=] {
-    check_struct("msda_forward", "params", params, sizeof *params);
+    check_params("msda_forward", params);
     const Arguments a = arguments(*params);
     run_forward(a, check_msda(a, params->levels), stream);
   });
@@ -351,7 +360,7 @@ bevel_status bevel_msda_forward(const bevel_msda_forward_params* params, void* s
 
 bevel_status bevel_deform_attn_forward(const bevel_deform_attn_forward_params* params, void* stream) {
   return guarded("deform_attn_forward", [=] {
-    check_struct("deform_attn_forward", "params", params, sizeof *params);
+    check_params("deform_attn_forward", params);
     const Arguments a = arguments(*params);
     run_forward(a, check_fused(a, params->levels, params->reference_kind, params->combination), stream);
   });

@@ -58,6 +58,8 @@ typedef struct bevel_msda_forward_params {
   const DLTensor* weights;
   /** [B, Q, M·D] */
   DLTensor* out;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_msda_forward_params;
 
 /** Deterministic: samples are added in a fixed order, on the CPU that of levels and points. */
@@ -87,6 +89,8 @@ typedef struct bevel_msda_backward_params {
   /** A bevel_determinism, of grad_value; the other gradients are always strict. */
   int32_t determinism;
   int32_t reserved;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_msda_backward_params;
 
 /** Bytes of workspace that backward with these params needs (workspace itself may be NULL). */
@@ -143,6 +147,8 @@ typedef struct bevel_deform_attn_forward_params {
   const DLTensor* visible;
   /** [B, Q, M·D], or with BEVEL_MAPS_SEPARATE [B, N, Q, M·D] */
   DLTensor* out;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_deform_attn_forward_params;
 
 /** Deterministic: samples are added in a fixed order, on the CPU that of maps, levels and points. */
@@ -183,6 +189,8 @@ typedef struct bevel_deform_attn_backward_params {
   /** A bevel_determinism, of grad_value; the other gradients are always strict. */
   int32_t determinism;
   int32_t reserved;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_deform_attn_backward_params;
 
 /** Bytes of workspace that backward with these params needs (workspace itself may be NULL). */

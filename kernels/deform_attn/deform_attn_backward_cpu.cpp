@@ -6,7 +6,6 @@
 // the thread. For each sample and corner one pass multiplies the output's gradient into it and with the value
 // row; sixteen such products at a time are then summed across their lanes by shuffles. Bound: three rows
 // moved for each corner.
-#include <omp.h>
 
 #include <numeric>
 
@@ -16,7 +15,6 @@
 #include "deform_attn/deform_attn_cpu.hpp"
 #include "deform_attn/deform_attn_order.hpp"
 #include "deform_attn/deform_attn_samples.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -375,51 +373,47 @@ struct Workspace {
 template <class T, class Value, class Out>
 void backward(const DeformAttnBackwardJob& job) {
   const DeformAttnJob& f = job.forward;
-  const int threads = num_threads();
   const SamplePattern<T> pattern(f);
   const QueryOrder order(f);
-  const HeadGroups groups(f, threads);
+  const HeadGroups groups(f, f.cpu.threads);
   const Workspace workspace(job, sizeof(T), groups.of_group);
+  const int threads =
+      threads_in_workspace(job.workspace_bytes - workspace.references, workspace.buffer, f.cpu.threads);
   T* grad_references = reinterpret_cast<T*>(job.workspace);
   const int64_t numbers = f.references * (f.boxes ? 4 : 2);
-  WorkShares shares(f.batch * groups.count, threads);
-#pragma omp parallel num_threads(threads)
-  {
+  Crew crew(threads);
+  if (job.grad_reference) {
+    deal<64>(crew, f.batch * f.maps * f.queries, [&](int64_t i) {
+      std::fill_n(grad_references + i * f.heads * numbers, f.heads * numbers, T(0));
+    });
+  }
+  WorkShares shares(f.batch * groups.count, crew.size());
+  crew.run([&](int thread) {
     Scratch<T> scratch;
-    T* buffer =
-        reinterpret_cast<T*>(job.workspace + workspace.references + omp_get_thread_num() * workspace.buffer);
+    T* buffer = reinterpret_cast<T*>(job.workspace + workspace.references + thread * workspace.buffer);
     GroupBackward<T, Value, Out> group(job, pattern, order, scratch, buffer, grad_references);
-    if (job.grad_reference) {
-#pragma omp for schedule(static)
-      for (int64_t i = 0; i < f.batch * f.maps * f.queries; ++i) {
-        std::fill_n(grad_references + i * f.heads * numbers, f.heads * numbers, T(0));
-      }
-    }
-    shares.work(omp_get_thread_num(), [&](int64_t task) {
+    shares.work(thread, [&](int64_t task) {
       const int64_t head = task % groups.count * groups.of_group;
       group.run(task / groups.count, head, std::min(head + groups.of_group, f.heads));
     });
-    if (job.grad_reference) {
-#pragma omp barrier
-#pragma omp for schedule(static)
-      for (int64_t i = 0; i < f.batch * f.maps * f.queries; ++i) {
-        T* to = static_cast<T*>(job.grad_reference) + i * numbers;
-        const T* from = grad_references + i * f.heads * numbers;
-        for (int64_t k = 0; k < numbers; ++k) {
-          T sum = 0;
-          for (int64_t h = 0; h < f.heads; ++h) sum += from[h * numbers + k];
-          to[k] = sum;
-        }
-      }
+  });
+  if (!job.grad_reference) return;
+  deal<64>(crew, f.batch * f.maps * f.queries, [&](int64_t i) {
+    T* to = static_cast<T*>(job.grad_reference) + i * numbers;
+    const T* from = grad_references + i * f.heads * numbers;
+    for (int64_t k = 0; k < numbers; ++k) {
+      T sum = 0;
+      for (int64_t h = 0; h < f.heads; ++h) sum += from[h * numbers + k];
+      to[k] = sum;
     }
-  }
+  });
 }
 
 }  // namespace
 
 int64_t deform_attn_backward_workspace(const DeformAttnBackwardJob& job) {
   const DeformAttnJob& f = job.forward;
-  const int threads = num_threads();
+  const int threads = f.cpu.threads;
   const Workspace workspace(job, f.value_type == ElementType::kFloat64 ? 8 : 4,
                             HeadGroups(f, threads).of_group);
   return workspace.references + workspace.buffer * threads;

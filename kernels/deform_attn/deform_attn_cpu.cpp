@@ -7,13 +7,10 @@
 // sample, from the caches; queries go in an order that keeps these rows in the second level (QueryOrder).
 #include "deform_attn/deform_attn_cpu.hpp"
 
-#include <omp.h>
-
 #include "core/cpu_dispatch.hpp"
 #include "core/work_shares.hpp"
 #include "deform_attn/deform_attn_order.hpp"
 #include "deform_attn/deform_attn_samples.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -142,11 +139,11 @@ void forward(const DeformAttnJob& job) {
   const QueryOrder order(job);
   const bool streamed = streams_out<T, Out>(job);
   const int64_t tiles = (job.queries + kQueriesOfTask - 1) / kQueriesOfTask;
-  WorkShares shares(job.batch * tiles, num_threads());
-#pragma omp parallel num_threads(num_threads())
-  {
+  Crew crew(job.cpu.threads, job.batch * tiles);
+  WorkShares shares(job.batch * tiles, crew.size());
+  crew.run([&](int thread) {
     Scratch<T> scratch;
-    shares.work(omp_get_thread_num(), [&](int64_t task) {
+    shares.work(thread, [&](int64_t task) {
       const int64_t first = task % tiles * kQueriesOfTask;
       const int64_t end = std::min(first + kQueriesOfTask, job.queries);
       for (int64_t place = first; place < end; ++place) {
@@ -155,7 +152,7 @@ void forward(const DeformAttnJob& job) {
       }
     });
     if (streamed) end_streaming();
-  }
+  });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
 #include "deform_attn.h"
 
@@ -16,6 +17,7 @@ struct AttentionStrides {
 };
 
 struct DeformAttnJob {
+  CpuSettings cpu;
   int64_t batch, maps, queries, heads, head_dim;
   int64_t rows;  ///< S of a value map
   int32_t points;

@@ -86,6 +86,7 @@ void check_pillars(const Arguments& a, const bevel_pillar_grid& grid, DLDevice d
 
 PointSamplingJob check(const Arguments& a, const bevel_point_sampling_params& p, DLDevice device) {
   PointSamplingJob job = {};
+  job.cpu = cpu_settings(kOp, p);
   a.lidar_to_image.required().dtype(kFloatOrDouble).shape({-1, -1, 4, 4}).compact().on(device);
   job.batch = a.lidar_to_image.extent(0);
   job.cameras = a.lidar_to_image.extent(1);
@@ -150,7 +151,7 @@ using namespace bevel;
 
 bevel_status bevel_point_sampling(const bevel_point_sampling_params* params, void* stream) {
   return guarded(kOp, [=] {
-    check_struct(kOp, "params", params, sizeof *params);
+    check_params(kOp, params);
     const Arguments a(*params);
     a.reference.required().on_known_device();
     const DLDevice device = a.reference.device();
@@ -159,7 +160,7 @@ bevel_status bevel_point_sampling(const bevel_point_sampling_params* params, voi
     check_outputs(a, device, job);
     check_outputs_apart({&a.reference, &a.mask, &a.visible, &a.mean_factor}, {&a.lidar_to_image, &a.points});
     if (is_cpu(device)) {
-      BEVEL_ON_INSTRUCTION_SET(point_sampling(job));
+      BEVEL_ON_INSTRUCTION_SET(job.cpu, point_sampling(job));
     } else {
       bevel_cuda_message message = {};
       check_cuda(kOp, cuda_functions(kOp).point_sampling(&job, device.device_id, stream, &message), message);

@@ -74,6 +74,8 @@ typedef struct bevel_point_sampling_params {
    * the pillar by the element's own mask, at least 1. Upstream divides by the latter, so with
    * visible_of_first_element its attention is this times the mean over visible. NULL if not wanted. */
   DLTensor* mean_factor;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_point_sampling_params;
 
 /** Deterministic; needs no workspace. */

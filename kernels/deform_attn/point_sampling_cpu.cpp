@@ -4,13 +4,10 @@
 // vector loop over them. Bound: four double divisions for each point and camera.
 #include "deform_attn/point_sampling_cpu.hpp"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "core/simd.hpp"
 #include "core/work_shares.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -127,9 +124,8 @@ template <class T>
 void run_all(const PointSamplingJob& job) {
   const int64_t pillars = std::max(1, kMostPoints / job.anchors);
   const int64_t runs = (job.queries + pillars - 1) / pillars;
-  WorkShares shares(job.batch * runs, num_threads());
-#pragma omp parallel num_threads(num_threads())
-  shares.work(omp_get_thread_num(), [&](int64_t task) {
+  Crew crew(job.cpu.threads, job.batch * runs);
+  deal(crew, job.batch * runs, [&](int64_t task) {
     const int64_t first = task % runs * pillars;
     run<T>(job, task / runs, first, static_cast<int>(std::min(pillars, job.queries - first)));
   });

@@ -5,12 +5,14 @@
 #include <cstdint>
 
 #include "core/camera_projection.hpp"
+#include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
 #include "point_sampling.h"
 
 namespace bevel {
 
 struct PointSamplingJob {
+  CpuSettings cpu;
   int64_t batch, cameras, queries;
   int32_t anchors;
   double image_width, image_height;

@@ -18,6 +18,7 @@ constexpr int64_t kLongestSide = int64_t{1} << 24;
 /// The arguments of both passes; what a pass does not have is not given. out is out or grad_out.
 struct Arguments {
   const char* op;
+  CpuSettings cpu;
   const bevel_deform_conv_settings& settings;
   TensorArgument input, offset, mask, weight, out;
   TensorArgument bias = {"deform_conv", "none", nullptr};
@@ -28,6 +29,7 @@ struct Arguments {
 Arguments arguments(const bevel_deform_conv_forward_params& p) {
   const char* op = "deform_conv_forward";
   return {.op = op,
+          .cpu = cpu_settings(op, p),
           .settings = p.settings,
           .input = {op, "input", p.input},
           .offset = {op, "offset", p.offset},
@@ -40,6 +42,7 @@ Arguments arguments(const bevel_deform_conv_forward_params& p) {
 Arguments arguments(const bevel_deform_conv_backward_params& p) {
   const char* op = "deform_conv_backward";
   return {.op = op,
+          .cpu = cpu_settings(op, p),
           .settings = p.settings,
           .input = {op, "input", p.input},
           .offset = {op, "offset", p.offset},
@@ -101,6 +104,7 @@ std::vector<int64_t> shape_of(const TensorArgument& tensor) {
 
 DeformConvJob check(const Arguments& a) {
   DeformConvJob job = {};
+  job.cpu = a.cpu;
   a.out.required().on_known_device();
   const DLDevice device = a.out.device();
   a.input.required().dtype(kFeatureTypes).rank(4).compact().on(device);
@@ -202,18 +206,28 @@ DeformConvBackwardJob check_backward(const Arguments& a, const bevel_deform_conv
 }
 
 int64_t workspace_of(const Arguments& a, const DeformConvJob& job) {
-  if (is_cpu(a.out.device())) return BEVEL_ON_INSTRUCTION_SET(deform_conv_forward_workspace(job));
+  if (is_cpu(a.out.device())) return BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_conv_forward_workspace(job));
   int64_t bytes = 0;
   bevel_cuda_message message = {};
   check_cuda(a.op, cuda_functions(a.op).deform_conv_forward_workspace(&job, &bytes, &message), message);
   return bytes;
 }
 int64_t workspace_of(const Arguments& a, const DeformConvBackwardJob& job) {
-  if (is_cpu(a.out.device())) return BEVEL_ON_INSTRUCTION_SET(deform_conv_backward_workspace(job));
+  if (is_cpu(a.out.device())) return BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_conv_backward_workspace(job));
   int64_t bytes = 0;
   bevel_cuda_message message = {};
   check_cuda(a.op, cuda_functions(a.op).deform_conv_backward_workspace(&job, &bytes, &message), message);
   return bytes;
+}
+
+/// Its workspace is the least that will do.
+DeformConvJob on_one_thread(DeformConvJob job) {
+  job.cpu.threads = 1;
+  return job;
+}
+DeformConvBackwardJob on_one_thread(DeformConvBackwardJob job) {
+  job.forward.cpu.threads = 1;
+  return job;
 }
 
 /// Checks the workspace and puts it into the job.
@@ -221,7 +235,7 @@ template <class Job>
 TensorArgument take_workspace(const Arguments& a, Job& job, const DLTensor* tensor, void* stream) {
   const DLDevice device = a.out.device();
   check_stream(a.op, device, stream);
-  const TensorArgument workspace = check_workspace(a.op, tensor, device, workspace_of(a, job));
+  const TensorArgument workspace = check_workspace(a.op, tensor, device, workspace_of(a, on_one_thread(job)));
   job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
   job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
   return workspace;
@@ -236,7 +250,7 @@ bevel_status bevel_deform_conv_forward_workspace(const bevel_deform_conv_forward
                                                  int64_t* bytes) {
   const char* op = "deform_conv_forward";
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);
     const Arguments a = arguments(*params);
     *bytes = workspace_of(a, check(a));
@@ -246,7 +260,7 @@ bevel_status bevel_deform_conv_forward_workspace(const bevel_deform_conv_forward
 bevel_status bevel_deform_conv_forward(const bevel_deform_conv_forward_params* params, void* stream) {
   const char* op = "deform_conv_forward";
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     const Arguments a = arguments(*params);
     DeformConvJob job = check(a);
     const TensorArgument workspace = take_workspace(a, job, params->workspace, stream);
@@ -254,7 +268,7 @@ bevel_status bevel_deform_conv_forward(const bevel_deform_conv_forward_params* p
     job.out = a.out.data();
     const DLDevice device = a.out.device();
     if (is_cpu(device)) {
-      BEVEL_ON_INSTRUCTION_SET(deform_conv_forward(job));
+      BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_conv_forward(job));
     } else {
       bevel_cuda_message message = {};
       check_cuda(op, cuda_functions(op).deform_conv_forward(&job, device.device_id, stream, &message),
@@ -267,7 +281,7 @@ bevel_status bevel_deform_conv_backward_workspace(const bevel_deform_conv_backwa
                                                   int64_t* bytes) {
   const char* op = "deform_conv_backward";
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);
     const Arguments a = arguments(*params);
     *bytes = workspace_of(a, check_backward(a, *params));
@@ -277,7 +291,7 @@ bevel_status bevel_deform_conv_backward_workspace(const bevel_deform_conv_backwa
 bevel_status bevel_deform_conv_backward(const bevel_deform_conv_backward_params* params, void* stream) {
   const char* op = "deform_conv_backward";
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     const Arguments a = arguments(*params);
     DeformConvBackwardJob job = check_backward(a, *params);
     const TensorArgument workspace = take_workspace(a, job, params->workspace, stream);
@@ -286,7 +300,7 @@ bevel_status bevel_deform_conv_backward(const bevel_deform_conv_backward_params*
         {&a.out, &a.input, &a.offset, &a.mask, &a.weight});
     const DLDevice device = a.out.device();
     if (is_cpu(device)) {
-      BEVEL_ON_INSTRUCTION_SET(deform_conv_backward(job));
+      BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_conv_backward(job));
     } else {
       bevel_cuda_message message = {};
       check_cuda(op, cuda_functions(op).deform_conv_backward(&job, device.device_id, stream, &message),

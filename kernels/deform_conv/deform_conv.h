@@ -67,6 +67,8 @@ typedef struct bevel_deform_conv_forward_params {
   /** uint8, 64-byte aligned. */
   DLTensor* workspace;
   bevel_deform_conv_settings settings;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_deform_conv_forward_params;
 
 /** Bytes of workspace that forward with these params needs (workspace itself may be NULL). On the CPU it
@@ -109,6 +111,8 @@ typedef struct bevel_deform_conv_backward_params {
   /** A bevel_determinism, of grad_input; the other gradients are always strict. */
   int32_t determinism;
   int32_t reserved;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_deform_conv_backward_params;
 
 /** Bytes of workspace that backward with these params needs (workspace itself may be NULL). On the CPU it

@@ -8,7 +8,6 @@
 // the order of the blocks at the end. Gradient of weights: a task is a row of taps, whose samples share most
 // of their neighbours, and a block of channels, whose columns it samples again, tile after tile over the
 // whole batch. Bound: the fused multiply-adds of the two products, twice forward's.
-#include <omp.h>
 
 #include "core/cpu_dispatch.hpp"
 #include "core/lane_sums.hpp"
@@ -17,7 +16,6 @@
 #include "deform_conv/deform_conv_gemm.hpp"
 #include "deform_conv/deform_conv_samples.hpp"
 #include "deform_conv/deform_conv_workspace.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -84,23 +82,23 @@ class Backward {
     }
     if (job.wants_samples()) partial_ = workspace_.take<T>(3 * blocks_.count * block_samples());
     scratch_elements_ = divided_up(scratch, 16) * 16;
-    scratch_ = workspace_.take<T>(num_threads() * scratch_elements_);
+    threads_ = workspace_.threads_left(job.workspace_bytes, scratch_elements_ * sizeof(T), f_.cpu.threads);
+    scratch_ = workspace_.take<T>(threads_ * scratch_elements_);
   }
 
   int64_t bytes() const { return workspace_.bytes(); }
 
   void run() {
     const int64_t rows = f_.kernel_height, parts = divided_up(f_.group_outputs(), kMostOutputs);
-    WorkShares column_shares(job_.wants_columns() ? blocks_.count * f_.batch : 0, num_threads());
-    WorkShares weight_shares(job_.grad_weight ? weight_blocks_.count * parts * rows : 0, num_threads());
-#pragma omp parallel num_threads(num_threads())
-    {
-      if (maps_) channels_last(f_, maps_);
-      if (weights_) pack_weights();
-      if (job_.grad_bias) bias_gradient();
+    Crew crew(threads_);
+    if (maps_) channels_last(crew, f_, maps_);
+    if (weights_) pack_weights(crew);
+    if (job_.grad_bias) bias_gradient(crew);
+    WorkShares column_shares(job_.wants_columns() ? blocks_.count * f_.batch : 0, crew.size());
+    WorkShares weight_shares(job_.grad_weight ? weight_blocks_.count * parts * rows : 0, crew.size());
+    crew.run([&](int thread) {
       TileSamples<T> samples;
       PassBack<T> pass;
-      const int thread = omp_get_thread_num();
       T* scratch = scratch_ + thread * scratch_elements_;
       column_shares.work(thread, [&](int64_t task) {
         columns_gradient(samples, pass, scratch, task % f_.batch, task / f_.batch);
@@ -109,11 +107,8 @@ class Backward {
         weight_gradient(samples, scratch, task / rows / parts, task / rows % parts * kMostOutputs,
                         static_cast<int32_t>(task % rows));
       });
-      if (job_.wants_samples()) {
-#pragma omp barrier
-        add_partial_sums();
-      }
-    }
+    });
+    if (job_.wants_samples()) add_partial_sums(crew);
   }
 
  private:
@@ -127,12 +122,11 @@ class Backward {
   }
 
   /// For each block of channels and tap, panels [output, channel]; channels beyond the block's are zero.
-  void pack_weights() const {
+  void pack_weights(Crew& crew) const {
     const int64_t outputs = f_.group_outputs(), taps = f_.taps();
     with_storage<T>(f_.weight_type, [&](auto storage) {
       const auto* weight = static_cast<const decltype(storage)*>(f_.weight);
-#pragma omp for schedule(static)
-      for (int64_t i = 0; i < blocks_.count * outputs; ++i) {
+      deal(crew, blocks_.count * outputs, [&](int64_t i) {
         const int64_t block = i / outputs, output = i % outputs;
         const int64_t first = blocks_.first(block), group = group_of(first);
         const auto* from =
@@ -145,15 +139,14 @@ class Backward {
                 c < blocks_.channels(block) ? static_cast<T>(widen(from[c * taps + tap])) : T(0);
           }
         }
-      }
+      });
     });
   }
 
-  void bias_gradient() const {
+  void bias_gradient(Crew& crew) const {
     with_storage<T>(f_.out_type, [&](auto storage) {
       const auto* gradient = static_cast<const decltype(storage)*>(job_.grad_out);
-#pragma omp for schedule(static)
-      for (int64_t output = 0; output < f_.out_channels; ++output) {
+      deal(crew, f_.out_channels, [&](int64_t output) {
         Vector<T> lanes = {};
         for (int64_t batch = 0; batch < f_.batch; ++batch) {
           const auto* from = gradient + (batch * f_.out_channels + output) * f_.out_pixels();
@@ -167,7 +160,7 @@ class Backward {
         with_storage<T>(f_.weight_type, [&](auto weight) {
           store_scalar(static_cast<decltype(weight)*>(job_.grad_bias) + output, sum);
         });
-      }
+      });
     });
   }
 
@@ -302,11 +295,10 @@ class Backward {
   }
 
   /// The gradients of offset and mask: the sums over the blocks of each deformable group, in their order.
-  void add_partial_sums() const {
+  void add_partial_sums(Crew& crew) const {
     const int64_t taps = f_.taps(), groups = f_.settings.deform_groups, pixels = f_.out_pixels();
     const int64_t blocks = blocks_.count / groups, all = blocks_.count * block_samples();
-#pragma omp for schedule(static)
-    for (int64_t i = 0; i < f_.batch * groups * taps; ++i) {
+    deal(crew, f_.batch * groups * taps, [&](int64_t i) {
       const int64_t tap = i % taps, group = i / taps % groups, batch = i / taps / groups;
       const auto add = [&](int quantity, T* to) {
         std::fill_n(to, pixels, T(0));
@@ -320,7 +312,7 @@ class Backward {
         add(1, static_cast<T*>(job_.grad_offset) + (2 * i + 1) * pixels);
       }
       if (job_.grad_mask) add(2, static_cast<T*>(job_.grad_mask) + i * pixels);
-    }
+    });
   }
 
   /// The weights' gradient at a row of taps for a block of channels and at most kMostOutputs of the group's
@@ -384,6 +376,7 @@ class Backward {
   T* partial_ = nullptr;  ///< [y, x, mask][block, batch, tap, pixel]
   T* scratch_ = nullptr;
   int64_t scratch_elements_;
+  int threads_;
 };
 
 }  // namespace

@@ -5,7 +5,6 @@
 // samples are taken into a small matrix (pixels × channels) that stays in the nearest caches, and multiplied
 // by the weights onto the tile's sums: no column ever goes to memory. Bound: the fused multiply-adds of the
 // product; sampling adds about 8 % to 128 outputs a group, and less to more.
-#include <omp.h>
 
 #include "core/cpu_dispatch.hpp"
 #include "core/work_shares.hpp"
@@ -13,7 +12,6 @@
 #include "deform_conv/deform_conv_gemm.hpp"
 #include "deform_conv/deform_conv_samples.hpp"
 #include "deform_conv/deform_conv_workspace.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -34,7 +32,8 @@ class Forward {
         workspace_(base),
         maps_(workspace_.take<T>(job.batch * job.map_pixels() * job.channels)),
         weights_(workspace_.take<T>(job.channels * job.taps() * panels_ * kPanel<T>)),
-        scratch_(workspace_.take<T>(num_threads() * kScratch)) {}
+        threads_(workspace_.threads_left(job.workspace_bytes, kScratch * sizeof(T), job.cpu.threads)),
+        scratch_(workspace_.take<T>(threads_ * kScratch)) {}
 
   int64_t bytes() const { return workspace_.bytes(); }
 
@@ -42,14 +41,14 @@ class Forward {
     const int64_t tiles = (job_.out_pixels() + kTile - 1) / kTile;
     const int64_t parts = (job_.group_outputs() + kMostOutputs - 1) / kMostOutputs;
     // Groups outermost: a thread that goes from tile to tile keeps their weights in its cache.
-    WorkShares shares(job_.settings.groups * parts * job_.batch * tiles, num_threads());
-#pragma omp parallel num_threads(num_threads())
-    {
-      channels_last(job_, maps_);
-      pack_weights();
+    Crew crew(threads_);
+    channels_last(crew, job_, maps_);
+    pack_weights(crew);
+    WorkShares shares(job_.settings.groups * parts * job_.batch * tiles, crew.size());
+    crew.run([&](int thread) {
       TileSamples<T> samples;
-      T* scratch = scratch_ + omp_get_thread_num() * kScratch;
-      shares.work(omp_get_thread_num(), [&](int64_t task) {
+      T* scratch = scratch_ + thread * kScratch;
+      shares.work(thread, [&](int64_t task) {
         const int64_t tile = task % tiles, batch = task / tiles % job_.batch;
         const int64_t part = task / tiles / job_.batch % parts, group = task / tiles / job_.batch / parts;
         const int64_t first = tile * kTile;
@@ -57,7 +56,7 @@ class Forward {
                            static_cast<int>(std::min<int64_t>(kTile, job_.out_pixels() - first)));
         outputs(samples, scratch, batch, group, part * kMostOutputs);
       });
-    }
+    });
   }
 
  private:
@@ -72,13 +71,10 @@ class Forward {
 
   /// For each block of channels and tap, panels [channel, output] of the group's outputs; outputs beyond the
   /// last are zero.
-  void pack_weights() const {
+  void pack_weights(Crew& crew) const {
     with_storage<T>(job_.weight_type, [&](auto storage) {
       const auto* weight = static_cast<const decltype(storage)*>(job_.weight);
-#pragma omp for schedule(static)
-      for (int64_t i = 0; i < blocks_.count * panels_; ++i) {
-        pack_panel(weight, i / panels_, i % panels_);
-      }
+      deal(crew, blocks_.count * panels_, [&](int64_t i) { pack_panel(weight, i / panels_, i % panels_); });
     });
   }
 
@@ -161,7 +157,8 @@ class Forward {
   HostWorkspace workspace_;
   T* maps_;
   T* weights_;
-  T* scratch_;
+  int threads_;
+  T* scratch_;  ///< kScratch a thread
 };
 
 }  // namespace

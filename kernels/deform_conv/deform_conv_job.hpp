@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <numeric>
 
+#include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
 #include "core/host_device.hpp"
 #include "deform_conv.h"
@@ -11,6 +12,7 @@
 namespace bevel {
 
 struct DeformConvJob {
+  CpuSettings cpu;
   int64_t batch, channels, height, width;
   int64_t out_channels, out_height, out_width;
   int32_t kernel_height, kernel_width;

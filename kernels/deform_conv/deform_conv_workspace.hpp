@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/matrix_transpose.hpp"
+#include "core/work_shares.hpp"
 #include "deform_conv/deform_conv_job.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
@@ -20,6 +21,11 @@ class HostWorkspace {
     return part;
   }
   int64_t bytes() const { return bytes_; }
+  /// Threads, each with so many bytes of its own, that what is left of a workspace allows; with a null base
+  /// `most`.
+  int threads_left(int64_t workspace_bytes, int64_t of_thread, int most) const {
+    return base_ ? threads_in_workspace(workspace_bytes - bytes_, of_thread, most) : most;
+  }
 
  private:
   char* base_;
@@ -40,21 +46,19 @@ void with_storage(ElementType type, Action&& action) {
   }
 }
 
-/// The input as maps [B, H · W, C] in T, so that a pixel is one run of channels. To be called by every thread
-/// of a parallel region, which meet at the end.
+/// The input as maps [B, H · W, C] in T, so that a pixel is one run of channels.
 template <class T>
-void channels_last(const DeformConvJob& job, T* maps) {
+void channels_last(Crew& crew, const DeformConvJob& job, T* maps) {
   constexpr int64_t kPixels = 64;
   const int64_t pixels = job.map_pixels(), tiles = (pixels + kPixels - 1) / kPixels;
   with_storage<T>(job.input_type, [&](auto storage) {
     using In = decltype(storage);
-#pragma omp for schedule(static)
-    for (int64_t tile = 0; tile < job.batch * tiles; ++tile) {
+    deal(crew, job.batch * tiles, [&](int64_t tile) {
       const int64_t batch = tile / tiles, first = tile % tiles * kPixels;
       transpose_matrix<T>(static_cast<const In*>(job.input) + batch * job.channels * pixels + first, pixels,
                           job.channels, std::min(kPixels, pixels - first),
                           maps + (batch * pixels + first) * job.channels, job.channels);
-    }
+    });
   });
 }
 

@@ -30,10 +30,18 @@ void fill_info(const LiftSplatPlanHeader& header, bevel_lift_splat_plan_info* in
   info->filled_cells = header.filled_cells;
 }
 
+/// Its workspace is the least that will do.
+template <class Job>
+Job on_one_thread(Job job) {
+  job.cpu.threads = 1;
+  return job;
+}
+
 int64_t forward_workspace(const char* op, const LiftSplatForwardJob& job, const LiftSplatCall& call) {
   if (is_cpu(call.device)) {
-    return job.shape.intervals ? BEVEL_ON_INSTRUCTION_SET(lift_splat_intervals_forward_workspace(job))
-                               : BEVEL_ON_INSTRUCTION_SET(lift_splat_forward_workspace(job));
+    return job.shape.intervals
+               ? BEVEL_ON_INSTRUCTION_SET(job.cpu, lift_splat_intervals_forward_workspace(job))
+               : BEVEL_ON_INSTRUCTION_SET(job.cpu, lift_splat_forward_workspace(job));
   }
   int64_t bytes = 0;
   bevel_cuda_message message = {};
@@ -43,8 +51,9 @@ int64_t forward_workspace(const char* op, const LiftSplatForwardJob& job, const 
 
 int64_t backward_workspace(const char* op, const LiftSplatBackwardJob& job, const LiftSplatCall& call) {
   if (is_cpu(call.device)) {
-    return job.shape.intervals ? BEVEL_ON_INSTRUCTION_SET(lift_splat_intervals_backward_workspace(job))
-                               : BEVEL_ON_INSTRUCTION_SET(lift_splat_backward_workspace(job));
+    return job.shape.intervals
+               ? BEVEL_ON_INSTRUCTION_SET(job.cpu, lift_splat_intervals_backward_workspace(job))
+               : BEVEL_ON_INSTRUCTION_SET(job.cpu, lift_splat_backward_workspace(job));
   }
   int64_t bytes = 0;
   bevel_cuda_message message = {};
@@ -68,7 +77,7 @@ bevel_status bevel_lift_splat_plan_size(const bevel_lift_splat_plan_params* para
       fail(BEVEL_INVALID_ARGUMENT, "%s: device_type must be 1 (CPU), 2 (CUDA) or 3 (pinned), got %d", op,
            device_type);
     }
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     const DLTensor* any = params->geometry.cells ? params->geometry.cells : params->geometry.intrinsics;
     const DLDevice device = {static_cast<DLDeviceType>(device_type), any ? any->device.device_id : 0};
     const LiftSplatPlanJob job = check_plan_params(op, params, device);
@@ -81,7 +90,7 @@ bevel_status bevel_lift_splat_plan_size(const bevel_lift_splat_plan_params* para
 bevel_status bevel_lift_splat_plan_build(const bevel_lift_splat_plan_params* params, void* stream) {
   const char* op = "lift_splat_plan_build";
   return guarded(op, [=] {
-    check_struct(op, "params", params, sizeof *params);
+    check_params(op, params);
     const TensorArgument plan(op, "plan", params->plan);
     plan.required().dtype(kInt32).rank(1).compact().aligned(8).on_known_device();
     const DLDevice device = plan.device();
@@ -130,7 +139,7 @@ bevel_status bevel_lift_splat_points(const bevel_lift_splat_geometry* geometry, 
         .compact()
         .on({kDLCPU, 0});
     check_geometry_apart(op, *geometry, {&out});
-    write_points_cpu(g, out.data(), out.element_type() == ElementType::kFloat64);
+    write_points_cpu(g, cpu_settings().threads, out.data(), out.element_type() == ElementType::kFloat64);
   });
 }
 
@@ -146,7 +155,7 @@ bevel_status bevel_lift_splat_cells(const bevel_lift_splat_geometry* geometry, D
         .compact()
         .on({kDLCPU, 0});
     check_geometry_apart(op, *geometry, {&out});
-    write_cells_cpu(g, out.data_as<int32_t>());
+    write_cells_cpu(g, cpu_settings().threads, out.data_as<int32_t>());
   });
 }
 
@@ -167,13 +176,13 @@ bevel_status bevel_lift_splat_forward(const bevel_lift_splat_forward_params* par
     LiftSplatCall call;
     LiftSplatForwardJob job = check_forward(op, params, stream, call);
     const TensorArgument workspace =
-        check_workspace(op, params->workspace, call.device, forward_workspace(op, job, call));
+        check_workspace(op, params->workspace, call.device, forward_workspace(op, on_one_thread(job), call));
     check_forward_apart(op, *params, workspace);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(call.device)) {
-      job.shape.intervals ? BEVEL_ON_INSTRUCTION_SET(lift_splat_intervals_forward(job))
-                          : BEVEL_ON_INSTRUCTION_SET(lift_splat_forward(job));
+      job.shape.intervals ? BEVEL_ON_INSTRUCTION_SET(job.cpu, lift_splat_intervals_forward(job))
+                          : BEVEL_ON_INSTRUCTION_SET(job.cpu, lift_splat_forward(job));
     } else {
       bevel_cuda_message message = {};
       check_cuda(op, cuda_functions(op).forward(&job, call.device.device_id, stream, &message), message);
@@ -198,13 +207,13 @@ bevel_status bevel_lift_splat_backward(const bevel_lift_splat_backward_params* p
     LiftSplatCall call;
     LiftSplatBackwardJob job = check_backward(op, params, stream, call);
     const TensorArgument workspace =
-        check_workspace(op, params->workspace, call.device, backward_workspace(op, job, call));
+        check_workspace(op, params->workspace, call.device, backward_workspace(op, on_one_thread(job), call));
     check_backward_apart(op, *params, workspace);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(call.device)) {
-      job.shape.intervals ? BEVEL_ON_INSTRUCTION_SET(lift_splat_intervals_backward(job))
-                          : BEVEL_ON_INSTRUCTION_SET(lift_splat_backward(job));
+      job.shape.intervals ? BEVEL_ON_INSTRUCTION_SET(job.cpu, lift_splat_intervals_backward(job))
+                          : BEVEL_ON_INSTRUCTION_SET(job.cpu, lift_splat_backward(job));
     } else {
       bevel_cuda_message message = {};
       check_cuda(op, cuda_functions(op).backward(&job, call.device.device_id, stream, &message), message);

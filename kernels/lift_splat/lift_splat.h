@@ -108,6 +108,8 @@ typedef struct bevel_lift_splat_plan_params {
   DLTensor* plan;
   /** uint8 [≥ workspace_bytes], same device, 64-byte aligned. */
   DLTensor* workspace;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_lift_splat_plan_params;
 
 /** Sizes of the plan and of the workspace for building it. The params' plan and workspace are not read and
@@ -177,6 +179,8 @@ typedef struct bevel_lift_splat_forward_params {
   /** Counts of the plan, which CUDA sizes its workspace and grid by. NULL: the worst case is taken. The CPU
    * reads them from the plan. */
   const bevel_lift_splat_plan_info* plan_info;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_lift_splat_forward_params;
 
 /** Bytes of workspace that forward with these params needs (workspace itself may be NULL). */
@@ -223,6 +227,8 @@ typedef struct bevel_lift_splat_backward_params {
   int64_t max_points;
   /** As in forward. */
   const bevel_lift_splat_plan_info* plan_info;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_lift_splat_backward_params;
 
 /** Bytes of workspace that backward with these params needs (workspace itself may be NULL). */

@@ -5,7 +5,6 @@
 // gradients are G times the transposed features (H in the vector lanes), the context's gradient is the depths
 // times G (channels in the lanes). The softmax backward p·(dp − Σ p·dp) is done as the block is written.
 // Bound: twice forward's multiply-adds and one cold row of the output gradient for each plan row.
-#include <omp.h>
 
 #include <cmath>
 
@@ -13,7 +12,6 @@
 #include "lift_splat/lift_splat_blocks.hpp"
 #include "lift_splat/lift_splat_gradient.hpp"
 #include "lift_splat/lift_splat_tiles.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -105,20 +103,19 @@ class Backward {
     const int64_t left =
         (job_.workspace_bytes - order_bytes) / static_cast<int64_t>(sizeof(T)) - gradient_.elements();
     const int threads =
-        static_cast<int>(std::clamp<int64_t>(left / round_up(thread_elements(), 16), 1, num_threads()));
+        static_cast<int>(std::clamp<int64_t>(left / round_up(thread_elements(), 16), 1, job_.cpu.threads));
     ColumnBlocks blocks(shape_, job_.plan);
-    WorkShares shares = blocks.deal(job_.workspace, threads);
-#pragma omp parallel num_threads(threads)
-    {
-      T* mine = tiles + omp_get_thread_num() * round_up(thread_elements(), 16);
-#pragma omp for schedule(static)
-      for (int64_t strip = 0; strip < gradient_.strips(); ++strip) gradient_.prepare(strip, map);
-      shares.work(omp_get_thread_num(), [&](int64_t task) {
+    Crew crew(threads);
+    deal(crew, gradient_.strips(), [&](int64_t strip) { gradient_.prepare(strip, map); });
+    WorkShares shares = blocks.deal(job_.workspace, crew.size());
+    crew.run([&](int thread) {
+      T* mine = tiles + thread * round_up(thread_elements(), 16);
+      shares.work(thread, [&](int64_t task) {
         blocks.run(task, [&](int64_t image, int64_t w0) {
           differentiate_block(image, w0, mine, gradient_.rows(map));
         });
       });
-    }
+    });
   }
 
  private:
@@ -246,7 +243,7 @@ void lift_splat_backward(const LiftSplatBackwardJob& job) {
 
 int64_t lift_splat_backward_workspace(const LiftSplatBackwardJob& job) {
   return with_element_types(job.shape, [&](auto t, auto context, auto out) {
-    return Backward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(num_threads());
+    return Backward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(job.cpu.threads);
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "cuda_loader.hpp"
 #include "memory_overlap.hpp"
+#include "settings.hpp"
 #include "status.hpp"
 
 namespace bevel {
@@ -135,6 +136,7 @@ LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in,
 LiftSplatPlanJob check_plan_params(const char* op, const bevel_lift_splat_plan_params* params,
                                    DLDevice device) {
   LiftSplatPlanJob job = {};
+  job.cpu = cpu_settings(op, *params);
   job.geometry = check_geometry(op, params->geometry, device);
   check_range(op, "method", params->method, BEVEL_LIFT_SPLAT_AUTO, BEVEL_LIFT_SPLAT_INTERVALS);
   check_reserved(op, "reserved", params->reserved);
@@ -344,7 +346,7 @@ void* check_volume(const LiftSplatCall& call, const TensorArgument& argument) {
 
 LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward_params* p, void* stream,
                                   LiftSplatCall& call) {
-  check_struct(op, "params", p, sizeof *p);
+  check_params(op, p);
   call = check_call({op,
                      {op, "plan", p->plan},
                      {op, "depth", p->depth},
@@ -358,6 +360,7 @@ LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward
                      p->plan_info,
                      stream});
   LiftSplatForwardJob job = {};
+  job.cpu = cpu_settings(op, *p);
   job.shape = call.shape;
   job.plan = call.plan;
   job.depth = TensorArgument(op, "depth", p->depth).data();
@@ -374,7 +377,7 @@ LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward
 
 LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backward_params* p, void* stream,
                                     LiftSplatCall& call) {
-  check_struct(op, "params", p, sizeof *p);
+  check_params(op, p);
   call = check_call({op,
                      {op, "plan", p->plan},
                      {op, "probabilities", p->probabilities},
@@ -388,6 +391,7 @@ LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backw
                      p->plan_info,
                      stream});
   LiftSplatBackwardJob job = {};
+  job.cpu = cpu_settings(op, *p);
   job.plan = call.plan;
   const TensorArgument probabilities(op, "probabilities", p->probabilities);
   job.probabilities = probabilities.compact().data();

@@ -9,13 +9,10 @@
 // bit. Bound: the fused multiply-adds, C for each (row, h), and the output's write.
 #include "lift_splat/lift_splat_cpu.hpp"
 
-#include <omp.h>
-
 #include <cmath>
 
 #include "lift_splat/lift_splat_blocks.hpp"
 #include "lift_splat/lift_splat_tiles.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -137,22 +134,22 @@ class Forward {
     const int64_t left =
         (job_.workspace_bytes - order_bytes) / static_cast<int64_t>(sizeof(T)) - (tiles - scratch);
     const int64_t fitting = left / round_up(thread_elements(), 16);
-    const int threads = static_cast<int>(std::clamp<int64_t>(fitting, 1, num_threads()));
+    const int threads = static_cast<int>(std::clamp<int64_t>(fitting, 1, job_.cpu.threads));
     ColumnBlocks blocks(shape_, job_.plan);
-    WorkShares shares = blocks.deal(job_.workspace, threads);
-#pragma omp parallel num_threads(threads)
-    {
-      T* mine = tiles + omp_get_thread_num() * round_up(thread_elements(), 16);
-      shares.work(omp_get_thread_num(), [&](int64_t task) {
+    Crew crew(threads);
+    WorkShares shares = blocks.deal(job_.workspace, crew.size());
+    crew.run([&](int thread) {
+      T* mine = tiles + thread * round_up(thread_elements(), 16);
+      shares.work(thread, [&](int64_t task) {
         blocks.run(task, [&](int64_t image, int64_t w0) { splat_block(image, w0, mine, scratch, map); });
       });
       if (large_) end_streaming();
-#pragma omp barrier
-#pragma omp for schedule(static) nowait
-      for (int64_t strip = 0; strip < (at_.cells + kStrip - 1) / kStrip; ++strip)
-        finish_cells(strip, scratch, map);
+    });
+    WorkShares strips((at_.cells + kStrip - 1) / kStrip, crew.size());
+    crew.run([&](int thread) {
+      strips.work(thread, [&](int64_t strip) { finish_cells(strip, scratch, map); });
       if (large_) end_streaming();
-    }
+    });
   }
 
  private:
@@ -303,7 +300,7 @@ void lift_splat_forward(const LiftSplatForwardJob& job) {
 
 int64_t lift_splat_forward_workspace(const LiftSplatForwardJob& job) {
   return with_element_types(job.shape, [&](auto t, auto context, auto out) {
-    return Forward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(num_threads());
+    return Forward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(job.cpu.threads);
   });
 }
 

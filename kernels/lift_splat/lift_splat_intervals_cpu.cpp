@@ -4,7 +4,6 @@
 // Depth is lifted to a dense volume of probabilities and context to rows of channels, both in the workspace
 // unless they are so already; then forward is bev_pool over the plan's ranks, and backward walks each pixel's
 // depth bins, which owns every gradient it writes.
-#include <omp.h>
 
 #include <cmath>
 
@@ -13,7 +12,6 @@
 #include "core/work_shares.hpp"
 #include "lift_splat/lift_splat_gradient.hpp"
 #include "lift_splat/lift_splat_tiles.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -24,12 +22,12 @@ constexpr ElementType kTypeOf = std::is_same_v<T, double> ? ElementType::kFloat6
 /// Mixed probabilities of all images, dense [B·N, D, H, W] in `out`; the plain softmax in `probabilities` if
 /// that is not null.
 template <class T>
-void lift_volume(const LiftSplatShape& shape, const T* depth, const int64_t* strides, bool logits,
-                 const T* prior, const T* prior_weight, T* probabilities, T* out) {
+void lift_volume(const LiftSplatShape& shape, int threads, const T* depth, const int64_t* strides,
+                 bool logits, const T* prior, const T* prior_weight, T* probabilities, T* out) {
   const TileShape tile(shape);
   const int64_t volume = tile.depth_bins * tile.pixels();
-#pragma omp parallel for num_threads(num_threads()) schedule(static)
-  for (int64_t line = 0; line < shape.batch * shape.cameras * tile.height; ++line) {
+  Crew crew(threads);
+  deal(crew, shape.batch * shape.cameras * tile.height, [&](int64_t line) {
     const int64_t image = line / tile.height;
     const T* from = depth + image / shape.cameras * strides[0] + image % shape.cameras * strides[1];
     for (int64_t w = 0; w < tile.width; w += kLanes<T>) {
@@ -40,16 +38,16 @@ void lift_volume(const LiftSplatShape& shape, const T* depth, const int64_t* str
                     probabilities ? probabilities + at : nullptr, static_cast<int>(tile.width - w), out + at,
                     tile.pixels());
     }
-  }
+  });
 }
 
 /// Context of all images as rows [B·N·H·W][C] of T.
 template <class T, class Context>
-void collect_context(const LiftSplatShape& shape, const Context* context, T* out) {
+void collect_context(const LiftSplatShape& shape, int threads, const Context* context, T* out) {
   const TileShape tile(shape);
   const int64_t line_elements = tile.width * tile.channels;
-#pragma omp parallel for num_threads(num_threads()) schedule(static)
-  for (int64_t line = 0; line < shape.batch * shape.cameras * tile.height; ++line) {
+  Crew crew(threads);
+  deal(crew, shape.batch * shape.cameras * tile.height, [&](int64_t line) {
     const int64_t image = line / tile.height, h = line % tile.height;
     const Context* from = context + image / shape.cameras * shape.context_strides[0] +
                           image % shape.cameras * shape.context_strides[1];
@@ -59,14 +57,14 @@ void collect_context(const LiftSplatShape& shape, const Context* context, T* out
         const int valid = static_cast<int>(std::min<int64_t>(kLanes<T>, line_elements - i));
         store_partial(to + i, load_as<T>(from + h * line_elements + i, valid), valid);
       }
-      continue;
+      return;
     }
     for (int64_t w = 0; w < tile.width; w += kBlock) {
       gather_columns<T, Context, false>(from + h * tile.width + w, tile.pixels(), tile.channels,
                                         static_cast<int>(std::min<int64_t>(kBlock, tile.width - w)),
                                         to + w * tile.channels, tile.channels);
     }
-  }
+  });
 }
 
 template <class T, class Context, class Out>
@@ -87,15 +85,16 @@ class IntervalForward {
     T* depth = reinterpret_cast<T*>(job_.workspace);
     T* feature = depth + round_up(volume(), 16);
     T* map = feature + round_up(features(), 16);
-    lift_volume<T>(shape_, static_cast<const T*>(job_.depth), shape_.depth_strides, shape_.logits,
-                   static_cast<const T*>(job_.prior), static_cast<const T*>(job_.prior_weight),
+    lift_volume<T>(shape_, job_.cpu.threads, static_cast<const T*>(job_.depth), shape_.depth_strides,
+                   shape_.logits, static_cast<const T*>(job_.prior), static_cast<const T*>(job_.prior_weight),
                    static_cast<T*>(job_.probabilities), depth);
-    collect_context<T>(shape_, static_cast<const Context*>(job_.context), feature);
+    collect_context<T>(shape_, job_.cpu.threads, static_cast<const Context*>(job_.context), feature);
 
     LiftSplatPlanHeader header;
     std::memcpy(&header, job_.plan, sizeof header);
     const LiftSplatPlanLayout& at = shape_.layout;
     BevPoolForwardJob pool = {};
+    pool.cpu = job_.cpu;
     pool.points = header.points;
     pool.intervals = header.filled_cells;
     pool.depth_elements = volume();
@@ -121,13 +120,13 @@ class IntervalForward {
     constexpr int64_t strip = 256;
     const int64_t plane = shape_.grid_rows * shape_.grid_columns, strips = (plane + strip - 1) / strip;
     Out* out = static_cast<Out*>(job_.out);
-#pragma omp parallel for num_threads(num_threads()) schedule(static)
-    for (int64_t task = 0; task < shape_.batch * shape_.grid_z * strips; ++task) {
+    Crew crew(job_.cpu.threads);
+    deal(crew, shape_.batch * shape_.grid_z * strips, [&](int64_t task) {
       const int64_t index = task / strips, begin = task % strips * strip;
       scatter_columns<T>(map + (index * plane + begin) * tile_.channels, tile_.channels, tile_.channels,
                          static_cast<int>(std::min(strip, plane - begin)),
                          out + index * tile_.channels * plane + begin, plane);
-    }
+    });
   }
 
   const LiftSplatForwardJob& job_;
@@ -156,24 +155,23 @@ class IntervalBackward {
     T* blocks = depth + round_up(volume(), 16);
     const int64_t left = job_.workspace_bytes / static_cast<int64_t>(sizeof(T)) - (blocks - map);
     const int threads = static_cast<int>(
-        std::clamp<int64_t>(left / std::max<int64_t>(1, 2 * thread_elements()), 1, num_threads()));
+        std::clamp<int64_t>(left / std::max<int64_t>(1, 2 * thread_elements()), 1, job_.cpu.threads));
     const int64_t strides[2] = {shape_.cameras * tile_.depth_bins * tile_.pixels(),
                                 tile_.depth_bins * tile_.pixels()};
-    lift_volume<T>(shape_, static_cast<const T*>(job_.probabilities), strides, false,
+    lift_volume<T>(shape_, job_.cpu.threads, static_cast<const T*>(job_.probabilities), strides, false,
                    static_cast<const T*>(job_.prior), static_cast<const T*>(job_.prior_weight), nullptr,
                    depth);
     const int64_t blocks_an_image = (tile_.width + kBlock - 1) / kBlock;
-    WorkShares shares(shape_.batch * shape_.cameras * blocks_an_image, threads);
-#pragma omp parallel num_threads(threads)
-    {
-      T* mine = blocks + omp_get_thread_num() * 2 * thread_elements();
-#pragma omp for schedule(static)
-      for (int64_t strip = 0; strip < gradient_.strips(); ++strip) gradient_.prepare(strip, map);
-      shares.work(omp_get_thread_num(), [&](int64_t task) {
+    Crew crew(threads);
+    deal(crew, gradient_.strips(), [&](int64_t strip) { gradient_.prepare(strip, map); });
+    WorkShares shares(shape_.batch * shape_.cameras * blocks_an_image, crew.size());
+    crew.run([&](int thread) {
+      T* mine = blocks + thread * 2 * thread_elements();
+      shares.work(thread, [&](int64_t task) {
         differentiate_block(task / blocks_an_image, task % blocks_an_image * kBlock, depth,
                             gradient_.rows(map), mine);
       });
-    }
+    });
   }
 
  private:
@@ -260,7 +258,7 @@ void lift_splat_intervals_backward(const LiftSplatBackwardJob& job) {
 int64_t lift_splat_intervals_backward_workspace(const LiftSplatBackwardJob& job) {
   return with_element_types(job.shape, [&](auto t, auto context, auto out) {
     return IntervalBackward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(
-        num_threads());
+        job.cpu.threads);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "core/cell_mapping.hpp"
+#include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
 #include "lift_splat/lift_splat_plan.hpp"
 
@@ -30,6 +31,7 @@ struct LiftGeometry {
 };
 
 struct LiftSplatPlanJob {
+  CpuSettings cpu;
   LiftGeometry geometry;
   LiftSplatPlanLayout layout;
   int64_t capacity;  ///< in points
@@ -58,6 +60,7 @@ struct LiftSplatShape {
 };
 
 struct LiftSplatForwardJob {
+  CpuSettings cpu;
   LiftSplatShape shape;
   const int32_t* plan;
   const void* depth;
@@ -71,6 +74,7 @@ struct LiftSplatForwardJob {
 };
 
 struct LiftSplatBackwardJob {
+  CpuSettings cpu;
   LiftSplatShape shape;  ///< depth_strides are those of grad_depth, context_strides those of context
   const int32_t* plan;
   const void* grad_out;
@@ -89,7 +93,7 @@ struct LiftSplatBackwardJob {
 // arithmetic is fixed.
 void build_plan_cpu(const LiftSplatPlanJob& job);
 int64_t plan_workspace_cpu(const LiftSplatPlanJob& job);
-void write_points_cpu(const LiftGeometry& geometry, void* points, bool points_are_double);
-void write_cells_cpu(const LiftGeometry& geometry, int32_t* cells);
+void write_points_cpu(const LiftGeometry& geometry, int threads, void* points, bool points_are_double);
+void write_cells_cpu(const LiftGeometry& geometry, int threads, int32_t* cells);
 
 }  // namespace bevel

@@ -5,8 +5,6 @@
 // cells is one sequential pass over the rows.
 #include "lift_splat/lift_splat_plan.hpp"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -16,7 +14,6 @@
 #include "core/work_shares.hpp"
 #include "lift_splat.h"
 #include "lift_splat/lift_splat_job.hpp"
-#include "settings.hpp"
 
 namespace bevel {
 namespace {
@@ -214,7 +211,7 @@ void place_rows_in_cells(const LiftSplatPlanJob& job, int32_t* cell_rows, LiftSp
   }
 }
 
-void build_columns(const LiftSplatPlanJob& job, const BuildWorkspace& workspace,
+void build_columns(Crew& crew, const LiftSplatPlanJob& job, const BuildWorkspace& workspace,
                    LiftSplatPlanHeader& header) {
   const LiftSplatPlanLayout& at = job.layout;
   const int64_t keys_a_column = job.geometry.depth_bins * job.geometry.height;
@@ -229,23 +226,21 @@ void build_columns(const LiftSplatPlanJob& job, const BuildWorkspace& workspace,
   job.plan[at.column_rows + at.columns] = static_cast<int32_t>(rows);
   job.plan[at.row_runs + rows] = static_cast<int32_t>(runs);
   header.rows = rows;
-#pragma omp parallel for num_threads(num_threads()) schedule(static)
-  for (int64_t column = 0; column < at.columns; ++column) {
+  deal<8>(crew, at.columns, [&](int64_t column) {
     write_rows(job, workspace.keys + column * keys_a_column, workspace.counts[column],
                job.plan[at.column_rows + column], first_run[column]);
-  }
+  });
   place_rows_in_cells(job, workspace.cell_rows, header);
 }
 
-void write_cells_of_columns(const LiftGeometry& g, bool over_batch, int32_t* out) {
+void write_cells_of_columns(Crew& crew, const LiftGeometry& g, bool over_batch, int32_t* out) {
   const std::vector<CameraLift> lifts = camera_lifts(g);
   const int64_t columns = g.batch * g.cameras * g.width;
-#pragma omp parallel num_threads(num_threads())
-  {
+  ChunkedShares<8> shares(columns, crew.size());
+  crew.run([&](int thread) {
     ColumnCells source(g, lifts);
     std::vector<int32_t> cells(static_cast<size_t>(g.height));
-#pragma omp for schedule(static)
-    for (int64_t column = 0; column < columns; ++column) {
+    shares.work(thread, [&](int64_t column) {
       source.begin(column);
       const int32_t first = over_batch ? static_cast<int32_t>(source.first_cell()) : 0;
       int32_t* image = out + column / g.width * g.depth_bins * g.height * g.width + column % g.width;
@@ -255,17 +250,17 @@ void write_cells_of_columns(const LiftGeometry& g, bool over_batch, int32_t* out
           image[(d * g.height + h) * g.width] = cells[h] < 0 ? kDroppedCell : first + cells[h];
         }
       }
-    }
-  }
+    });
+  });
 }
 
 /// Counting sort of the points by cell: bev_pool_v2's five arrays.
-void build_intervals(const LiftSplatPlanJob& job, const BuildWorkspace& workspace,
+void build_intervals(Crew& crew, const LiftSplatPlanJob& job, const BuildWorkspace& workspace,
                      LiftSplatPlanHeader& header) {
   const LiftGeometry& g = job.geometry;
   const LiftSplatPlanLayout& at = job.layout;
   int32_t* point_cells = job.plan + at.point_cell;
-  write_cells_of_columns(g, true, point_cells);
+  write_cells_of_columns(crew, g, true, point_cells);
   int32_t* next = workspace.cell_rows;
   std::fill_n(next, at.cells, 0);
   const int64_t points = g.points();
@@ -303,16 +298,16 @@ void build_plan_cpu(const LiftSplatPlanJob& job) {
   const BuildWorkspace workspace(job);
   const std::vector<CameraLift> lifts = camera_lifts(g);
   const int64_t keys_a_column = g.depth_bins * g.height;
-  ChunkedShares<8> shares(job.layout.columns, num_threads());
-#pragma omp parallel num_threads(num_threads())
-  {
+  Crew crew(job.cpu.threads, job.layout.columns);
+  ChunkedShares<8> shares(job.layout.columns, crew.size());
+  crew.run([&](int thread) {
     ColumnCells source(g, lifts);
     std::vector<int32_t> cells(static_cast<size_t>(g.height));
-    shares.work(omp_get_thread_num(), [&](int64_t column) {
+    shares.work(thread, [&](int64_t column) {
       workspace.counts[column] =
           collect_runs(source, g, column, cells.data(), workspace.keys + column * keys_a_column);
     });
-  }
+  });
 
   LiftSplatPlanHeader header = {};
   header.magic = kPlanMagic;
@@ -337,23 +332,24 @@ void build_plan_cpu(const LiftSplatPlanJob& job) {
   header.overflow = header.points > job.capacity;
   if (!header.overflow) {
     if (header.method == BEVEL_LIFT_SPLAT_COLUMNS) {
-      build_columns(job, workspace, header);
+      build_columns(crew, job, workspace, header);
     } else {
-      build_intervals(job, workspace, header);
+      build_intervals(crew, job, workspace, header);
     }
   }
   std::memset(job.plan, 0, kPlanHeaderElements * 4);
   std::memcpy(job.plan, &header, sizeof header);
 }
 
-void write_cells_cpu(const LiftGeometry& geometry, int32_t* cells) {
-  write_cells_of_columns(geometry, false, cells);
+void write_cells_cpu(const LiftGeometry& geometry, int threads, int32_t* cells) {
+  Crew crew(threads);
+  write_cells_of_columns(crew, geometry, false, cells);
 }
 
-void write_points_cpu(const LiftGeometry& g, void* points, bool points_are_double) {
+void write_points_cpu(const LiftGeometry& g, int threads, void* points, bool points_are_double) {
   const std::vector<CameraLift> lifts = camera_lifts(g);
-#pragma omp parallel for num_threads(num_threads()) schedule(static)
-  for (int64_t image = 0; image < g.batch * g.cameras; ++image) {
+  Crew crew(threads);
+  deal(crew, g.batch * g.cameras, [&](int64_t image) {
     const CameraLift& lift = lifts[image];
     int64_t at = image * g.depth_bins * g.height * g.width * 3;
     for (int64_t d = 0; d < g.depth_bins; ++d) {
@@ -374,7 +370,7 @@ void write_points_cpu(const LiftGeometry& g, void* points, bool points_are_doubl
         }
       }
     }
-  }
+  });
 }
 
 }  // namespace bevel

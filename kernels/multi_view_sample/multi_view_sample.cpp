@@ -42,9 +42,13 @@ int checked_levels(const char* op, const bevel_multi_view& views) {
 
 /// What forward and backward have in common; out is out or grad_out.
 struct Arguments {
-  Arguments(const char* operator_name, const bevel_multi_view& v, const DLTensor* out_tensor,
-            const char* out_name)
+  template <class Params>
+  Arguments(const char* operator_name, const Params& p, const DLTensor* out_tensor, const char* out_name)
+      : Arguments(operator_name, cpu_settings(operator_name, p), p.views, out_tensor, out_name) {}
+  Arguments(const char* operator_name, CpuSettings settings, const bevel_multi_view& v,
+            const DLTensor* out_tensor, const char* out_name)
       : op(operator_name),
+        cpu(settings),
         views(v),
         levels(checked_levels(op, v)),
         features(level_arguments(op, kFeatureNames, v.features, levels)),
@@ -56,6 +60,7 @@ struct Arguments {
         out(op, out_name, out_tensor) {}
 
   const char* op;
+  CpuSettings cpu;
   const bevel_multi_view& views;
   int levels;
   LevelArguments features;
@@ -199,6 +204,7 @@ void check_weights(const Arguments& a, DLDevice device, MultiViewJob& job) {
 
 MultiViewJob check(const Arguments& a) {
   MultiViewJob job = {};
+  job.cpu = a.cpu;
   a.out.required().on_known_device();
   const DLDevice device = a.out.device();
   check_reserved(a.op, "views.reserved", a.views.reserved);
@@ -260,8 +266,15 @@ MultiViewBackwardJob check(const Arguments& a, const Gradients& g,
   return job;
 }
 
+/// Its workspace is the least that will do.
+MultiViewBackwardJob on_one_thread(MultiViewBackwardJob job) {
+  job.forward.cpu.threads = 1;
+  return job;
+}
+
 int64_t workspace_of(const char* op, const MultiViewBackwardJob& job, DLDevice device) {
-  if (is_cpu(device)) return BEVEL_ON_INSTRUCTION_SET(multi_view_sample_backward_workspace(job));
+  if (is_cpu(device))
+    return BEVEL_ON_INSTRUCTION_SET(job.forward.cpu, multi_view_sample_backward_workspace(job));
   int64_t bytes = 0;
   bevel_cuda_message message = {};
   check_cuda(op, cuda_functions(op).multi_view_sample_backward_workspace(&job, &bytes, &message), message);
@@ -279,8 +292,8 @@ using namespace bevel;
 bevel_status bevel_multi_view_sample_forward(const bevel_multi_view_sample_forward_params* params,
                                              void* stream) {
   return guarded(kForward, [=] {
-    check_struct(kForward, "params", params, sizeof *params);
-    const Arguments a(kForward, params->views, params->out, "out");
+    check_params(kForward, params);
+    const Arguments a(kForward, *params, params->out, "out");
     const TensorArgument visible(kForward, "visible", params->visible);
     MultiViewJob job = check(a);
     const DLDevice device = a.out.device();
@@ -298,7 +311,7 @@ bevel_status bevel_multi_view_sample_forward(const bevel_multi_view_sample_forwa
                          &a.locations, &a.image_sizes, &a.weights});
     job.out = a.out.data();
     if (is_cpu(device)) {
-      BEVEL_ON_INSTRUCTION_SET(multi_view_sample_forward(job));
+      BEVEL_ON_INSTRUCTION_SET(a.cpu, multi_view_sample_forward(job));
       return;
     }
     bevel_cuda_message message = {};
@@ -311,9 +324,9 @@ bevel_status bevel_multi_view_sample_forward(const bevel_multi_view_sample_forwa
 bevel_status bevel_multi_view_sample_backward_workspace(const bevel_multi_view_sample_backward_params* params,
                                                         int64_t* bytes) {
   return guarded(kBackward, [=] {
-    check_struct(kBackward, "params", params, sizeof *params);
+    check_params(kBackward, params);
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", kBackward);
-    const Arguments a(kBackward, params->views, params->grad_out, "grad_out");
+    const Arguments a(kBackward, *params, params->grad_out, "grad_out");
     const MultiViewBackwardJob job = check(a, Gradients(kBackward, *params), *params);
     *bytes = workspace_of(kBackward, job, a.out.device());
   });
@@ -322,14 +335,14 @@ bevel_status bevel_multi_view_sample_backward_workspace(const bevel_multi_view_s
 bevel_status bevel_multi_view_sample_backward(const bevel_multi_view_sample_backward_params* params,
                                               void* stream) {
   return guarded(kBackward, [=] {
-    check_struct(kBackward, "params", params, sizeof *params);
-    const Arguments a(kBackward, params->views, params->grad_out, "grad_out");
+    check_params(kBackward, params);
+    const Arguments a(kBackward, *params, params->grad_out, "grad_out");
     const Gradients g(kBackward, *params);
     MultiViewBackwardJob job = check(a, g, *params);
     const DLDevice device = a.out.device();
     check_stream(kBackward, device, stream);
-    const TensorArgument workspace =
-        check_workspace(kBackward, params->workspace, device, workspace_of(kBackward, job, device));
+    const TensorArgument workspace = check_workspace(kBackward, params->workspace, device,
+                                                     workspace_of(kBackward, on_one_thread(job), device));
     const LevelArguments &f = a.features, &d = g.features;
     check_outputs_apart({&d[0], &d[1], &d[2], &d[3], &d[4], &d[5], &d[6], &d[7], &g.points, &g.locations,
                          &g.weights, &workspace},
@@ -338,7 +351,7 @@ bevel_status bevel_multi_view_sample_backward(const bevel_multi_view_sample_back
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(device)) {
-      BEVEL_ON_INSTRUCTION_SET(multi_view_sample_backward(job));
+      BEVEL_ON_INSTRUCTION_SET(a.cpu, multi_view_sample_backward(job));
       return;
     }
     bevel_cuda_message message = {};

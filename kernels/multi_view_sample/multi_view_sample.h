@@ -78,6 +78,8 @@ typedef struct bevel_multi_view_sample_forward_params {
   DLTensor* out;
   /** uint8 [B, N, Q, P], 1 where camera n sees the point, else 0; NULL if not wanted. */
   DLTensor* visible;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_multi_view_sample_forward_params;
 
 /** Deterministic: samples are added in the order of points, cameras and levels. What is visible, and where,
@@ -108,6 +110,8 @@ typedef struct bevel_multi_view_sample_backward_params {
    * faster than the strict one here, so BEVEL_FAST does the same. */
   int32_t determinism;
   int32_t reserved;
+  /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
+  int64_t threads;
 } bevel_multi_view_sample_backward_params;
 
 /** Bytes of workspace that backward with these params needs (workspace itself may be NULL). */

@@ -4,7 +4,6 @@
 // For each sample one pass over its neighbours gives the products of the output's gradient with the sample
 // and with each neighbour, summed over channels in registers. Gradients of features:
 // multi_view_sample_feature_gradient.hpp.
-#include <omp.h>
 
 #include "core/cpu_dispatch.hpp"
 #include "multi_view_sample/multi_view_sample_cpu.hpp"
@@ -176,33 +175,28 @@ void backward_of_queries(const MultiViewBackwardJob& job, const T* grad_out) {
   const MultiViewJob& f = job.forward;
   const int64_t queries_of_task = kMostItems / f.points;
   const int64_t runs = (f.queries + queries_of_task - 1) / queries_of_task;
-  WorkShares shares(f.batch * runs, num_threads());
-#pragma omp parallel num_threads(num_threads())
-  {
+  Crew crew(f.cpu.threads, f.batch * runs);
+  WorkShares shares(f.batch * runs, crew.size());
+  crew.run([&](int thread) {
     Scratch<T, Value> scratch;
     QueryGradients<T, Value> gradients(job, grad_out, scratch);
-    shares.work(omp_get_thread_num(), [&](int64_t task) {
+    shares.work(thread, [&](int64_t task) {
       const int64_t batch = task / runs, first = task % runs * queries_of_task;
       const int64_t end = std::min(first + queries_of_task, f.queries);
       scratch.views.find(f, batch, first * f.points, static_cast<int>(end - first) * f.points);
       for (int64_t q = first; q < end; ++q) gradients.run(batch, q, static_cast<int>(q - first) * f.points);
     });
-  }
+  });
 }
 
 template <class T, class Value>
 void backward_of_features(const MultiViewBackwardJob& job, const FeatureGradientPlan& plan,
                           const T* grad_out) {
   const FeatureGradient<T, Value> gradient(job, plan, grad_out);
-  WorkShares maps(gradient.maps(), num_threads());
-  WorkShares bands(gradient.bands(), num_threads(), [&](int64_t task) { return gradient.band_weight(task); });
-#pragma omp parallel num_threads(num_threads())
-  {
-    const int thread = omp_get_thread_num();
-    maps.work(thread, [&](int64_t map) { gradient.list_views(map); });
-#pragma omp barrier
-    bands.work(thread, [&](int64_t task) { gradient.write_band(task, thread); });
-  }
+  Crew crew(plan.threads_in(job.workspace_bytes));
+  deal(crew, gradient.maps(), [&](int64_t map) { gradient.list_views(map); });
+  WorkShares bands(gradient.bands(), crew.size(), [&](int64_t task) { return gradient.band_weight(task); });
+  crew.run([&](int thread) { bands.work(thread, [&](int64_t task) { gradient.write_band(task, thread); }); });
 }
 
 template <class Storage>
@@ -210,11 +204,12 @@ void widen_gradient(const MultiViewBackwardJob& job, float* to) {
   const int64_t count = job.forward.batch * job.forward.queries * job.forward.channels;
   const auto* from = static_cast<const Storage*>(job.grad_out);
   constexpr int lanes = kLanes<float>;
-#pragma omp parallel for schedule(static) num_threads(num_threads())
-  for (int64_t i = 0; i < count; i += lanes) {
+  Crew crew(job.forward.cpu.threads);
+  deal<256>(crew, (count + lanes - 1) / lanes, [&](int64_t vector) {
+    const int64_t i = vector * lanes;
     const int valid = static_cast<int>(std::min<int64_t>(lanes, count - i));
     store_partial(to + i, load_as<float>(from + i, valid), valid);
-  }
+  });
 }
 
 /// The output's gradient in T: as it stands, or widened into the workspace.
@@ -236,7 +231,7 @@ const T* gradient_in(const MultiViewBackwardJob& job, const FeatureGradientPlan&
 
 template <class T, class Value>
 void backward(const MultiViewBackwardJob& job) {
-  const FeatureGradientPlan plan(job, sizeof(T), num_threads());
+  const FeatureGradientPlan plan(job, sizeof(T));
   const T* grad_out = gradient_in<T>(job, plan);
   if (job.grad_weights || job.grad_points || job.grad_locations) {
     backward_of_queries<T, Value>(job, grad_out);
@@ -247,8 +242,7 @@ void backward(const MultiViewBackwardJob& job) {
 }  // namespace
 
 int64_t multi_view_sample_backward_workspace(const MultiViewBackwardJob& job) {
-  return FeatureGradientPlan(job, job.forward.feature_type == ElementType::kFloat64 ? 8 : 4, num_threads())
-      .bytes();
+  return FeatureGradientPlan(job, job.forward.feature_type == ElementType::kFloat64 ? 8 : 4).bytes();
 }
 
 void multi_view_sample_backward(const MultiViewBackwardJob& job) {

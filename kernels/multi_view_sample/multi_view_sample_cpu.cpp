@@ -7,12 +7,9 @@
 // before: two cache lines a sample and channel, each on a memory page of its own.
 #include "multi_view_sample/multi_view_sample_cpu.hpp"
 
-#include <omp.h>
-
 #include "core/cpu_dispatch.hpp"
 #include "core/work_shares.hpp"
 #include "multi_view_sample/multi_view_sample_views.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -109,11 +106,11 @@ template <class T, class Value>
 void forward(const MultiViewJob& job) {
   const int64_t queries_of_task = kMostItems / job.points;
   const int64_t runs = (job.queries + queries_of_task - 1) / queries_of_task;
-  WorkShares shares(job.batch * runs, num_threads());
-#pragma omp parallel num_threads(num_threads())
-  {
+  Crew crew(job.cpu.threads, job.batch * runs);
+  WorkShares shares(job.batch * runs, crew.size());
+  crew.run([&](int thread) {
     Scratch<T, Value> scratch;
-    shares.work(omp_get_thread_num(), [&](int64_t task) {
+    shares.work(thread, [&](int64_t task) {
       const int64_t batch = task / runs, first = task % runs * queries_of_task;
       const int64_t end = std::min(first + queries_of_task, job.queries);
       const int items = static_cast<int>(end - first) * job.points;
@@ -123,7 +120,7 @@ void forward(const MultiViewJob& job) {
         sample_query(job, scratch, batch, q, static_cast<int>(q - first) * job.points);
       }
     });
-  }
+  });
 }
 
 }  // namespace

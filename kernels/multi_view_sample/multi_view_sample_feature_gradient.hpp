@@ -11,7 +11,6 @@
 
 #include "core/work_shares.hpp"
 #include "multi_view_sample/multi_view_sample_views.hpp"
-#include "settings.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 
@@ -20,7 +19,7 @@ constexpr int64_t round_up(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 /// Rows of a level that are one task, and the places of it all in the workspace.
 class FeatureGradientPlan {
  public:
-  FeatureGradientPlan(const MultiViewBackwardJob& job, int64_t element, int threads) {
+  FeatureGradientPlan(const MultiViewBackwardJob& job, int64_t element) : threads_(job.forward.cpu.threads) {
     const MultiViewJob& f = job.forward;
     const bool is_double = f.feature_type == ElementType::kFloat64;
     const ElementType computed = is_double ? ElementType::kFloat64 : ElementType::kFloat32;
@@ -37,10 +36,13 @@ class FeatureGradientPlan {
     views_bytes_ = round_up(f.batch * f.cameras * f.items() * (8 + 2 * element));
     counts_bytes_ = round_up(f.batch * f.cameras * 8);
     buffer_bytes_ = round_up(band_pixels_ * f.channels * element) + 2 * round_up(4 * band_pixels_);
-    threads_ = threads;
   }
 
-  int64_t bytes() const { return converted_bytes_ + views_bytes_ + counts_bytes_ + buffer_bytes_ * threads_; }
+  int64_t bytes() const { return buffer_at(threads_); }
+  /// Threads whose buffers fit into a workspace.
+  int threads_in(int64_t workspace_bytes) const {
+    return threads_in_workspace(workspace_bytes - buffer_at(0), buffer_bytes_, threads_);
+  }
   int64_t converted_at() const { return 0; }
   int64_t views_at() const { return converted_bytes_; }
   int64_t counts_at() const { return views_at() + views_bytes_; }
@@ -71,7 +73,7 @@ class FeatureGradientPlan {
   int32_t bands_[BEVEL_MULTI_VIEW_MAX_LEVELS] = {};
   int64_t band_pixels_ = 0, bands_of_camera_ = 0;
   int64_t converted_bytes_ = 0, views_bytes_ = 0, counts_bytes_ = 0, buffer_bytes_ = 0;
-  int threads_ = 0;
+  int threads_;
 };
 
 /// A point that a camera sees.

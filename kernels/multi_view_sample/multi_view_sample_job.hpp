@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
 #include "multi_view_sample.h"
 
@@ -16,6 +17,7 @@ struct FeatureLevel {
 };
 
 struct MultiViewJob {
+  CpuSettings cpu;
   int64_t batch, queries, channels;
   int32_t cameras, points, levels, groups;
   bool channels_last;

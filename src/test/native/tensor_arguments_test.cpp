@@ -290,13 +290,6 @@ TEST(Settings, NonsenseIsRefusedAndChangesNothing) {
   EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_get_capabilities(nullptr));
 }
 
-/// Run again by CTest with BEVEL_EXPECTED_THREADS and hostile values of BEVEL_NUM_THREADS.
-TEST(Settings, ThreadsComeFromTheEnvironment) {
-  const char* expected = std::getenv("BEVEL_EXPECTED_THREADS");
-  if (!expected) GTEST_SKIP() << "CTest runs this test with thread counts in the environment";
-  EXPECT_EQ(std::atoi(expected), bevel_get_num_threads());
-}
-
 }  // namespace
 }  // namespace bevel::testing
 

@@ -2,7 +2,6 @@
 #include "core/work_shares.hpp"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <atomic>
 #include <vector>
@@ -15,8 +14,9 @@ TEST(WorkShares, EveryTaskRunsOnceOnAnyNumberOfThreads) {
     for (int threads : {1, 2, 3, 8, 300}) {
       WorkShares shares(tasks, threads, [](int64_t task) { return task % 5; });
       std::vector<std::atomic<int>> runs(static_cast<size_t>(tasks));
-#pragma omp parallel num_threads(threads)
-      shares.work(omp_get_thread_num(), [&](int64_t task) { ++runs[static_cast<size_t>(task)]; });
+      Crew crew(threads);
+      crew.run(
+          [&](int thread) { shares.work(thread, [&](int64_t task) { ++runs[static_cast<size_t>(task)]; }); });
       for (auto& each : runs) ASSERT_EQ(each, 1) << tasks << " tasks on " << threads << " threads";
     }
   }
@@ -54,8 +54,9 @@ TEST(WorkShares, ChunksCoverEveryItemOnce) {
   for (int64_t items : {0, 1, 63, 64, 65, 1000}) {
     ChunkedShares<64> shares(items, 3);
     std::vector<std::atomic<int>> runs(static_cast<size_t>(items));
-#pragma omp parallel num_threads(3)
-    shares.work(omp_get_thread_num(), [&](int64_t item) { ++runs[static_cast<size_t>(item)]; });
+    Crew crew(3);
+    crew.run(
+        [&](int thread) { shares.work(thread, [&](int64_t item) { ++runs[static_cast<size_t>(item)]; }); });
     for (auto& each : runs) ASSERT_EQ(each, 1) << items << " items";
   }
 }

@@ -13,6 +13,7 @@ void bev_pool_layouts(void) {
   FIELD(bevel_bev_pool_forward_params, interval_starts);
   FIELD(bevel_bev_pool_forward_params, interval_lengths);
   FIELD(bevel_bev_pool_forward_params, out);
+  FIELD(bevel_bev_pool_forward_params, threads);
 
   STRUCT(bevel_bev_pool_backward_params);
   FIELD(bevel_bev_pool_backward_params, struct_size);
@@ -27,4 +28,5 @@ void bev_pool_layouts(void) {
   FIELD(bevel_bev_pool_backward_params, grad_depth);
   FIELD(bevel_bev_pool_backward_params, grad_feature);
   FIELD(bevel_bev_pool_backward_params, workspace);
+  FIELD(bevel_bev_pool_backward_params, threads);
 }

@@ -13,6 +13,7 @@ void bev_warp_layouts(void) {
   FIELD(bevel_bev_warp_forward_params, matrices);
   FIELD(bevel_bev_warp_forward_params, grid);
   FIELD(bevel_bev_warp_forward_params, out);
+  FIELD(bevel_bev_warp_forward_params, threads);
 
   STRUCT(bevel_bev_warp_backward_params);
   FIELD(bevel_bev_warp_backward_params, struct_size);
@@ -27,4 +28,5 @@ void bev_warp_layouts(void) {
   FIELD(bevel_bev_warp_backward_params, grad_input);
   FIELD(bevel_bev_warp_backward_params, grad_grid);
   FIELD(bevel_bev_warp_backward_params, workspace);
+  FIELD(bevel_bev_warp_backward_params, threads);
 }

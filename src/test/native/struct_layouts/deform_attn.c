@@ -17,6 +17,7 @@ void deform_attn_layouts(void) {
   FIELD(bevel_msda_forward_params, locations);
   FIELD(bevel_msda_forward_params, weights);
   FIELD(bevel_msda_forward_params, out);
+  FIELD(bevel_msda_forward_params, threads);
 
   STRUCT(bevel_msda_backward_params);
   FIELD(bevel_msda_backward_params, struct_size);
@@ -31,6 +32,7 @@ void deform_attn_layouts(void) {
   FIELD(bevel_msda_backward_params, workspace);
   FIELD(bevel_msda_backward_params, determinism);
   FIELD(bevel_msda_backward_params, reserved);
+  FIELD(bevel_msda_backward_params, threads);
 
   STRUCT(bevel_deform_attn_forward_params);
   FIELD(bevel_deform_attn_forward_params, struct_size);
@@ -43,6 +45,7 @@ void deform_attn_layouts(void) {
   FIELD(bevel_deform_attn_forward_params, logits);
   FIELD(bevel_deform_attn_forward_params, visible);
   FIELD(bevel_deform_attn_forward_params, out);
+  FIELD(bevel_deform_attn_forward_params, threads);
 
   STRUCT(bevel_deform_attn_backward_params);
   FIELD(bevel_deform_attn_backward_params, struct_size);
@@ -62,4 +65,5 @@ void deform_attn_layouts(void) {
   FIELD(bevel_deform_attn_backward_params, workspace);
   FIELD(bevel_deform_attn_backward_params, determinism);
   FIELD(bevel_deform_attn_backward_params, reserved);
+  FIELD(bevel_deform_attn_backward_params, threads);
 }

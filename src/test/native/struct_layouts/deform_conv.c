@@ -20,6 +20,7 @@ void deform_conv_layouts(void) {
   FIELD(bevel_deform_conv_forward_params, out);
   FIELD(bevel_deform_conv_forward_params, workspace);
   FIELD(bevel_deform_conv_forward_params, settings);
+  FIELD(bevel_deform_conv_forward_params, threads);
 
   STRUCT(bevel_deform_conv_backward_params);
   FIELD(bevel_deform_conv_backward_params, struct_size);
@@ -37,4 +38,5 @@ void deform_conv_layouts(void) {
   FIELD(bevel_deform_conv_backward_params, settings);
   FIELD(bevel_deform_conv_backward_params, determinism);
   FIELD(bevel_deform_conv_backward_params, reserved);
+  FIELD(bevel_deform_conv_backward_params, threads);
 }

@@ -40,6 +40,7 @@ void lift_splat_layouts(void) {
   FIELD(bevel_lift_splat_plan_params, max_points);
   FIELD(bevel_lift_splat_plan_params, plan);
   FIELD(bevel_lift_splat_plan_params, workspace);
+  FIELD(bevel_lift_splat_plan_params, threads);
 
   STRUCT(bevel_lift_splat_forward_params);
   FIELD(bevel_lift_splat_forward_params, struct_size);
@@ -57,6 +58,7 @@ void lift_splat_layouts(void) {
   FIELD(bevel_lift_splat_forward_params, reserved);
   FIELD(bevel_lift_splat_forward_params, max_points);
   FIELD(bevel_lift_splat_forward_params, plan_info);
+  FIELD(bevel_lift_splat_forward_params, threads);
 
   STRUCT(bevel_lift_splat_backward_params);
   FIELD(bevel_lift_splat_backward_params, struct_size);
@@ -75,4 +77,5 @@ void lift_splat_layouts(void) {
   FIELD(bevel_lift_splat_backward_params, reserved);
   FIELD(bevel_lift_splat_backward_params, max_points);
   FIELD(bevel_lift_splat_backward_params, plan_info);
+  FIELD(bevel_lift_splat_backward_params, threads);
 }

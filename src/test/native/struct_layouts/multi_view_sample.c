@@ -23,6 +23,7 @@ void multi_view_sample_layouts(void) {
   FIELD(bevel_multi_view_sample_forward_params, views);
   FIELD(bevel_multi_view_sample_forward_params, out);
   FIELD(bevel_multi_view_sample_forward_params, visible);
+  FIELD(bevel_multi_view_sample_forward_params, threads);
 
   STRUCT(bevel_multi_view_sample_backward_params);
   FIELD(bevel_multi_view_sample_backward_params, struct_size);
@@ -35,4 +36,5 @@ void multi_view_sample_layouts(void) {
   FIELD(bevel_multi_view_sample_backward_params, workspace);
   FIELD(bevel_multi_view_sample_backward_params, determinism);
   FIELD(bevel_multi_view_sample_backward_params, reserved);
+  FIELD(bevel_multi_view_sample_backward_params, threads);
 }

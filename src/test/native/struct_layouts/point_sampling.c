@@ -23,4 +23,5 @@ void point_sampling_layouts(void) {
   FIELD(bevel_point_sampling_params, mask);
   FIELD(bevel_point_sampling_params, visible);
   FIELD(bevel_point_sampling_params, mean_factor);
+  FIELD(bevel_point_sampling_params, threads);
 }

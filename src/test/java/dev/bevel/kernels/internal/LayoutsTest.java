@@ -57,6 +57,19 @@ class LayoutsTest {
     return lines;
   }
 
+  /** {@code OperatorCall} writes the number of threads there. */
+  @Test
+  void threadsAreTheLastFieldOfEveryParamsStruct() {
+    List<StructLayout> params =
+        ALL.stream().filter(struct -> struct.name().orElseThrow().endsWith("_params")).toList();
+    assertThat(params).hasSizeGreaterThan(15);
+    for (StructLayout struct : params) {
+      MemoryLayout last = struct.memberLayouts().getLast();
+      assertThat(last.name()).as("%s", struct.name()).contains("threads");
+      assertThat(last.byteSize()).isEqualTo(Long.BYTES);
+    }
+  }
+
   @Test
   void headersHaveNoStructWithoutALayout() throws IOException {
     Path root = Path.of(System.getProperty("bevel.root", "."));

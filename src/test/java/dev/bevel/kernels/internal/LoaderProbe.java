@@ -17,10 +17,11 @@ final class LoaderProbe {
         Bevel.load();
         System.out.printf(
             Locale.ROOT,
-            "loaded %s %s %d threads%n",
+            "loaded %s %s %d threads (%s)%n",
             Bevel.version(),
             Bevel.libraryPath(),
-            Bevel.threads());
+            Bevel.threads(),
+            Bevel.threadsReason());
       } catch (BevelException e) {
         System.out.println(e.status() + " " + e.getMessage());
       }

@@ -8,10 +8,11 @@ import java.nio.file.Path;
  * Files of the native build: {@code native/target/cmake}, or where {@code bevel.native.build}
  * points.
  */
-final class NativeBuild {
+public final class NativeBuild {
   private NativeBuild() {}
 
-  static Path file(String relative) {
+  /** A file by its path in the build folder, which must be there. */
+  public static Path file(String relative) {
     Path root = Path.of(System.getProperty("bevel.root", "."));
     String build =
         System.getProperty("bevel.native.build", root.resolve("native/target/cmake").toString());

@@ -1,11 +1,9 @@
 package dev.bevel.kernels.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.bevel.kernels.Bevel;
-import dev.bevel.kernels.BevelException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -149,25 +147,34 @@ class NativeLibraryTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"abc", "0", "-3", "2x", "4097", "99999999999999999999"})
-  void aNumberOfThreadsThatIsNoneIsNamed(String threads) {
-    assertThatThrownBy(() -> NativeLibrary.checkThreads(threads))
-        .isInstanceOf(BevelException.class)
-        .hasMessage("BEVEL_NUM_THREADS must be a number from 1 to 4096, got '" + threads + "'");
+  @ValueSource(strings = {"abc", "0", "-3", "2x", "4097", "99999999999999999999", "1,2", "1 2"})
+  void aNumberOfThreadsThatIsNoneIsNamed(String threads) throws Exception {
+    assertThat(probeWithThreads(threads))
+        .contains(
+            "NOT_LOADED BEVEL_NUM_THREADS must be a number from 1 to 4096, got '" + threads + "'");
   }
 
-  @Test
-  void theNumberOfThreadsOfTheEnvironment() throws Exception {
-    NativeLibrary.checkThreads(null);
-    NativeLibrary.checkThreads("");
-    NativeLibrary.checkThreads("4096");
-    assertThat(probeWithThreads("3")).contains("3 threads");
-    assertThat(probeWithThreads("many")).contains("NOT_LOADED BEVEL_NUM_THREADS");
+  @ParameterizedTest
+  @ValueSource(strings = {"3", "3 ", " 3", "\t3\n", "0003"})
+  void theNumberOfThreadsOfTheEnvironment(String threads) throws Exception {
+    assertThat(probeWithThreads(threads))
+        .contains("3 threads (BEVEL_NUM_THREADS=" + threads.strip() + ")");
   }
 
-  private static String probeWithThreads(String threads) throws Exception {
-    List<String> command = new ArrayList<>(List.of("env", "BEVEL_NUM_THREADS=" + threads));
-    command.addAll(command(ACCESS));
+  @ParameterizedTest
+  @ValueSource(strings = {"", " "})
+  void withoutANumberOfThreadsTheJvmsProcessorsCount(String threads) throws Exception {
+    assertThat(probeWithThreads(threads, "-XX:ActiveProcessorCount=1"))
+        .contains("1 threads (the JVM's available processors)");
+    assertThat(probeWithThreads(threads, "-XX:ActiveProcessorCount=7"))
+        .contains("7 threads (the JVM's available processors)");
+  }
+
+  private static String probeWithThreads(String threads, String... options) throws Exception {
+    List<String> command =
+        new ArrayList<>(List.of("env", "-u", "OMP_NUM_THREADS", "BEVEL_NUM_THREADS=" + threads));
+    command.addAll(
+        command(Stream.concat(Stream.of(ACCESS), Stream.of(options)).toArray(String[]::new)));
     return output(start(command));
   }
 

@@ -29,6 +29,7 @@ final class DoctorCommand implements Callable<Integer> {
     line("JDK", Runtime.version() + " (" + System.getProperty("java.vendor") + ")");
     line("machine", machine());
     if (check("kernels", DoctorCommand::kernels)) {
+      check("threads", DoctorCommand::threads);
       check("kernel check", KernelCheck::run);
       check("CUDA", DoctorCommand::cuda);
     }
@@ -54,13 +55,11 @@ final class DoctorCommand implements Callable<Integer> {
 
   private static String kernels() {
     Bevel.load();
-    return String.format(
-        Locale.ROOT,
-        "Bevel %s, %s, %s, %d threads",
-        Bevel.version(),
-        Bevel.libraryPath(),
-        Bevel.instructionSet(),
-        Bevel.threads());
+    return "Bevel " + Bevel.version() + ", " + Bevel.libraryPath() + ", " + Bevel.instructionSet();
+  }
+
+  private static String threads() {
+    return Bevel.threads() + ": " + Bevel.threadsReason();
   }
 
   private static String cuda() {

@@ -74,8 +74,29 @@ public final class BevPool {
       BevPoolIntervals intervals,
       TensorView out,
       long stream) {
+    forward(depth, feature, intervals, out, stream, 0);
+  }
+
+  /**
+   * Pools.
+   *
+   * @param depth any shape, indexed flat by ranksDepth; null for a weight of 1
+   * @param feature [.., C]
+   * @param intervals the points
+   * @param out [.., C]; cells of no interval become zero
+   * @param stream a {@code cudaStream_t}; 0 on the CPU
+   * @param threads of this call on the CPU, 1 to 4096; 0: {@link Bevel#threads()}
+   */
+  public static void forward(
+      @Nullable TensorView depth,
+      TensorView feature,
+      BevPoolIntervals intervals,
+      TensorView out,
+      long stream,
+      int threads) {
     OperatorCall.run(
-        new ForwardCall(depth, feature, intervals, out).stream(stream), Native.FORWARD);
+        new ForwardCall(depth, feature, intervals, out).stream(stream).threads(threads),
+        Native.FORWARD);
   }
 
   /**
@@ -101,7 +122,27 @@ public final class BevPool {
    */
   public static void backward(
       Gradients gradients, BevPoolIntervals intervals, Workspace workspace, long stream) {
-    run(new BackwardCall(gradients, intervals).workspace(workspace).stream(stream));
+    backward(gradients, intervals, workspace, stream, 0);
+  }
+
+  /**
+   * Gradients, as above.
+   *
+   * @param gradients the tensors
+   * @param intervals the points, as in forward
+   * @param workspace at least {@link #workspaceBytes}, or growable
+   * @param stream a {@code cudaStream_t}; 0 on the CPU
+   * @param threads of this call on the CPU, 1 to 4096; 0: {@link Bevel#threads()}
+   */
+  public static void backward(
+      Gradients gradients,
+      BevPoolIntervals intervals,
+      Workspace workspace,
+      long stream,
+      int threads) {
+    run(
+        new BackwardCall(gradients, intervals)
+            .workspace(workspace).stream(stream).threads(threads));
   }
 
   /**
@@ -153,7 +194,7 @@ public final class BevPool {
 
     @Override
     long write(Scratch scratch, @Nullable TensorView workspace) {
-      long params = scratch.struct(BevPoolLayouts.FORWARD);
+      long params = params(scratch, BevPoolLayouts.FORWARD);
       scratch.setInput(params + DEPTH, "depth", depth);
       scratch.setInput(params + FEATURE, "feature", feature);
       writeIntervals(scratch, params + INTERVALS, intervals);
@@ -191,7 +232,7 @@ public final class BevPool {
 
     @Override
     long write(Scratch scratch, @Nullable TensorView workspace) {
-      long params = scratch.struct(BevPoolLayouts.BACKWARD);
+      long params = params(scratch, BevPoolLayouts.BACKWARD);
       scratch.setInput(params + GRAD_OUT, "grad_out", gradients.gradOut);
       scratch.setInput(params + DEPTH, "depth", gradients.depth);
       scratch.setInput(params + FEATURE, "feature", gradients.feature);

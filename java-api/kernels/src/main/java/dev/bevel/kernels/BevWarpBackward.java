@@ -75,7 +75,7 @@ public final class BevWarpBackward extends BackwardCall<BevWarpBackward> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(BevWarpLayouts.BACKWARD);
+    long params = params(scratch, BevWarpLayouts.BACKWARD);
     scratch.setInt(params + LAYOUT, layout.value());
     scratch.setInt(params + INTERPOLATION, positions.interpolation().value());
     scratch.setInt(params + COORDINATES, positions.coordinates().value());

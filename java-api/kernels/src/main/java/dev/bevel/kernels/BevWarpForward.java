@@ -47,7 +47,7 @@ public final class BevWarpForward extends OperatorCall<BevWarpForward> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(BevWarpLayouts.FORWARD);
+    long params = params(scratch, BevWarpLayouts.FORWARD);
     scratch.setInt(params + LAYOUT, layout.value());
     scratch.setInt(params + INTERPOLATION, positions.interpolation().value());
     scratch.setInt(params + COORDINATES, positions.coordinates().value());

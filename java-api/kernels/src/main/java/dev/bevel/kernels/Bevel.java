@@ -74,17 +74,32 @@ public final class Bevel {
   }
 
   /**
-   * Threads that CPU bodies use; at first the environment's BEVEL_NUM_THREADS, else
-   * OMP_NUM_THREADS, else the processors that this process may use. A BEVEL_NUM_THREADS that is no
-   * number from 1 to 4096 fails the loading.
+   * Threads of a call on the CPU that asks for none itself ({@link OperatorCall#threads}). At first
+   * the environment's BEVEL_NUM_THREADS, else OMP_NUM_THREADS, else {@link
+   * Runtime#availableProcessors}, which honours cgroup quotas, affinity and {@code
+   * -XX:ActiveProcessorCount}. A BEVEL_NUM_THREADS that is no number from 1 to 4096 fails the
+   * loading.
+   *
+   * <p>However many calls run at a time, the library has at most one native thread less than the
+   * largest number that any of them asked for, and at most 255: calls share them, and each works on
+   * its own Java thread itself. A call that finds them busy, or for which none can be created, does
+   * with fewer.
    */
   public static int threads() {
     return NativeLibrary.threads();
   }
 
   /**
+   * Who said that there be so many {@link #threads()}, for people: {@code the JVM's available
+   * processors}, {@code BEVEL_NUM_THREADS=3}, {@code set by the program} and so on.
+   */
+  public static String threadsReason() {
+    return NativeLibrary.threadsReason();
+  }
+
+  /**
    * Sets the number of threads for the whole process. Results do not depend on it, not even in the
-   * last bit.
+   * last bit. Calls that are running keep theirs.
    *
    * @param count 1 to 4096
    */

@@ -79,7 +79,7 @@ public final class DeformAttnBackward extends BackwardCall<DeformAttnBackward> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(DeformAttnLayouts.BACKWARD);
+    long params = params(scratch, DeformAttnLayouts.BACKWARD);
     scratch.setInput(params + GRAD_OUT, "grad_out", gradOut());
     inputs.write(scratch, params + VALUE);
     scratch.setOutput(params + GRAD_VALUE, "grad_value", gradValue);

@@ -30,7 +30,7 @@ public final class DeformAttnForward extends OperatorCall<DeformAttnForward> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(DeformAttnLayouts.FORWARD);
+    long params = params(scratch, DeformAttnLayouts.FORWARD);
     inputs.write(scratch, params + VALUE);
     scratch.setOutput(params + OUT, "out", out);
     return scratch.address(params);

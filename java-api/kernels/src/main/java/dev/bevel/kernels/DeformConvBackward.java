@@ -93,7 +93,7 @@ public final class DeformConvBackward extends BackwardCall<DeformConvBackward> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(DeformConvLayouts.BACKWARD);
+    long params = params(scratch, DeformConvLayouts.BACKWARD);
     scratch.setInput(params + GRAD_OUT, "grad_out", gradOut());
     inputs.write(scratch, params + INPUT);
     scratch.setOutput(params + GRAD_INPUT, "grad_input", gradInput);

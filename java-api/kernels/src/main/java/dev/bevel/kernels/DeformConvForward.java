@@ -47,7 +47,7 @@ public final class DeformConvForward extends WorkspaceCall<DeformConvForward> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(DeformConvLayouts.FORWARD);
+    long params = params(scratch, DeformConvLayouts.FORWARD);
     inputs.write(scratch, params + INPUT);
     scratch.setInput(params + BIAS, "bias", bias);
     scratch.setOutput(params + OUT, "out", out);

@@ -131,7 +131,7 @@ public final class LiftSplatBackward extends WorkspaceCall<LiftSplatBackward> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(LiftSplatLayouts.BACKWARD);
+    long params = params(scratch, LiftSplatLayouts.BACKWARD);
     scratch.setInput(params + PLAN, "plan", plan.memory());
     scratch.setInput(params + GRAD_OUT, "grad_out", gradOut);
     scratch.setInput(params + PROBABILITIES, "probabilities", probabilities);

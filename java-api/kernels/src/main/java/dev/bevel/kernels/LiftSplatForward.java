@@ -124,7 +124,7 @@ public final class LiftSplatForward extends WorkspaceCall<LiftSplatForward> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(LiftSplatLayouts.FORWARD);
+    long params = params(scratch, LiftSplatLayouts.FORWARD);
     scratch.setInput(params + PLAN, "plan", plan.memory());
     scratch.setInput(params + DEPTH, "depth", depth);
     scratch.setInput(params + CONTEXT, "context", context);

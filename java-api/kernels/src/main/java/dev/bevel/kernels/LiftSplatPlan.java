@@ -33,6 +33,7 @@ public final class LiftSplatPlan implements AutoCloseable {
   private static final long MAX_POINTS = offset("max_points");
   private static final long PLAN = offset("plan");
   private static final long WORKSPACE = offset("workspace");
+  private static final long THREADS = offset("threads");
 
   private final SharedResource life = new SharedResource("LiftSplatPlan: the plan", this::free);
   private final TensorView memory;
@@ -91,6 +92,17 @@ public final class LiftSplatPlan implements AutoCloseable {
    * @param method how to pool
    */
   public static LiftSplatPlan build(LiftSplatGeometry geometry, PoolingMethod method) {
+    return build(geometry, method, 0);
+  }
+
+  /**
+   * Builds a plan on the CPU.
+   *
+   * @param geometry the lift, its tensors on the CPU
+   * @param method how to pool
+   * @param threads of this call, 1 to 4096; 0: {@link Bevel#threads()}
+   */
+  public static LiftSplatPlan build(LiftSplatGeometry geometry, PoolingMethod method, int threads) {
     Size size = size(geometry, method, 0, Device.Type.CPU);
     Arena arena = Arena.ofShared();
     boolean built = false;
@@ -106,7 +118,7 @@ public final class LiftSplatPlan implements AutoCloseable {
               DType.UINT8,
               size.workspaceBytes);
       LiftSplatPlan plan = new LiftSplatPlan(memory, geometry, 0, arena);
-      plan.build(memory, geometry, method, scratchMemory, 0);
+      plan.build(memory, geometry, method, scratchMemory, 0, threads);
       plan.readInfo(0);
       built = true;
       return plan;
@@ -138,10 +150,33 @@ public final class LiftSplatPlan implements AutoCloseable {
       PoolingMethod method,
       long maxPoints,
       long stream) {
+    return buildOn(memory, workspace, geometry, method, maxPoints, stream, 0);
+  }
+
+  /**
+   * Builds a plan in memory of the caller, as above.
+   *
+   * @param memory compact {@link DType#INT32} of {@link Size#planElements} or more
+   * @param workspace compact {@link DType#UINT8} of {@link Size#workspaceBytes} or more on the same
+   *     device, aligned to 64 bytes
+   * @param geometry the lift, its tensors on the same device
+   * @param method how to pool
+   * @param maxPoints capacity in kept points; 0: all points
+   * @param stream a {@code cudaStream_t}; 0 on the CPU
+   * @param threads of this call on the CPU, 1 to 4096; 0: {@link Bevel#threads()}
+   */
+  public static LiftSplatPlan buildOn(
+      TensorView memory,
+      TensorView workspace,
+      LiftSplatGeometry geometry,
+      PoolingMethod method,
+      long maxPoints,
+      long stream,
+      int threads) {
     Objects.requireNonNull(memory, "memory");
     Objects.requireNonNull(workspace, "workspace");
     LiftSplatPlan plan = new LiftSplatPlan(memory, geometry, maxPoints, null);
-    plan.build(memory, geometry, method, workspace, stream);
+    plan.build(memory, geometry, method, workspace, stream, threads);
     if (!memory.device().isCuda()) {
       plan.readInfo(0);
     }
@@ -301,10 +336,12 @@ public final class LiftSplatPlan implements AutoCloseable {
       LiftSplatGeometry geometry,
       PoolingMethod method,
       TensorView buildWorkspace,
-      long stream) {
+      long stream,
+      int threads) {
     NativeLibrary.require();
     try (Scratch scratch = Scratch.begin(BUILD, Native.BUILD.tensors())) {
       long params = writeParams(scratch, geometry, method, maxPoints);
+      scratch.setLong(params + THREADS, threads);
       scratch.setOutput(params + PLAN, "plan", writable);
       scratch.setOutput(params + WORKSPACE, "workspace", buildWorkspace);
       Native.BUILD.call(scratch, scratch.address(params), stream);

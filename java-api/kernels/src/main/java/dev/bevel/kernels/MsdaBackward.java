@@ -64,7 +64,7 @@ public final class MsdaBackward extends BackwardCall<MsdaBackward> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(DeformAttnLayouts.MSDA_BACKWARD);
+    long params = params(scratch, DeformAttnLayouts.MSDA_BACKWARD);
     scratch.setInput(params + GRAD_OUT, "grad_out", gradOut());
     inputs.write(scratch, params + VALUE);
     scratch.setOutput(params + GRAD_VALUE, "grad_value", gradValue);

@@ -29,7 +29,7 @@ public final class MsdaForward extends OperatorCall<MsdaForward> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(DeformAttnLayouts.MSDA_FORWARD);
+    long params = params(scratch, DeformAttnLayouts.MSDA_FORWARD);
     inputs.write(scratch, params + VALUE);
     scratch.setOutput(params + OUT, "out", out);
     return scratch.address(params);

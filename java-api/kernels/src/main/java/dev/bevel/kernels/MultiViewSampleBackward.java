@@ -84,7 +84,7 @@ public final class MultiViewSampleBackward extends BackwardCall<MultiViewSampleB
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(MultiViewSampleLayouts.BACKWARD);
+    long params = params(scratch, MultiViewSampleLayouts.BACKWARD);
     scratch.setInput(params + GRAD_OUT, "grad_out", gradOut());
     inputs.write(scratch, params + VIEWS);
     for (int level = 0; level < gradFeatures.length; level++) {

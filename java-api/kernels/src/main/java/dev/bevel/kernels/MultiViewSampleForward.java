@@ -41,7 +41,7 @@ public final class MultiViewSampleForward extends OperatorCall<MultiViewSampleFo
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(MultiViewSampleLayouts.FORWARD);
+    long params = params(scratch, MultiViewSampleLayouts.FORWARD);
     inputs.write(scratch, params + VIEWS);
     scratch.setOutput(params + OUT, "out", out);
     scratch.setOutput(params + VISIBLE, "visible", visible);

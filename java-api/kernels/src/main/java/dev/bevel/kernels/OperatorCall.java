@@ -3,6 +3,7 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.NativeFunction;
 import dev.bevel.kernels.internal.NativeLibrary;
 import dev.bevel.kernels.internal.Scratch;
+import java.lang.foreign.StructLayout;
 import java.lang.ref.Reference;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 public abstract class OperatorCall<C extends OperatorCall<C>> {
   private final String operator;
   private long stream;
+  private int threads;
 
   /**
    * Loads the library if that has not been done: whatever holds {@link NativeFunction}s may be
@@ -38,6 +40,30 @@ public abstract class OperatorCall<C extends OperatorCall<C>> {
   public final C stream(long cudaStream) {
     stream = cudaStream;
     return self();
+  }
+
+  /**
+   * Threads of this call on the CPU, in place of {@link Bevel#threads()}. Results do not depend on
+   * it, not even in the last bit. A workspace of a fixed size that holds fewer threads' memory runs
+   * the call on as many as fit.
+   *
+   * @param count 1 to 4096, checked when the call is run; 0, which it is if not called, is {@link
+   *     Bevel#threads()}
+   */
+  public final C threads(int count) {
+    threads = count;
+    return self();
+  }
+
+  /**
+   * Begins a params struct: its size, and its last field, which is {@code threads} in all of them.
+   *
+   * @return its place in the scratch memory
+   */
+  final long params(Scratch scratch, StructLayout layout) {
+    long params = scratch.struct(layout);
+    scratch.setLong(params + layout.byteSize() - Long.BYTES, threads);
+    return params;
   }
 
   /**

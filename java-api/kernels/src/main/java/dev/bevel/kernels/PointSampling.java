@@ -151,7 +151,7 @@ public final class PointSampling extends OperatorCall<PointSampling> {
 
   @Override
   long write(Scratch scratch, @Nullable TensorView workspace) {
-    long params = scratch.struct(PointSamplingLayouts.PARAMS);
+    long params = params(scratch, PointSamplingLayouts.PARAMS);
     scratch.setInput(params + LIDAR_TO_IMAGE, "lidar_to_image", lidarToImage);
     scratch.setInput(params + POINTS, "points", points);
     if (grid != null) {

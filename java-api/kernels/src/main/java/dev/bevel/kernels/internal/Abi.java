@@ -7,6 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.bevel.kernels.BevelException;
 import dev.bevel.kernels.Status;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
@@ -25,11 +26,10 @@ import java.util.Locale;
 public final class Abi {
   private static final Linker LINKER = Linker.nativeLinker();
 
-  private static final MethodHandle LAST_ERROR =
-      bind(
-          "bevel_last_error",
-          FunctionDescriptor.of(
-              ADDRESS.withTargetLayout(MemoryLayout.sequenceLayout(Long.MAX_VALUE, JAVA_BYTE))));
+  private static final FunctionDescriptor GIVES_TEXT =
+      FunctionDescriptor.of(
+          ADDRESS.withTargetLayout(MemoryLayout.sequenceLayout(Long.MAX_VALUE, JAVA_BYTE)));
+  private static final MethodHandle LAST_ERROR = bind("bevel_last_error", GIVES_TEXT);
   private static final MethodHandle GET_INSTRUCTION_SET =
       bind("bevel_get_instruction_set", FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle SET_INSTRUCTION_SET =
@@ -38,6 +38,12 @@ public final class Abi {
       bind("bevel_get_num_threads", FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle SET_NUM_THREADS =
       bind("bevel_set_num_threads", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+  private static final MethodHandle GET_NUM_THREADS_REASON =
+      bind("bevel_get_num_threads_reason", GIVES_TEXT);
+  private static final MethodHandle SET_DEFAULT_NUM_THREADS =
+      bind("bevel_set_default_num_threads", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
+  private static final MethodHandle CHECK_ENVIRONMENT =
+      bind("bevel_check_environment", FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle GET_CAPABILITIES =
       bind("bevel_get_capabilities", FunctionDescriptor.of(JAVA_INT, JAVA_LONG));
   private static final MethodHandle SET_CUDA_LIBRARY =
@@ -70,6 +76,22 @@ public final class Abi {
 
   static void threads(int count) {
     set(SET_NUM_THREADS, count);
+  }
+
+  static String threadsReason() {
+    return textOf(GET_NUM_THREADS_REASON);
+  }
+
+  static void defaultThreads(int count, String reason) {
+    try (Arena arena = Arena.ofConfined()) {
+      check((int) SET_DEFAULT_NUM_THREADS.invokeExact(count, arena.allocateFrom(reason)));
+    } catch (Throwable failure) {
+      throw rethrow(failure);
+    }
+  }
+
+  static void checkEnvironment() {
+    check(intOf(CHECK_ENVIRONMENT));
   }
 
   static void capabilities(long struct) {
@@ -171,8 +193,12 @@ public final class Abi {
   }
 
   private static String lastError() {
+    return textOf(LAST_ERROR);
+  }
+
+  private static String textOf(MethodHandle function) {
     try {
-      return ((MemorySegment) LAST_ERROR.invokeExact()).getString(0);
+      return ((MemorySegment) function.invokeExact()).getString(0);
     } catch (Throwable failure) {
       throw rethrow(failure);
     }

@@ -21,7 +21,8 @@ public final class BevPoolLayouts {
           pointer("ranks_bev"),
           pointer("interval_starts"),
           pointer("interval_lengths"),
-          pointer("out"));
+          pointer("out"),
+          int64("threads"));
 
   /** {@code bevel_bev_pool_backward_params}. */
   public static final StructLayout BACKWARD =
@@ -38,7 +39,8 @@ public final class BevPoolLayouts {
           pointer("interval_lengths"),
           pointer("grad_depth"),
           pointer("grad_feature"),
-          pointer("workspace"));
+          pointer("workspace"),
+          int64("threads"));
 
   /** All of them. */
   public static final List<StructLayout> ALL = List.of(FORWARD, BACKWARD);

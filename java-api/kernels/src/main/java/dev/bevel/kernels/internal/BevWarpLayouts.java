@@ -22,7 +22,8 @@ public final class BevWarpLayouts {
           pointer("input"),
           pointer("matrices"),
           pointer("grid"),
-          pointer("out"));
+          pointer("out"),
+          int64("threads"));
 
   /** {@code bevel_bev_warp_backward_params}. */
   public static final StructLayout BACKWARD =
@@ -39,7 +40,8 @@ public final class BevWarpLayouts {
           pointer("grid"),
           pointer("grad_input"),
           pointer("grad_grid"),
-          pointer("workspace"));
+          pointer("workspace"),
+          int64("threads"));
 
   /** All of them. */
   public static final List<StructLayout> ALL = List.of(FORWARD, BACKWARD);

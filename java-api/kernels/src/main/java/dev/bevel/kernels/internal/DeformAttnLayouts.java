@@ -35,7 +35,8 @@ public final class DeformAttnLayouts {
           LEVELS.withName("levels"),
           pointer("locations"),
           pointer("weights"),
-          pointer("out"));
+          pointer("out"),
+          int64("threads"));
 
   /** {@code bevel_msda_backward_params}. */
   public static final StructLayout MSDA_BACKWARD =
@@ -52,7 +53,8 @@ public final class DeformAttnLayouts {
           pointer("grad_weights"),
           pointer("workspace"),
           int32("determinism"),
-          int32("reserved"));
+          int32("reserved"),
+          int64("threads"));
 
   /** {@code bevel_deform_attn_forward_params}. */
   public static final StructLayout FORWARD =
@@ -67,7 +69,8 @@ public final class DeformAttnLayouts {
           pointer("offsets"),
           pointer("logits"),
           pointer("visible"),
-          pointer("out"));
+          pointer("out"),
+          int64("threads"));
 
   /** {@code bevel_deform_attn_backward_params}. */
   public static final StructLayout BACKWARD =
@@ -89,7 +92,8 @@ public final class DeformAttnLayouts {
           pointer("grad_logits"),
           pointer("workspace"),
           int32("determinism"),
-          int32("reserved"));
+          int32("reserved"),
+          int64("threads"));
 
   /** All of them. */
   public static final List<StructLayout> ALL =

@@ -34,7 +34,8 @@ public final class DeformConvLayouts {
           pointer("bias"),
           pointer("out"),
           pointer("workspace"),
-          SETTINGS.withName("settings"));
+          SETTINGS.withName("settings"),
+          int64("threads"));
 
   /** {@code bevel_deform_conv_backward_params}. */
   public static final StructLayout BACKWARD =
@@ -54,7 +55,8 @@ public final class DeformConvLayouts {
           pointer("workspace"),
           SETTINGS.withName("settings"),
           int32("determinism"),
-          int32("reserved"));
+          int32("reserved"),
+          int64("threads"));
 
   /** All of them. */
   public static final List<StructLayout> ALL = List.of(SETTINGS, FORWARD, BACKWARD);

@@ -56,7 +56,8 @@ public final class LiftSplatLayouts {
           int32("reserved"),
           int64("max_points"),
           pointer("plan"),
-          pointer("workspace"));
+          pointer("workspace"),
+          int64("threads"));
 
   /** {@code bevel_lift_splat_forward_params}. */
   public static final StructLayout FORWARD =
@@ -76,7 +77,8 @@ public final class LiftSplatLayouts {
           int32("out_layout"),
           int32("reserved"),
           int64("max_points"),
-          pointer("plan_info"));
+          pointer("plan_info"),
+          int64("threads"));
 
   /** {@code bevel_lift_splat_backward_params}. */
   public static final StructLayout BACKWARD =
@@ -97,7 +99,8 @@ public final class LiftSplatLayouts {
           int32("out_layout"),
           int32("reserved"),
           int64("max_points"),
-          pointer("plan_info"));
+          pointer("plan_info"),
+          int64("threads"));
 
   /** All of them. */
   public static final List<StructLayout> ALL =

@@ -41,7 +41,8 @@ public final class MultiViewSampleLayouts {
           int64("struct_size"),
           VIEWS.withName("views"),
           pointer("out"),
-          pointer("visible"));
+          pointer("visible"),
+          int64("threads"));
 
   /** {@code bevel_multi_view_sample_backward_params}. */
   public static final StructLayout BACKWARD =
@@ -56,7 +57,8 @@ public final class MultiViewSampleLayouts {
           pointer("grad_weights"),
           pointer("workspace"),
           int32("determinism"),
-          int32("reserved"));
+          int32("reserved"),
+          int64("threads"));
 
   /** All of them. */
   public static final List<StructLayout> ALL = List.of(VIEWS, FORWARD, BACKWARD);

@@ -15,7 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,7 +42,7 @@ public final class NativeLibrary {
               ? NativeLibrary.class.getModule().getName()
               : "ALL-UNNAMED");
 
-  private static final Pattern THREADS = Pattern.compile("\\s*0*[1-9][0-9]{0,3}\\s*");
+  private static final int MOST_THREADS = 4096;
 
   private static volatile boolean ready;
   private static @Nullable Loaded loaded;
@@ -102,6 +101,12 @@ public final class NativeLibrary {
   public static int threads() {
     require();
     return Abi.threads();
+  }
+
+  /** Who said so. */
+  public static String threadsReason() {
+    require();
+    return Abi.threadsReason();
   }
 
   /** Sets the number of threads. */
@@ -248,16 +253,17 @@ public final class NativeLibrary {
     if (!device.equals("auto") && !device.equals("cuda")) {
       throw notLoaded("bevel.device: expected auto or cuda, got " + device);
     }
-    checkThreads(System.getenv("BEVEL_NUM_THREADS"));
+    configureThreads();
     if (LOG.isInfoEnabled()) {
       NativeCapabilities can = NativeCapabilities.read();
       LOG.info(
-          "Bevel {} from {} ({}): {}, {} threads; {}",
+          "Bevel {} from {} ({}): {}, {} threads ({}); {}",
           text(state().version),
           source.library,
           source.reason,
           InstructionSet.of(Abi.instructionSet()),
           Abi.threads(),
+          Abi.threadsReason(),
           can.cudaReason().isEmpty()
               ? "CUDA with " + can.cudaDevices() + " device(s), code for " + can.cudaArchitectures()
               : "no CUDA: " + can.cudaReason());
@@ -267,15 +273,19 @@ public final class NativeLibrary {
     }
   }
 
-  /** The library passes over what it cannot read; whoever set it should know. */
-  static void checkThreads(@Nullable String environment) {
-    if (environment == null || environment.isBlank()) {
-      return;
+  /**
+   * What the environment asks for, else the processors that the JVM counts: it knows of cgroup
+   * quotas, affinity and {@code -XX:ActiveProcessorCount}.
+   */
+  private static void configureThreads() {
+    try {
+      Abi.checkEnvironment();
+    } catch (BevelException refused) {
+      throw new BevelException(Status.NOT_LOADED, String.valueOf(refused.getMessage()), refused);
     }
-    if (!THREADS.matcher(environment).matches() || Integer.parseInt(environment.strip()) > 4096) {
-      throw notLoaded(
-          "BEVEL_NUM_THREADS must be a number from 1 to 4096, got '" + environment + "'");
-    }
+    Abi.defaultThreads(
+        Math.min(Runtime.getRuntime().availableProcessors(), MOST_THREADS),
+        "the JVM's available processors");
   }
 
   /** A version number in the usual form, for example 0.1.0. */

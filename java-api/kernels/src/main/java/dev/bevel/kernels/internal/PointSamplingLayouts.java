@@ -37,7 +37,8 @@ public final class PointSamplingLayouts {
           pointer("reference"),
           pointer("mask"),
           pointer("visible"),
-          pointer("mean_factor"));
+          pointer("mean_factor"),
+          int64("threads"));
 
   /** All of them. */
   public static final List<StructLayout> ALL = List.of(GRID, PARAMS);
