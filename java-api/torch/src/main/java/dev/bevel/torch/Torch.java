@@ -21,6 +21,12 @@ import org.jspecify.annotations.Nullable;
  * MiB tensor from 8 bytes, so that cap only costs time (about 1.4 µs a tensor) and fails large
  * trainings. Bevel switches it off ({@value #MEMORY_PROPERTY}{@code =0}), unless JavaCPP was used
  * before or the property asks for a cap, and frees tensors by {@link TensorScope} instead.
+ *
+ * <p>LibTorch gets as many threads as the kernels ({@link dev.bevel.kernels.Bevel#threads()}),
+ * unless the environment's {@code OMP_NUM_THREADS} says otherwise. So that its idle threads sleep
+ * soon, {@code GOMP_SPINCOUNT}, {@code OPENBLAS_THREAD_TIMEOUT} and {@code OPENBLAS_NUM_THREADS}
+ * are set in this process's environment before its libraries are loaded, each only where it is not
+ * set.
  */
 public final class Torch {
   private static final String MEMORY_PROPERTY = "org.bytedeco.javacpp.maxPhysicalBytes";
@@ -60,7 +66,9 @@ public final class Torch {
       if (System.getProperty(MEMORY_PROPERTY) == null) {
         System.setProperty(MEMORY_PROPERTY, "0");
       }
+      TorchThreads.beforeLoading();
       found = LibTorch.load();
+      TorchThreads.afterLoading();
       loaded = found;
       return found;
     } catch (BevelException e) {
