@@ -415,7 +415,10 @@ TEST(Settings, ThreadsComeFromTheEnvironment) {
     EXPECT_EQ(std::string(bevel_last_error()),
               std::string("BEVEL_NUM_THREADS must be a number from 1 to 4096, got '") + refused + "'");
   } else {
-    EXPECT_EQ(reason, std::string("BEVEL_NUM_THREADS=") + expected);
+    std::string own = std::getenv("BEVEL_NUM_THREADS");
+    own.erase(0, own.find_first_not_of(' '));
+    own.erase(own.find_last_not_of(' ') + 1);
+    EXPECT_EQ(reason, "BEVEL_NUM_THREADS=" + own);
     EXPECT_BEVEL_OK(bevel_check_environment());
   }
 }

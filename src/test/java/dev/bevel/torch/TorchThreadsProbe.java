@@ -18,7 +18,8 @@ final class TorchThreadsProbe {
   public static void main(String[] arguments) throws Throwable {
     Torch.initialize();
     System.out.println("threads " + torch.get_num_threads());
-    Thread other = new Thread(() -> System.out.println("of another thread " + torch.get_num_threads()));
+    Thread other =
+        new Thread(() -> System.out.println("of another thread " + torch.get_num_threads()));
     other.start();
     other.join();
     for (String variable :
@@ -35,8 +36,7 @@ final class TorchThreadsProbe {
     var getenv =
         linker.downcallHandle(
             linker.defaultLookup().findOrThrow("getenv"),
-            FunctionDescriptor.of(
-                ValueLayout.ADDRESS.withTargetLayout(text), ValueLayout.ADDRESS));
+            FunctionDescriptor.of(ValueLayout.ADDRESS.withTargetLayout(text), ValueLayout.ADDRESS));
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment value = (MemorySegment) getenv.invokeExact(arena.allocateFrom(variable));
       return value.address() == 0 ? "not set" : value.getString(0);

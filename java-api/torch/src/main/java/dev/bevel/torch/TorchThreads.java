@@ -2,7 +2,6 @@ package dev.bevel.torch;
 
 import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.BevelException;
-import dev.bevel.kernels.loading.MappedLibrary;
 import dev.bevel.kernels.loading.NativeEnvironment;
 import org.bytedeco.pytorch.global.torch;
 
@@ -37,9 +36,6 @@ final class TorchThreads {
 
   /** To be called before the first library is opened; libgomp reads its variables then. */
   static void beforeLoading() {
-    if (gompIsLoaded()) {
-      return;
-    }
     if (!NativeEnvironment.isSet("OMP_WAIT_POLICY")) {
       NativeEnvironment.setUnlessSet("GOMP_SPINCOUNT", SPIN_COUNT);
     }
@@ -63,10 +59,5 @@ final class TorchThreads {
     } catch (BevelException notLoaded) {
       return Runtime.getRuntime().availableProcessors();
     }
-  }
-
-  private static boolean gompIsLoaded() {
-    return MappedLibrary.all().stream()
-        .anyMatch(library -> library.path().getFileName().toString().startsWith("libgomp"));
   }
 }
