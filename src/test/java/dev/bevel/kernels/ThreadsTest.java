@@ -58,7 +58,11 @@ class ThreadsTest {
     List<String> command = new ArrayList<>(before);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
-        List.of("--enable-native-access=ALL-UNNAMED", "-Xshare:auto", "-XX:TieredStopAtLevel=1"));
+        List.of(
+            "--enable-native-access=ALL-UNNAMED",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-Xshare:auto",
+            "-XX:TieredStopAtLevel=1"));
     String library = System.getProperty("bevel.library.path");
     if (library != null) {
       command.add("-Dbevel.library.path=" + library);
