@@ -92,8 +92,8 @@ train() { # round, situation, index
   run_in "$2" "$3" train --config bevdepth-demo --data "$data" --split sim_train --steps "$steps" --seed 1 --out "$folder"
   history=$folder/history.csv
   # The first step loads and compiles; the total of all has it, the seconds a step have not.
-  note "$1" "$2" "${names[$3]}" "training, s" "$(awk -F, 'END { print $2 }' "$history")"
-  note "$1" "$2" "${names[$3]}" "step, s" "$(awk -F, 'NR == 2 { first = $2; n = $1 } END { printf "%.4f", ($2 - first) / ($1 - n) }' "$history")"
+  note "$1" "$2" "${names[$3]}" "training (s)" "$(awk -F, 'END { print $2 }' "$history")"
+  note "$1" "$2" "${names[$3]}" "step (s)" "$(awk -F, 'NR == 2 { first = $2; n = $1 } END { printf "%.4f", ($2 - first) / ($1 - n) }' "$history")"
   local losses
   losses=$(awk -F, 'NR > 1 { printf "%s ", $4 }' "$history")
   if [ -f "$out/losses" ]; then
@@ -109,12 +109,12 @@ train() { # round, situation, index
 kernels() { # round, situation, index
   local json=$out/kernels.json
   run_in "$2" "$3" bench lift-splat --case bevdet --threads 1,2 --seconds 1 --json "$json"
-  # Bevel's own float32 passes, one JSON field a line.
+  # Bevel's own fp32 passes, one JSON field a line.
   awk -F'"' -v ROUND="$1,$2,${names[$3]}" '
     /"pass"/ { pass = $4 } /"dtype"/ { dtype = $4 } /"variant"/ { variant = $4 }
     /"threads"/ { threads = $3; gsub(/[^0-9]/, "", threads) }
     /"median_ms"/ { ms = $3; gsub(/[^0-9.eE-]/, "", ms) }
-    /}/ { if (variant == "bevel" && dtype == "float32") printf "%s,%s on %s thread(s); ms,%s\n", ROUND, pass, threads, ms }
+    /}/ { if (variant == "bevel" && dtype == "fp32") printf "%s,%s on %s thread(s) (ms),%s\n", ROUND, pass, threads, ms }
   ' "$json" | tee -a "$results" | grep -q . || { echo "measure.sh: no results of the kernels in $json" >&2; exit 1; }
 }
 
