@@ -3,6 +3,7 @@ package dev.bevel.torch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.DeformConv;
 import dev.bevel.kernels.DeformConvForward;
 import dev.bevel.kernels.DeformConvInputs;
@@ -30,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
  */
 @Timeout(300)
 class ViewRacesTest {
-  private static final int ROUNDS = Boolean.getBoolean("bevel.test.long") ? 1_000 : 100;
+  private static final int ROUNDS = Boolean.getBoolean("bevel.test.long") ? 1_000 : 40;
   private static final int THREADS = 3;
   private static final long SIZE = 96;
 
@@ -49,6 +50,8 @@ class ViewRacesTest {
   @SuppressWarnings("SystemExitOutsideMain") // it is main
   public static void main(String[] arguments) {
     Torch.initialize();
+    torch.set_num_threads(1);
+    Bevel.setThreads(1);
     try (ExecutorService threads = Executors.newFixedThreadPool(THREADS)) {
       goneBefore();
       System.out.println("gone before: ok");

@@ -22,6 +22,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -29,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 /** Several threads at one graph: right gradients or an exception, in a JVM that may not crash. */
 @Timeout(300)
 class AutogradRacesTest {
-  private static final int ROUNDS = Boolean.getBoolean("bevel.test.long") ? 3_000 : 300;
+  private static final int ROUNDS = Boolean.getBoolean("bevel.test.long") ? 3_000 : 200;
   private static final int THREADS = 3;
 
   private interface Race {
@@ -50,6 +51,7 @@ class AutogradRacesTest {
   @SuppressWarnings("SystemExitOutsideMain") // it is main
   public static void main(String[] arguments) throws Exception {
     Torch.initialize();
+    torch.set_num_threads(1);
     Thread collector = new Thread(AutogradRacesTest::collectGarbage);
     collector.setDaemon(true);
     collector.start();
@@ -78,7 +80,7 @@ class AutogradRacesTest {
     try {
       for (; ; ) {
         System.gc();
-        Thread.sleep(5);
+        Thread.sleep(40);
       }
     } catch (InterruptedException end) {
       Thread.currentThread().interrupt();

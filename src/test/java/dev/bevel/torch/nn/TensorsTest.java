@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.bevel.torch.TensorScope;
+import java.lang.foreign.Arena;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -55,8 +56,9 @@ class TensorsTest {
   void whatDoesNotFitIsNamed() {
     assertThatThrownBy(() -> Tensors.of(new float[5], 2, 3))
         .hasMessage("Tensors.of: shape [2, 3] needs 6 values, got 5");
-    assertThatThrownBy(() -> Tensors.memory(torch.zeros(2, 3).t()))
+    assertThatThrownBy(() -> Tensors.memory(torch.zeros(2, 3).t(), Arena.ofAuto()))
         .hasMessage(
-            "Tensors.memory: the tensor must be contiguous and on the CPU, got shape [3, 2] on cpu, not contiguous");
+            "Tensors.memory: the tensor must be contiguous and on the CPU, got shape [3, 2] on cpu,"
+                + " not contiguous");
   }
 }

@@ -25,6 +25,7 @@ public final class CudaStreams {
    * @throws IllegalStateException if LibTorch was built without CUDA
    */
   public static long current(Tensor tensor) {
+    TensorHold.require("CudaStreams.current", "tensor", tensor);
     return tensor.is_cuda() ? ofDevice(tensor.device().index()) : 0;
   }
 

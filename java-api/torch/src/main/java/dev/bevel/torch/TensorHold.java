@@ -49,6 +49,28 @@ public final class TensorHold implements MemoryOwner {
     return tensor;
   }
 
+  /** Checks a tensor that a caller may have passed; see {@link #require}. */
+  public static void requireIfGiven(String operation, String argument, @Nullable Tensor tensor) {
+    if (tensor != null) {
+      require(operation, argument, tensor);
+    }
+  }
+
+  /**
+   * Checks the tensors of a collection that a caller passed; see {@link #require}.
+   *
+   * @param argument their name in messages, where the index follows it in brackets
+   */
+  public static void requireAll(
+      String operation, String argument, @Nullable Iterable<? extends @Nullable Tensor> tensors) {
+    Objects.requireNonNull(tensors, () -> operation + ": " + argument + " is null");
+    int index = 0;
+    for (Tensor tensor : tensors) {
+      require(operation, argument + "[" + index + "]", tensor);
+      index++;
+    }
+  }
+
   /**
    * Checks several tensors that a caller passed.
    *

@@ -75,6 +75,7 @@ public final class TensorViews {
    * @param tensor on the CPU or a CUDA device
    */
   public static Device device(Tensor tensor) {
+    TensorHold.require("TensorViews.device", "tensor", tensor);
     if (tensor.is_cuda()) {
       return Device.cuda(tensor.device().index());
     }

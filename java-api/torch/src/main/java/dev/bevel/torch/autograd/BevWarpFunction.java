@@ -1,5 +1,7 @@
 package dev.bevel.torch.autograd;
 
+import static dev.bevel.torch.TensorHold.require;
+
 import dev.bevel.kernels.BevWarp;
 import dev.bevel.kernels.BevWarpBackward;
 import dev.bevel.kernels.BevWarpForward;
@@ -126,6 +128,8 @@ public final class BevWarpFunction extends Function {
    */
   public Tensor warp(Tensor maps, Tensor matrices) {
     TensorScope.require(name());
+    require(name(), "maps", maps);
+    require(name(), "matrices", matrices);
     try (TensorScope inner = TensorScope.open()) {
       Tensor poses = KernelTensors.withoutGradient(name(), "matrices", matrices);
       requireShape("matrices", poses, matrixShape(maps));
@@ -142,6 +146,8 @@ public final class BevWarpFunction extends Function {
    */
   public Tensor sample(Tensor maps, Tensor grid) {
     TensorScope.require(name());
+    require(name(), "maps", maps);
+    require(name(), "grid", grid);
     try (TensorScope inner = TensorScope.open()) {
       if (!isGrid(grid)) {
         throw new IllegalArgumentException(
@@ -163,6 +169,9 @@ public final class BevWarpFunction extends Function {
    */
   public void warpInto(Tensor maps, Tensor matrices, Tensor out) {
     TensorScope.require(name());
+    require(name(), "maps", maps);
+    require(name(), "matrices", matrices);
+    require(name(), "out", out);
     if (out.requires_grad()) {
       throw new IllegalArgumentException(
           "BevWarpFunction: warpInto records no gradient; out must not require one");

@@ -1,5 +1,6 @@
 package dev.bevel.torch.autograd;
 
+import dev.bevel.torch.TensorHold;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -48,6 +49,9 @@ public final class Context {
    * @param tensors what {@link #savedTensors} gives back, in this order; null entries are allowed
    */
   public void saveForBackward(@Nullable Tensor... tensors) {
+    for (int i = 0; i < tensors.length; i++) {
+      TensorHold.requireIfGiven(function + ".saveForBackward", "tensors[" + i + "]", tensors[i]);
+    }
     if (!saved.isEmpty()) {
       throw new IllegalStateException(function + ": saveForBackward was called twice");
     }
@@ -72,7 +76,8 @@ public final class Context {
     if (closed) {
       throw new IllegalStateException(
           function
-              + ": the saved tensors were freed after the first backward pass; ask for retain_graph in all passes but the last");
+              + ": the saved tensors were freed after the first backward pass; ask for retain_graph"
+              + " in all passes but the last");
     }
     for (int i = 0; i < versions.length; i++) {
       Tensor tensor = saved.get(i);
@@ -97,6 +102,7 @@ public final class Context {
    * @param outputs tensors that forward will return
    */
   public void markNonDifferentiable(Tensor... outputs) {
+    TensorHold.requireAll(function + ".markNonDifferentiable", "outputs", outputs);
     nonDifferentiable.addAll(List.of(outputs));
   }
 

@@ -1,5 +1,8 @@
 package dev.bevel.torch.autograd;
 
+import static dev.bevel.torch.TensorHold.require;
+import static dev.bevel.torch.TensorHold.requireIfGiven;
+
 import dev.bevel.kernels.DeformAttn;
 import dev.bevel.kernels.DeformAttnBackward;
 import dev.bevel.kernels.DeformAttnForward;
@@ -116,6 +119,11 @@ public final class DeformAttnFunction extends Function {
   public Tensor attend(
       Tensor value, Tensor reference, Tensor offsets, Tensor logits, @Nullable Tensor visible) {
     TensorScope.require(name());
+    require(name(), "value", value);
+    require(name(), "reference", reference);
+    require(name(), "offsets", offsets);
+    require(name(), "logits", logits);
+    requireIfGiven(name(), "visible", visible);
     KernelTensors.requireRank(name(), "value", value, 5, "[B, N, S, M, D]");
     KernelTensors.requireRank(name(), "reference", reference, 5, "[B, N, Q, R, 2 or 4]");
     KernelTensors.requireRank(name(), "offsets", offsets, 7, "[B, N or 1, Q, M, L, P, 2]");

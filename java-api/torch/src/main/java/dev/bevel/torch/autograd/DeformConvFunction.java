@@ -1,5 +1,7 @@
 package dev.bevel.torch.autograd;
 
+import static dev.bevel.torch.TensorHold.require;
+import static dev.bevel.torch.TensorHold.requireIfGiven;
 import static dev.bevel.torch.autograd.KernelTensors.empty;
 import static dev.bevel.torch.autograd.KernelTensors.realOf;
 import static dev.bevel.torch.autograd.KernelTensors.requireRank;
@@ -74,6 +76,11 @@ public final class DeformConvFunction extends Function {
   public Tensor convolve(
       Tensor input, Tensor offset, @Nullable Tensor mask, Tensor weight, @Nullable Tensor bias) {
     TensorScope.require(name());
+    require(name(), "input", input);
+    require(name(), "offset", offset);
+    requireIfGiven(name(), "mask", mask);
+    require(name(), "weight", weight);
+    requireIfGiven(name(), "bias", bias);
     requireRank(name(), "input", input, RANK, "[B, C, H, W]");
     requireRank(name(), "weight", weight, RANK, "[O, C/groups, kh, kw]");
     try (TensorScope inner = TensorScope.open()) {
@@ -88,6 +95,7 @@ public final class DeformConvFunction extends Function {
         inputs.add(mask.to(real));
       }
       if (bias != null) {
+        requireRank(name(), "bias", bias, 1, "[O]");
         inputs.add(bias.to(inputs.get(WEIGHT).scalar_type()));
       }
       return inner.keep(apply(inputs.toArray(new Tensor[0]))[0]);

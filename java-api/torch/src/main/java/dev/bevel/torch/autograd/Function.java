@@ -1,5 +1,6 @@
 package dev.bevel.torch.autograd;
 
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TorchException;
 import java.util.ArrayList;
@@ -88,6 +89,7 @@ public abstract class Function {
    */
   public final Tensor[] apply(Tensor... inputs) {
     TensorScope.require(name());
+    TensorHold.requireAll(name(), "inputs", inputs);
     try (TensorScope inner = TensorScope.open()) {
       Context context = new Context(name(), needsGrad(inputs));
       Tensor[] results = runForward(context, inputs);

@@ -1,5 +1,8 @@
 package dev.bevel.torch.autograd;
 
+import static dev.bevel.torch.TensorHold.require;
+import static dev.bevel.torch.TensorHold.requireIfGiven;
+
 import dev.bevel.kernels.DepthKind;
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.LiftSplat;
@@ -95,6 +98,10 @@ public final class LiftSplatFunction extends Function {
   public Result lift(
       Tensor depth, Tensor context, @Nullable Tensor prior, @Nullable Tensor priorWeight) {
     TensorScope.require(name());
+    require(name(), "depth", depth);
+    require(name(), "context", context);
+    requireIfGiven(name(), "prior", prior);
+    requireIfGiven(name(), "priorWeight", priorWeight);
     if ((prior == null) != (priorWeight == null)) {
       throw new IllegalArgumentException(
           "LiftSplatFunction: prior and priorWeight must be given together");

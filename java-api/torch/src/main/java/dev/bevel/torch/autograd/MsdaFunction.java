@@ -1,5 +1,7 @@
 package dev.bevel.torch.autograd;
 
+import static dev.bevel.torch.TensorHold.require;
+
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.Msda;
 import dev.bevel.kernels.MsdaBackward;
@@ -65,6 +67,7 @@ public final class MsdaFunction extends Function {
    * @param spatialShapes integers [L, 2], (height, width) of each level
    */
   public static ValueLevels levels(Tensor spatialShapes) {
+    require("MsdaFunction.levels", "spatialShapes", spatialShapes);
     if (spatialShapes.dim() != 2 || spatialShapes.size(1) != 2) {
       throw new IllegalArgumentException(
           "MsdaFunction: spatialShapes must be [L, 2], got "
@@ -84,6 +87,9 @@ public final class MsdaFunction extends Function {
    */
   public Tensor attend(Tensor value, Tensor locations, Tensor weights) {
     TensorScope.require(name());
+    require(name(), "value", value);
+    require(name(), "locations", locations);
+    require(name(), "weights", weights);
     KernelTensors.requireRank(name(), "value", value, 4, "[B, S, M, D]");
     KernelTensors.requireRank(name(), "locations", locations, 6, "[B, Q, M, L, P, 2]");
     try (TensorScope inner = TensorScope.open()) {

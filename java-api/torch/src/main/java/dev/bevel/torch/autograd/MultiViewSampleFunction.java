@@ -1,5 +1,8 @@
 package dev.bevel.torch.autograd;
 
+import static dev.bevel.torch.TensorHold.require;
+import static dev.bevel.torch.TensorHold.requireAll;
+
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.MultiViewSample;
 import dev.bevel.kernels.MultiViewSampleBackward;
@@ -63,6 +66,10 @@ public final class MultiViewSampleFunction {
       double imageHeight,
       Tensor points,
       Tensor weights) {
+    requireAll(Sampling.NAME, "features", features);
+    require(Sampling.NAME, "lidarToImage", lidarToImage);
+    require(Sampling.NAME, "points", points);
+    require(Sampling.NAME, "weights", weights);
     withoutGradient("lidarToImage", lidarToImage);
     return run(
         new Sampling(options, features.size(), false, imageWidth, imageHeight),
@@ -87,6 +94,11 @@ public final class MultiViewSampleFunction {
       Tensor imageSizes,
       Tensor points,
       Tensor weights) {
+    requireAll(Sampling.NAME, "features", features);
+    require(Sampling.NAME, "lidarToImage", lidarToImage);
+    require(Sampling.NAME, "imageSizes", imageSizes);
+    require(Sampling.NAME, "points", points);
+    require(Sampling.NAME, "weights", weights);
     withoutGradient("lidarToImage", lidarToImage);
     withoutGradient("imageSizes", imageSizes);
     return run(
@@ -106,6 +118,9 @@ public final class MultiViewSampleFunction {
    * @param weights [B, Q, N, P, L] or [B, Q, N, P, L, G]
    */
   public Tensor sampleAt(List<Tensor> features, Tensor locations, Tensor weights) {
+    requireAll(Sampling.NAME, "features", features);
+    require(Sampling.NAME, "locations", locations);
+    require(Sampling.NAME, "weights", weights);
     return run(new Sampling(options, features.size(), true, 0, 0), features, weights, locations);
   }
 

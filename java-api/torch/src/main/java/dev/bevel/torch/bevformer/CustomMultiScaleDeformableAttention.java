@@ -3,12 +3,12 @@ package dev.bevel.torch.bevformer;
 import static dev.bevel.torch.bevformer.SamplingLayers.requireShape;
 
 import dev.bevel.kernels.ValueLevels;
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.autograd.DeformAttnFunction;
 import dev.bevel.torch.autograd.DeformAttnOptions;
 import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Linear;
 import dev.bevel.torch.nn.Module;
-import dev.bevel.torch.nn.Scopes;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -76,8 +76,14 @@ public final class CustomMultiScaleDeformableAttention extends Module {
       @Nullable Tensor keyPaddingMask,
       Tensor references,
       ValueLevels levels) {
+    TensorHold.require(NAME, "query", query);
+    TensorHold.requireIfGiven(NAME, "queryPos", queryPos);
+    TensorHold.requireIfGiven(NAME, "value", value);
+    TensorHold.requireIfGiven(NAME, "identity", identity);
+    TensorHold.requireIfGiven(NAME, "keyPaddingMask", keyPaddingMask);
+    TensorHold.require(NAME, "references", references);
     requireShape(NAME, "query", query, -1, -1, sizes.channels());
-    return Scopes.tidy(
+    return tidy(
         () -> {
           Tensor positioned = queryPos == null ? query : query.add(queryPos);
           Tensor sampled =

@@ -6,12 +6,12 @@ import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.MapCombination;
 import dev.bevel.kernels.ReferenceKind;
 import dev.bevel.kernels.ValueLevels;
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.autograd.DeformAttnFunction;
 import dev.bevel.torch.autograd.DeformAttnOptions;
 import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Linear;
 import dev.bevel.torch.nn.Module;
-import dev.bevel.torch.nn.Scopes;
 import java.util.Locale;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -71,6 +71,10 @@ public final class MultiScaleDeformableAttention3D extends Module {
       Tensor references,
       @Nullable Tensor visible,
       ValueLevels levels) {
+    TensorHold.require(NAME, "query", query);
+    TensorHold.require(NAME, "features", features);
+    TensorHold.require(NAME, "references", references);
+    TensorHold.requireIfGiven(NAME, "visible", visible);
     long batch = query.size(0);
     long queries = query.size(1);
     requireShape(NAME, "query", query, batch, queries, sizes.channels());
@@ -86,7 +90,7 @@ public final class MultiScaleDeformableAttention3D extends Module {
               sizes.points(),
               references.size(3)));
     }
-    return Scopes.tidy(
+    return tidy(
         () ->
             new DeformAttnFunction(levels, options)
                 .attend(

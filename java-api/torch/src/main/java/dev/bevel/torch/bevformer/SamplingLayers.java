@@ -1,5 +1,6 @@
 package dev.bevel.torch.bevformer;
 
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Linear;
 import dev.bevel.torch.nn.Scopes;
@@ -58,7 +59,7 @@ final class SamplingLayers {
 
   /** The argument's shape must be this; −1 stands for any size. */
   static void requireShape(String module, String argument, Tensor tensor, long... shape) {
-    long[] given = tensor.shape();
+    long[] given = TensorHold.require(module, argument, tensor).shape();
     boolean fits = given.length == shape.length;
     for (int i = 0; fits && i < shape.length; i++) {
       fits = shape[i] < 0 || shape[i] == given[i];

@@ -4,10 +4,10 @@ import static dev.bevel.torch.bevformer.SamplingLayers.requireShape;
 
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.ValueLevels;
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Linear;
 import dev.bevel.torch.nn.Module;
-import dev.bevel.torch.nn.Scopes;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -83,6 +83,11 @@ public final class SpatialCrossAttention extends Module {
       Tensor referencePointsCam,
       Tensor bevMask,
       ValueLevels levels) {
+    TensorHold.require(NAME, "query", query);
+    TensorHold.requireIfGiven(NAME, "queryPos", queryPos);
+    TensorHold.require(NAME, "features", features);
+    TensorHold.require(NAME, "referencePointsCam", referencePointsCam);
+    TensorHold.require(NAME, "bevMask", bevMask);
     long batch = query.size(0);
     long queries = query.size(1);
     long cameras = features.size(0);
@@ -90,7 +95,7 @@ public final class SpatialCrossAttention extends Module {
     requireShape(NAME, "features", features, cameras, -1, batch, sizes.channels());
     requireShape(NAME, "referencePointsCam", referencePointsCam, cameras, batch, queries, -1, 2);
     requireShape(NAME, "bevMask", bevMask, cameras, batch, queries, referencePointsCam.size(3));
-    return Scopes.tidy(
+    return tidy(
         () -> {
           Tensor own = bevMask.any(-1).transpose(0, 1);
           Tensor looked = camerasOfFirstElement ? own.narrow(0, 0, 1).expand_as(own) : own;

@@ -3,6 +3,7 @@ package dev.bevel.torch.bevformer;
 import static dev.bevel.torch.bevformer.SamplingLayers.requireShape;
 
 import dev.bevel.kernels.ValueLevels;
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.autograd.DeformAttnFunction;
 import dev.bevel.torch.autograd.DeformAttnOptions;
 import dev.bevel.torch.nn.Initializer;
@@ -77,6 +78,8 @@ public final class TemporalSelfAttention extends Module {
    * @return [B, 2, Q, L, 2] for {@link #forward}
    */
   public static Tensor references(Tensor grid, @Nullable Tensor shift) {
+    TensorHold.require(NAME, "grid", grid);
+    TensorHold.requireIfGiven(NAME, "shift", shift);
     requireShape(NAME, "grid", grid, -1, -1, -1, 2);
     return Scopes.tidy(
         () -> {
@@ -106,11 +109,15 @@ public final class TemporalSelfAttention extends Module {
       @Nullable Tensor maps,
       Tensor references,
       ValueLevels levels) {
+    TensorHold.require(NAME, "query", query);
+    TensorHold.requireIfGiven(NAME, "queryPos", queryPos);
+    TensorHold.requireIfGiven(NAME, "maps", maps);
+    TensorHold.require(NAME, "references", references);
     long batch = query.size(0);
     long queries = query.size(1);
     requireShape(NAME, "query", query, batch, queries, sizes.channels());
     requireShape(NAME, "references", references, batch, QUEUES, queries, sizes.levels(), 2);
-    return Scopes.tidy(
+    return tidy(
         () -> {
           Tensor both = maps == null ? torch.stack(new TensorVector(query, query), 1) : maps;
           requireShape(NAME, "maps", both, batch, QUEUES, -1, sizes.channels());

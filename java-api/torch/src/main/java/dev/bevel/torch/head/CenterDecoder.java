@@ -56,6 +56,7 @@ public final class CenterDecoder {
               tasks.count(),
               predictions.size()));
     }
+    predictions.forEach(prediction -> prediction.requireOpen("CenterDecoder.decode"));
     List<List<DecodedBox>> result = new ArrayList<>();
     try (TensorScope scope = TensorScope.open()) {
       for (int task = 0; task < predictions.size(); task++) {

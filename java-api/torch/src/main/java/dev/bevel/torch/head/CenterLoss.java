@@ -56,10 +56,12 @@ public final class CenterLoss {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "CenterLoss: there must be as many targets as task predictions and at least one, got %d and %d",
+              "CenterLoss: there must be as many targets as task predictions and at least one, got"
+                  + " %d and %d",
               targets.size(),
               predictions.size()));
     }
+    predictions.forEach(prediction -> prediction.requireOpen("CenterLoss.compute"));
     LossTerms terms = new LossTerms();
     for (int task = 0; task < targets.size(); task++) {
       TaskPrediction prediction = predictions.get(task);

@@ -3,6 +3,7 @@ package dev.bevel.torch.head;
 import static org.bytedeco.pytorch.global.torch.binary_cross_entropy;
 import static org.bytedeco.pytorch.global.torch.zeros_like;
 
+import dev.bevel.torch.TensorHold;
 import java.util.Arrays;
 import java.util.Locale;
 import org.bytedeco.pytorch.Scalar;
@@ -44,13 +45,15 @@ public final class DepthLoss {
    * @throws IllegalArgumentException if the sizes differ or a bin does not exist
    */
   public LossTerms compute(Tensor probabilities, int[] bins) {
+    TensorHold.require("DepthLoss.compute", "probabilities", probabilities);
     Tensor maps = probabilities.dim() == 5 ? probabilities.flatten(0, 1) : probabilities;
     long[] shape = maps.shape();
     if (shape.length != 4 || shape[0] * shape[2] * shape[3] != bins.length) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "DepthLoss: probabilities must be [images, D, H, W] with one bin for each of the %d cells, got %s",
+              "DepthLoss: probabilities must be [images, D, H, W] with one bin for each of the %d"
+                  + " cells, got %s",
               bins.length,
               Arrays.toString(probabilities.shape())));
     }

@@ -1,5 +1,6 @@
 package dev.bevel.torch.head;
 
+import dev.bevel.torch.TensorHold;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
@@ -17,6 +18,7 @@ public final class LossTerms {
    * @return this
    */
   public LossTerms add(String name, Tensor value) {
+    TensorHold.require("LossTerms.add", "value", value);
     terms.merge(name, value, Tensor::add);
     return this;
   }
@@ -33,6 +35,7 @@ public final class LossTerms {
    * @throws IllegalStateException if there is none
    */
   public Tensor total() {
+    requireOpen("LossTerms.total");
     return terms.values().stream()
         .reduce(Tensor::add)
         .orElseThrow(() -> new IllegalStateException("LossTerms.total: there are no terms"));
@@ -40,8 +43,13 @@ public final class LossTerms {
 
   /** The numbers, in the order in which the terms were added. */
   public Map<String, Double> values() {
+    requireOpen("LossTerms.values");
     Map<String, Double> values = new LinkedHashMap<>();
     terms.forEach((name, tensor) -> values.put(name, tensor.item_double()));
     return values;
+  }
+
+  private void requireOpen(String operation) {
+    terms.forEach((name, tensor) -> TensorHold.require(operation, "the term " + name, tensor));
   }
 }

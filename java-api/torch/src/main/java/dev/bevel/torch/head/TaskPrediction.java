@@ -1,5 +1,6 @@
 package dev.bevel.torch.head;
 
+import dev.bevel.torch.TensorHold;
 import java.util.Arrays;
 import java.util.Locale;
 import org.bytedeco.pytorch.Tensor;
@@ -20,6 +21,7 @@ public record TaskPrediction(
    * @throws IllegalArgumentException if a shape does not fit
    */
   public TaskPrediction {
+    requireOpen("TaskPrediction", reg, height, dim, rot, vel, heatmap);
     long[] map = heatmap.shape();
     if (map.length != 4) {
       throw new IllegalArgumentException(
@@ -30,6 +32,27 @@ public record TaskPrediction(
     check("dim", dim, 3, map);
     check("rot", rot, 2, map);
     check("vel", vel, 2, map);
+  }
+
+  /** Refuses null tensors and closed ones; the scope of the forward pass may have ended. */
+  void requireOpen(String operation) {
+    requireOpen(operation, reg, height, dim, rot, vel, heatmap);
+  }
+
+  private static void requireOpen(
+      String operation,
+      Tensor reg,
+      Tensor height,
+      Tensor dim,
+      Tensor rot,
+      Tensor vel,
+      Tensor heatmap) {
+    TensorHold.require(operation, "reg", reg);
+    TensorHold.require(operation, "height", height);
+    TensorHold.require(operation, "dim", dim);
+    TensorHold.require(operation, "rot", rot);
+    TensorHold.require(operation, "vel", vel);
+    TensorHold.require(operation, "heatmap", heatmap);
   }
 
   private static void check(String name, Tensor tensor, long channels, long[] map) {

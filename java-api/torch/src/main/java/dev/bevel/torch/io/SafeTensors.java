@@ -1,11 +1,13 @@
 package dev.bevel.torch.io;
 
 import dev.bevel.nuscenes.AtomicFile;
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.Torch;
 import dev.bevel.torch.nn.Scopes;
 import dev.bevel.torch.nn.Tensors;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -99,7 +101,19 @@ public final class SafeTensors {
       Path file, FileChannel channel, long dataStart, SafeTensorsHeader.Entry entry)
       throws IOException {
     Tensor tensor = torch.empty(entry.shape(), new TensorOptions(entry.dtype().scalarType()), null);
-    MemorySegment memory = Tensors.memory(tensor);
+    try (Arena arena = Arena.ofConfined()) {
+      read(file, channel, dataStart, entry, Tensors.memory(tensor, arena));
+    }
+    return tensor;
+  }
+
+  private static void read(
+      Path file,
+      FileChannel channel,
+      long dataStart,
+      SafeTensorsHeader.Entry entry,
+      MemorySegment memory)
+      throws IOException {
     readFully(file, channel, dataStart + entry.begin(), memory);
     if (entry.dtype() == SafeTensorsHeader.DType.BOOL) {
       for (long i = 0; i < memory.byteSize(); i++) {
@@ -115,7 +129,6 @@ public final class SafeTensors {
         }
       }
     }
-    return tensor;
   }
 
   private static SafeTensorsHeader readHeader(Path file, FileChannel channel) throws IOException {
@@ -165,6 +178,7 @@ public final class SafeTensors {
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
       throws IOException {
+    tensors.forEach((name, tensor) -> TensorHold.require("SafeTensors.write", name, tensor));
     byte[] header = SafeTensorsHeader.format(tensors, metadata).getBytes(StandardCharsets.UTF_8);
     byte[] length =
         ByteBuffer.allocate(Long.BYTES)
@@ -186,8 +200,8 @@ public final class SafeTensors {
     IOException[] failure = new IOException[1];
     Scopes.withoutGradient(
         () -> {
-          try {
-            write(stream, Tensors.memory(tensor.contiguous()));
+          try (Arena arena = Arena.ofConfined()) {
+            write(stream, Tensors.memory(tensor.contiguous(), arena));
           } catch (IOException e) {
             failure[0] = e;
           }

@@ -33,12 +33,16 @@ public final class BevResNet extends Module {
 
   /** Outputs of all stages, largest map first. Input [N, in, Y, X]. */
   public List<Tensor> forward(Tensor input) {
-    List<Tensor> outputs = new ArrayList<>();
-    Tensor x = input;
-    for (ModuleList<ResidualBlock> stage : layers.items()) {
-      x = ResNet.runAll(stage.items(), x);
-      outputs.add(x);
-    }
-    return outputs;
+    given("input", input);
+    return call(
+        () -> {
+          List<Tensor> outputs = new ArrayList<>();
+          Tensor x = input;
+          for (ModuleList<ResidualBlock> stage : layers.items()) {
+            x = ResNet.runAll(stage.items(), x);
+            outputs.add(x);
+          }
+          return outputs;
+        });
   }
 }

@@ -98,6 +98,11 @@ public final class CenterHeadNetwork extends Module {
    * @param taps told {@code head.shared} and {@code head.task{t}.{branch}}
    */
   public List<Map<String, Tensor>> forward(Tensor bev, Taps taps) {
+    given("bev", bev);
+    return call(() -> maps(bev, taps));
+  }
+
+  private List<Map<String, Tensor>> maps(Tensor bev, Taps taps) {
     Tensor x = shared.forward(bev);
     taps.accept("head.shared", x);
     List<Map<String, Tensor>> outputs = new ArrayList<>();

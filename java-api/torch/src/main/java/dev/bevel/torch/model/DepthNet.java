@@ -120,7 +120,9 @@ public final class DepthNet extends Module {
    * @param taps told the outputs of the parts as {@code depth_net.} and their names
    */
   public Tensor forward(Tensor features, Tensor cameraVectors, Taps taps) {
-    return Scopes.tidy(
+    given("features", features);
+    given("cameraVectors", cameraVectors);
+    return tidy(
         () -> {
           Tap tap = new Tap(taps);
           tap.on("camera_vector", cameraVectors);

@@ -60,6 +60,11 @@ public abstract class Detector extends Module {
    * @param taps told intermediate tensors
    */
   public final DetectorOutput forward(Tensor images, Calibration calibration, Taps taps) {
+    given("images", images);
+    return call(() -> checkedForward(images, calibration, taps));
+  }
+
+  private DetectorOutput checkedForward(Tensor images, Calibration calibration, Taps taps) {
     long[] expected = {
       calibration.batch(), calibration.cameras(), 3, config.image().height(), config.image().width()
     };

@@ -9,7 +9,6 @@ import dev.bevel.torch.nn.Linear;
 import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.NamedModules;
 import dev.bevel.torch.nn.Ops;
-import dev.bevel.torch.nn.Scopes;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -61,8 +60,8 @@ public final class Detr3dCrossAttention extends Module {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
-                "Detr3dCrossAttention: channels, cameras and levels must be 1 or more and dropout in"
-                    + " [0, 1), got %d, %d, %d, %s",
+                "Detr3dCrossAttention: channels, cameras and levels must be 1 or more and dropout"
+                    + " in [0, 1), got %d, %d, %d, %s",
                 channels,
                 cameras,
                 levels,
@@ -137,6 +136,13 @@ public final class Detr3dCrossAttention extends Module {
    */
   public Tensor forward(
       Tensor query, @Nullable Tensor queryPosition, Tensor reference, Images images) {
+    given("query", query);
+    given("reference", reference);
+    givenAll("images.features", images.features);
+    given("images.lidarToImage", images.lidarToImage);
+    if (queryPosition != null) {
+      given("queryPosition", queryPosition);
+    }
     if (images.features.size() != settings.levels) {
       throw new IllegalArgumentException(
           String.format(
@@ -145,7 +151,7 @@ public final class Detr3dCrossAttention extends Module {
               settings.levels,
               images.features.size()));
     }
-    return Scopes.tidy(
+    return tidy(
         () -> {
           Tensor positioned = queryPosition == null ? query : query.add(queryPosition);
           Tensor weights =

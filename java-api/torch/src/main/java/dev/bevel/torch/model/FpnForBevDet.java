@@ -7,7 +7,6 @@ import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.ModuleList;
 import dev.bevel.torch.nn.NamedModules;
 import dev.bevel.torch.nn.Ops;
-import dev.bevel.torch.nn.Scopes;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -45,7 +44,8 @@ public final class FpnForBevDet extends Module {
 
   /** The finest level, [N, out, H, W] from levels [N, in[i], H/2^i, W/2^i]. */
   public Tensor forward(List<Tensor> levels) {
-    return Scopes.tidy(
+    givenAll("levels", levels);
+    return tidy(
         () -> {
           int last = laterals.size() - 1;
           Tensor sum = laterals.get(last).forward(levels.get(last));

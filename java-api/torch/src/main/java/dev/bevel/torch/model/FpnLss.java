@@ -7,7 +7,6 @@ import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.NamedModules;
 import dev.bevel.torch.nn.Ops;
-import dev.bevel.torch.nn.Scopes;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
@@ -52,7 +51,8 @@ public final class FpnLss extends Module {
    * coarse, H/4, W/4]) count.
    */
   public Tensor forward(List<Tensor> stages) {
-    return Scopes.tidy(
+    givenAll("stages", stages);
+    return tidy(
         () -> {
           Tensor fine = stages.get(0);
           Tensor coarse = stages.get(stages.size() - 1);

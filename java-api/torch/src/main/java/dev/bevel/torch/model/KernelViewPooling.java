@@ -5,7 +5,9 @@ import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.LiftSplat;
 import dev.bevel.kernels.LiftSplatGeometry;
 import dev.bevel.kernels.LiftSplatPlan;
+import dev.bevel.kernels.SharedResource;
 import dev.bevel.kernels.TensorView;
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.autograd.LiftSplatFunction;
 import dev.bevel.torch.autograd.LiftSplatOptions;
@@ -20,7 +22,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * The splat by Bevel's kernels. Plans are kept for the calibrations seen last, so a fixed camera
- * rig is planned once and an augmentation that changes every step is planned every step.
+ * rig is planned once and an augmentation that changes every step is planned every step. Several
+ * threads may pool at once.
  */
 public final class KernelViewPooling implements ViewPooling {
   private static final int CACHED_PLANS = 8;
@@ -28,8 +31,18 @@ public final class KernelViewPooling implements ViewPooling {
   private final FrustumSpec spec;
   private final Map<Long, Integer> corrections;
   private final LiftSplatOptions options;
-  private final LinkedHashMap<Calibration, LiftSplatPlan> plans =
-      new LinkedHashMap<>(16, 0.75f, true);
+  private final LinkedHashMap<Calibration, Entry> plans = new LinkedHashMap<>(16, 0.75f, true);
+  private boolean closed;
+
+  /**
+   * A plan, which ends when it is neither kept nor used: a use lasts as long as the scope that it
+   * was pooled in, for a backward pass that is still to come needs the plan too.
+   */
+  private record Entry(LiftSplatPlan plan, SharedResource life) {
+    Entry(LiftSplatPlan plan) {
+      this(plan, new SharedResource("KernelViewPooling: the plan", plan::close));
+    }
+  }
 
   /** Pooling with the cells that the kernels compute. */
   public KernelViewPooling(FrustumSpec spec) {
@@ -55,25 +68,35 @@ public final class KernelViewPooling implements ViewPooling {
 
   @Override
   public Pooled pool(Calibration calibration, Tensor depthLogits, Tensor context) {
+    TensorHold.require("KernelViewPooling.pool", "depthLogits", depthLogits);
+    TensorHold.require("KernelViewPooling.pool", "context", context);
     LiftSplatFunction.Result result =
         new LiftSplatFunction(plan(calibration), options).lift(depthLogits, context);
     return new Pooled(result.map(), Objects.requireNonNull(result.probabilities()));
   }
 
   private LiftSplatPlan plan(Calibration calibration) {
-    LiftSplatPlan cached = plans.get(calibration);
-    if (cached != null) {
-      return cached;
+    TensorScope scope = TensorScope.require("KernelViewPooling");
+    Entry entry = use(calibration);
+    scope.own(entry.life::release);
+    return entry.plan;
+  }
+
+  private synchronized Entry use(Calibration calibration) {
+    if (closed) {
+      throw new IllegalStateException("KernelViewPooling: the pooling is closed");
     }
-    LiftSplatPlan plan = build(calibration);
-    plans.put(calibration, plan);
-    if (plans.size() > CACHED_PLANS) {
-      Calibration eldest = plans.keySet().iterator().next();
-      // A backward pass that is still to come may need the old plan: it ends with the step and not
-      // here.
-      TensorScope.require("KernelViewPooling").own(Objects.requireNonNull(plans.remove(eldest)));
+    Entry entry = plans.get(calibration);
+    if (entry == null) {
+      entry = new Entry(build(calibration));
+      plans.put(calibration, entry);
+      if (plans.size() > CACHED_PLANS) {
+        Calibration eldest = plans.keySet().iterator().next();
+        Objects.requireNonNull(plans.remove(eldest)).life.close();
+      }
     }
-    return plan;
+    entry.life.use();
+    return entry;
   }
 
   private LiftSplatPlan build(Calibration calibration) {
@@ -122,8 +145,9 @@ public final class KernelViewPooling implements ViewPooling {
   }
 
   @Override
-  public void close() {
-    plans.values().forEach(LiftSplatPlan::close);
+  public synchronized void close() {
+    closed = true;
+    plans.values().forEach(entry -> entry.life.close());
     plans.clear();
   }
 }

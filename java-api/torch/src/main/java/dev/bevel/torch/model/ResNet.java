@@ -211,6 +211,11 @@ public final class ResNet extends Module {
 
   /** The outputs of all stages, first stage first. Input [N, in, H, W]. */
   public List<Tensor> forward(Tensor input) {
+    given("input", input);
+    return call(() -> stages(input));
+  }
+
+  private List<Tensor> stages(Tensor input) {
     Tensor x =
         Scopes.tidy(
             () -> {

@@ -10,7 +10,6 @@ import dev.bevel.torch.nn.Initializer.Weights;
 import dev.bevel.torch.nn.Layer;
 import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.NamedModules;
-import dev.bevel.torch.nn.Scopes;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -112,7 +111,8 @@ final class ResidualBlock extends Module implements Layer {
 
   @Override
   public Tensor forward(Tensor input) {
-    return Scopes.tidy(
+    given("input", input);
+    return tidy(
         () -> {
           Tensor x = input;
           for (Link link : chain.subList(0, chain.size() - 1)) {

@@ -11,7 +11,6 @@ import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.ModuleList;
 import dev.bevel.torch.nn.NamedModules;
 import dev.bevel.torch.nn.Ops;
-import dev.bevel.torch.nn.Scopes;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -58,7 +57,8 @@ public final class SecondFpn extends Module {
 
   /** All levels at one size, concatenated: [N, out·levels, H, W]. */
   public Tensor forward(List<Tensor> inputs) {
-    return Scopes.tidy(
+    givenAll("inputs", inputs);
+    return tidy(
         () -> {
           Tensor[] parts = new Tensor[levels.size()];
           for (int i = 0; i < parts.length; i++) {

@@ -65,11 +65,17 @@ public final class BatchNorm extends Module implements Layer {
 
   /** The scale [C]; owned by this module. */
   public Tensor weight() {
+    requireOpen();
     return weight;
   }
 
   @Override
   public Tensor forward(Tensor input) {
+    given("input", input);
+    return call(() -> normalize(input));
+  }
+
+  private Tensor normalize(Tensor input) {
     if (isTraining()) {
       Scopes.withoutGradient(() -> batches.add_(new Scalar(1)));
     }
@@ -89,6 +95,7 @@ public final class BatchNorm extends Module implements Layer {
    * weight/√(running_var + ε) [C]: the factor of the affine map that evaluation mode amounts to.
    */
   Tensor foldedScale() {
+    requireOpen();
     return weight.div(runningVar.add(new Scalar(settings.epsilon)).sqrt_());
   }
 

@@ -93,25 +93,34 @@ public final class Conv2d extends Module implements Convolution {
 
   @Override
   public Tensor weight() {
+    requireOpen();
     return weight;
   }
 
   @Override
   public @Nullable Tensor bias() {
+    requireOpen();
     return bias;
   }
 
   @Override
   public Tensor forward(Tensor input) {
-    return convolve(input, weight, biasOptional);
+    given("input", input);
+    return call(() -> convolve(input, weight, biasOptional));
   }
 
   @Override
   public Tensor apply(Tensor input, Tensor otherWeight, @Nullable Tensor otherBias) {
-    return convolve(
-        input,
-        otherWeight,
-        otherBias == null ? new TensorOptional() : new TensorOptional(otherBias));
+    given("input", input);
+    given("otherWeight", otherWeight);
+    return call(
+        () ->
+            convolve(
+                input,
+                otherWeight,
+                otherBias == null
+                    ? new TensorOptional()
+                    : new TensorOptional(given("otherBias", otherBias))));
   }
 
   private Tensor convolve(Tensor input, Tensor otherWeight, TensorOptional otherBias) {

@@ -18,6 +18,7 @@ public final class ConvModule extends Module implements Layer {
 
   @Override
   public Tensor forward(Tensor input) {
-    return ConvNorm.applyRelu(conv, norm, input);
+    given("input", input);
+    return call(() -> ConvNorm.applyRelu(conv, norm, input));
   }
 }

@@ -1,5 +1,7 @@
 package dev.bevel.torch.nn;
 
+import static dev.bevel.torch.TensorHold.require;
+
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
@@ -17,9 +19,14 @@ public final class ConvNorm {
 
   /** conv, then norm. */
   public static Tensor apply(Convolution conv, BatchNorm norm, Tensor input) {
+    require("ConvNorm.apply", "input", input);
     if (!canFold(norm)) {
       return norm.forward(conv.forward(input));
     }
+    return norm.call(() -> folded(conv, norm, input));
+  }
+
+  private static Tensor folded(Convolution conv, BatchNorm norm, Tensor input) {
     Tensor scale = norm.foldedScale();
     Tensor offset = norm.foldedOffset(scale);
     @Nullable Tensor bias = conv.bias();
@@ -30,11 +37,13 @@ public final class ConvNorm {
 
   /** conv, then norm, then ReLU. */
   public static Tensor applyRelu(Convolution conv, BatchNorm norm, Tensor input) {
+    require("ConvNorm.applyRelu", "input", input);
     return Scopes.tidy(() -> apply(conv, norm, input).relu_());
   }
 
   /** Transposed conv, then norm, then ReLU. */
   public static Tensor applyRelu(ConvTranspose2d conv, BatchNorm norm, Tensor input) {
+    require("ConvNorm.applyRelu", "input", input);
     return Scopes.tidy(
         () -> {
           if (!canFold(norm)) {

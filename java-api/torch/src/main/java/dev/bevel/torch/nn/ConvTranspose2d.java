@@ -23,12 +23,14 @@ public final class ConvTranspose2d extends Module implements Layer {
 
   /** The weight [in, out, kernel, kernel]; owned by this module. */
   public Tensor weight() {
+    requireOpen();
     return weight;
   }
 
   @Override
   public Tensor forward(Tensor input) {
-    return apply(input, weight, noBias);
+    given("input", input);
+    return call(() -> apply(input, weight, noBias));
   }
 
   /** The same operation with another weight and a bias. */

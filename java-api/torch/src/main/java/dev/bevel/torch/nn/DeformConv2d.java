@@ -84,22 +84,26 @@ public final class DeformConv2d extends Module implements Convolution {
 
   @Override
   public Tensor weight() {
+    requireOpen();
     return weight;
   }
 
   @Override
   public @Nullable Tensor bias() {
+    requireOpen();
     return bias;
   }
 
   /** What {@code conv_offset} predicts for an input: offsets and, if modulated, mask logits. */
   public Tensor predict(Tensor input) {
-    return convOffset.forward(input);
+    return call(() -> convOffset.forward(input));
   }
 
   @Override
   public Tensor apply(Tensor input, Tensor otherWeight, @Nullable Tensor otherBias) {
-    return Scopes.tidy(
+    given("input", input);
+    given("otherWeight", otherWeight);
+    return tidy(
         () -> {
           Tensor predicted = predict(input);
           if (!modulated) {

@@ -2,6 +2,7 @@ package dev.bevel.torch.nn;
 
 import static org.bytedeco.pytorch.global.torch.createCPUGenerator;
 
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.Torch;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
@@ -91,6 +92,7 @@ public final class Initializer implements AutoCloseable {
 
   /** Sets every element of a parameter or buffer to {@code value}. */
   public static void fill(Tensor tensor, double value) {
+    TensorHold.require("Initializer.fill", "tensor", tensor);
     Scopes.withoutGradient(() -> tensor.fill_(new Scalar(value)));
   }
 

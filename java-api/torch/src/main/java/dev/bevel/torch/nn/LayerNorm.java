@@ -24,6 +24,7 @@ public final class LayerNorm extends Module implements Layer {
 
   @Override
   public Tensor forward(Tensor input) {
-    return torch.layer_norm(input, shape, weight, bias, EPSILON, true);
+    given("input", input);
+    return call(() -> torch.layer_norm(input, shape, weight, bias, EPSILON, true));
   }
 }

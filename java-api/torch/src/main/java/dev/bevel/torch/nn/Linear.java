@@ -28,6 +28,7 @@ public final class Linear extends Module implements Layer {
 
   @Override
   public Tensor forward(Tensor input) {
-    return torch.linear(input, weight, bias);
+    given("input", input);
+    return call(() -> torch.linear(input, weight, bias));
   }
 }

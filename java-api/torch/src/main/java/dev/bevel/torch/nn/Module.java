@@ -1,5 +1,7 @@
 package dev.bevel.torch.nn;
 
+import dev.bevel.kernels.SharedResource;
+import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -7,11 +9,14 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A node of a network: named parameters, named buffers and named children.
@@ -19,13 +24,17 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>The dotted path of a tensor ({@code layer1.0.conv1.weight}) is its name in the state
  * dictionary, and equals its name in the project the network comes from, so that published
  * checkpoints load. A module owns its tensors and its children; {@link #close} frees them all.
- * Modules are not thread-safe.
+ *
+ * <p>Closing has one rule: it marks the module and returns at once, calls that begin later throw
+ * {@link IllegalStateException}, and the last running one frees the tensors. Otherwise modules are
+ * not thread-safe: while one thread trains a module or changes it, no other may use it.
  */
 public abstract class Module implements AutoCloseable {
   private final Map<String, Tensor> parameters = new LinkedHashMap<>();
   private final Map<String, Tensor> buffers = new LinkedHashMap<>();
   private final Map<String, Module> children = new LinkedHashMap<>();
   private final List<AutoCloseable> owned = new ArrayList<>();
+  private final SharedResource life = new SharedResource(name() + ": the module", this::free);
   private boolean training = true;
   private boolean frozen;
 
@@ -37,6 +46,7 @@ public abstract class Module implements AutoCloseable {
   /** Registers a trainable tensor and takes ownership of it. */
   protected final Tensor parameter(String name, Tensor tensor) {
     checkNew(name);
+    given(name, tensor);
     Scopes.own(tensor).set_requires_grad(true);
     parameters.put(name, tensor);
     return tensor;
@@ -45,6 +55,7 @@ public abstract class Module implements AutoCloseable {
   /** Registers a tensor that belongs to the state but is not trained, and takes ownership of it. */
   protected final Tensor buffer(String name, Tensor tensor) {
     checkNew(name);
+    given(name, tensor);
     buffers.put(name, Scopes.own(tensor));
     return tensor;
   }
@@ -52,7 +63,7 @@ public abstract class Module implements AutoCloseable {
   /** Registers a child and takes ownership of it. */
   protected final <M extends Module> M child(String name, M module) {
     checkNew(name);
-    children.put(name, module);
+    children.put(name, Objects.requireNonNull(module, () -> name() + ": " + name + " is null"));
     return module;
   }
 
@@ -62,7 +73,56 @@ public abstract class Module implements AutoCloseable {
     return resource;
   }
 
+  /**
+   * Runs {@code body} as a call of this module, during which its tensors stay. Every public method
+   * of a module that uses them does so in a call.
+   *
+   * @return what body returns
+   * @throws IllegalStateException if the module is closed
+   */
+  public final <T extends @Nullable Object> T call(Supplier<T> body) {
+    life.use();
+    try {
+      return body.get();
+    } finally {
+      life.release();
+    }
+  }
+
+  /** Runs {@code body} as a {@link #call} inside {@link Scopes#tidy}. */
+  protected final Tensor tidy(Supplier<Tensor> body) {
+    return call(() -> Scopes.tidy(body));
+  }
+
+  /**
+   * Checks a tensor that a caller passed.
+   *
+   * @param argument its name in messages
+   * @return the tensor
+   * @throws NullPointerException if it is null
+   * @throws IllegalStateException if it is closed
+   */
+  protected final Tensor given(String argument, @Nullable Tensor tensor) {
+    return TensorHold.require(name(), argument, tensor);
+  }
+
+  /** Checks the tensors of a list that a caller passed; see {@link #given}. */
+  protected final void givenAll(String argument, @Nullable List<Tensor> tensors) {
+    Objects.requireNonNull(tensors, () -> name() + ": " + argument + " is null");
+    TensorHold.requireAll(name(), argument, tensors.toArray(new Tensor[0]));
+  }
+
+  /** Refuses to go on with a closed module. */
+  protected final void requireOpen() {
+    life.requireOpen();
+  }
+
+  private String name() {
+    return getClass().getSimpleName();
+  }
+
   private void checkNew(String name) {
+    requireOpen();
     if (name.isEmpty() || name.contains(".")) {
       throw new IllegalArgumentException(
           "a name inside a module must be non-empty and without a dot, got '" + name + "'");
@@ -120,6 +180,7 @@ public abstract class Module implements AutoCloseable {
 
   private Map<String, Tensor> collect(
       Function<Module, Map<String, Tensor>> selector, String prefix) {
+    requireOpen();
     Map<String, Tensor> all = new LinkedHashMap<>();
     visit(
         prefix,
@@ -157,6 +218,7 @@ public abstract class Module implements AutoCloseable {
    * #freeze frozen} stays in evaluation mode.
    */
   public final void train(boolean on) {
+    requireOpen();
     visit("", (path, module) -> module.training = on && !module.frozen);
   }
 
@@ -165,6 +227,7 @@ public abstract class Module implements AutoCloseable {
    * and they stay in evaluation mode.
    */
   public final void freeze() {
+    requireOpen();
     visit(
         "",
         (path, module) -> {
@@ -193,7 +256,7 @@ public abstract class Module implements AutoCloseable {
   }
 
   private void replaceAll(Layer change) {
-    Scopes.withoutGradient(
+    change(
         () -> {
           for (Tensor tensor : stateDict().values()) {
             Tensor changed = change.forward(tensor);
@@ -202,6 +265,15 @@ public abstract class Module implements AutoCloseable {
             }
           }
         });
+  }
+
+  private void change(Runnable body) {
+    life.use();
+    try {
+      Scopes.withoutGradient(body);
+    } finally {
+      life.release();
+    }
   }
 
   /**
@@ -215,12 +287,13 @@ public abstract class Module implements AutoCloseable {
    *     it
    */
   public final LoadReport loadStateDict(Map<String, Tensor> source, boolean strict) {
+    source.forEach((name, tensor) -> given("source[" + name + "]", tensor));
     Map<String, Tensor> target = stateDict();
     LoadReport report = LoadReport.compare(shapes(target), shapes(source));
     if (strict) {
       report.requireComplete();
     }
-    Scopes.withoutGradient(
+    change(
         () ->
             target.forEach(
                 (name, tensor) -> {
@@ -240,21 +313,24 @@ public abstract class Module implements AutoCloseable {
 
   /** Clears the gradients of all parameters. */
   public final void zeroGrad() {
-    Scopes.withoutGradient(
-        () -> namedParameters().values().forEach(parameter -> parameter.mutable_grad().reset()));
+    change(() -> namedParameters().values().forEach(parameter -> parameter.mutable_grad().reset()));
   }
 
-  /** Frees all tensors of this module and of all below it. */
+  /** Frees all tensors of this module and of all below it, when no call uses them. */
   @Override
   public void close() {
+    life.close();
+  }
+
+  private void free() {
     children.values().forEach(Module::close);
-    parameters.values().forEach(Tensor::close);
-    buffers.values().forEach(Tensor::close);
+    parameters.values().forEach(TensorHold::close);
+    buffers.values().forEach(TensorHold::close);
     for (AutoCloseable resource : owned) {
       try {
         resource.close();
       } catch (Exception e) {
-        throw new IllegalStateException(getClass().getSimpleName() + ": " + e.getMessage(), e);
+        throw new IllegalStateException(name() + ": " + e.getMessage(), e);
       }
     }
     children.clear();

@@ -1,6 +1,7 @@
 package dev.bevel.torch.nn;
 
 import dev.bevel.torch.TensorScope;
+import java.util.Objects;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -41,6 +42,10 @@ public final class Scopes {
    * scope it was made in.
    */
   public static <P extends Pointer> P own(P pointer) {
+    Objects.requireNonNull(pointer, "Scopes.own: pointer is null");
+    if (pointer.isNull()) {
+      throw new IllegalStateException("Scopes.own: pointer is closed");
+    }
     return pointer.<P>retainReference();
   }
 }

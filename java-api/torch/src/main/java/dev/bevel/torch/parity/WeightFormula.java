@@ -2,14 +2,11 @@ package dev.bevel.torch.parity;
 
 import dev.bevel.torch.nn.Scopes;
 import dev.bevel.torch.nn.Tensors;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -111,18 +108,17 @@ record WeightFormula(
   }
 
   private static Tensor make(IntToDoubleFunction formula, long[] shape) {
-    Tensor tensor = torch.empty(shape);
-    int count = Math.toIntExact(tensor.numel());
-    MemorySegment memory = Tensors.memory(tensor);
+    int count = Math.toIntExact(count(shape));
+    float[] values = new float[count];
     IntStream.rangeClosed(0, (count - 1) / CHUNK)
         .parallel()
         .forEach(
             chunk -> {
               int end = Math.min(count, (chunk + 1) * CHUNK);
               for (int i = chunk * CHUNK; i < end; i++) {
-                memory.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) formula.applyAsDouble(i));
+                values[i] = (float) formula.applyAsDouble(i);
               }
             });
-    return tensor;
+    return Tensors.of(values, shape);
   }
 }

@@ -1,5 +1,6 @@
 package dev.bevel.torch.train;
 
+import dev.bevel.kernels.SharedResource;
 import dev.bevel.torch.nn.Scopes;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -80,6 +81,7 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
+  private final SharedResource life = new SharedResource("AdamW: the optimiser", this::free);
   private final Map<String, State> states = new LinkedHashMap<>();
 
   /**
@@ -109,14 +111,20 @@ public final class AdamW implements AutoCloseable {
    * @param learningRate before the groups' factors
    */
   public void step(double learningRate) {
-    for (State state : states.values()) {
-      Scopes.withoutGradient(
-          () -> {
-            Tensor gradient = state.parameter.grad();
-            if (gradient.defined()) {
-              update(state, gradient, learningRate * state.group.rateFactor());
-            }
-          });
+    life.use();
+    try {
+      for (State state : states.values()) {
+        Scopes.withoutGradient(() -> step(state, learningRate));
+      }
+    } finally {
+      life.release();
+    }
+  }
+
+  private static void step(State state, double learningRate) {
+    Tensor gradient = state.parameter.grad();
+    if (gradient.defined()) {
+      update(state, gradient, learningRate * state.group.rateFactor());
     }
   }
 
@@ -139,6 +147,7 @@ public final class AdamW implements AutoCloseable {
    * counts are new.
    */
   Map<String, Tensor> state() {
+    life.requireOpen();
     Map<String, Tensor> all = new LinkedHashMap<>();
     states.forEach(
         (name, s) -> {
@@ -151,6 +160,7 @@ public final class AdamW implements AutoCloseable {
 
   /** Takes over what {@link #state} gave; names and shapes have been checked. */
   void load(Map<String, Tensor> saved) {
+    life.requireOpen();
     Scopes.withoutGradient(
         () ->
             states.forEach(
@@ -171,6 +181,10 @@ public final class AdamW implements AutoCloseable {
 
   @Override
   public void close() {
+    life.close();
+  }
+
+  private void free() {
     states.values().forEach(State::close);
     states.clear();
   }

@@ -1,5 +1,6 @@
 package dev.bevel.torch.train;
 
+import dev.bevel.kernels.SharedResource;
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.Pose;
@@ -14,16 +15,22 @@ import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 
-/** A trained detector at work. Owns the detector. */
+/**
+ * A trained detector at work. Owns the detector. Several threads may detect at once. Closing marks
+ * it and returns: calls that begin later throw {@link IllegalStateException}, and the last running
+ * one frees the detector.
+ */
 public final class DetectorInference implements AutoCloseable {
   private final ConfigDocument config;
   private final DetectorInputs inputs;
   private final DetectorHead head;
   private final Detector detector;
+  private final SharedResource life;
 
   private DetectorInference(ConfigDocument config, Detector detector) {
     this.config = config;
     this.detector = detector;
+    life = new SharedResource("DetectorInference: the detector", detector::close);
     inputs = new DetectorInputs(config.detector());
     head = new DetectorHead(config.detector(), inputs.convention());
   }
@@ -83,8 +90,18 @@ public final class DetectorInference implements AutoCloseable {
    * The same with the normalised images, {@code [cameras, 3, height, width]}, changed before the
    * detector sees them: to ask what the detector makes of them.
    */
-  @SuppressWarnings("try") // scope and guard are there to be closed
   public List<Detection> detect(
+      DetectionSample sample, double scoreThreshold, UnaryOperator<float[]> change) {
+    life.use();
+    try {
+      return run(sample, scoreThreshold, change);
+    } finally {
+      life.release();
+    }
+  }
+
+  @SuppressWarnings("try") // scope and guard are there to be closed
+  private List<Detection> run(
       DetectionSample sample, double scoreThreshold, UnaryOperator<float[]> change) {
     DetectorInputs.Input input = inputs.input(sample, inputs.inferenceAugmentations(sample));
     Pose toEgo = inputs.egoToDetector(sample).inverse();
@@ -115,6 +132,6 @@ public final class DetectorInference implements AutoCloseable {
 
   @Override
   public void close() {
-    detector.close();
+    life.close();
   }
 }

@@ -1,5 +1,6 @@
 package dev.bevel.torch.train;
 
+import dev.bevel.kernels.SharedResource;
 import dev.bevel.nuscenes.CameraSample;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.ImageAugmentation;
@@ -34,11 +35,16 @@ import org.jspecify.annotations.Nullable;
  * Trains a detector on the key frames of a nuScenes folder. The order of the samples and every
  * augmentation follow from the seed and the number of the step alone; the next batch is read while
  * the present one is trained on.
+ *
+ * <p>Closing marks the training and returns at once: {@link #run} on another thread ends after its
+ * present step, which frees everything; calls that begin later throw {@link IllegalStateException}.
  */
 public final class DetectorTraining implements AutoCloseable {
   /** Share of the heap that prepared samples may take. */
   private static final int HEAP_PER_CACHE = 4;
 
+  private final SharedResource life =
+      new SharedResource("DetectorTraining: the training", this::free);
   private final ConfigDocument config;
   private final List<DetectionSample> samples;
   private final DetectorInputs inputs;
@@ -148,13 +154,18 @@ public final class DetectorTraining implements AutoCloseable {
    * @throws CheckpointException if the checkpoint is of another configuration or seed, or damaged
    */
   public void resume(Path checkpoint) throws IOException {
-    Checkpoint saved = Checkpoint.read(checkpoint);
-    if (!saved.config().equals(config.text())) {
-      throw new CheckpointException(
-          checkpoint + ": the training was started with another configuration", null);
+    life.use();
+    try {
+      Checkpoint saved = Checkpoint.read(checkpoint);
+      if (!saved.config().equals(config.text())) {
+        throw new CheckpointException(
+            checkpoint + ": the training was started with another configuration", null);
+      }
+      saved.require(checkpoint, inputs.convention());
+      Checkpoint.resume(checkpoint, trainer);
+    } finally {
+      life.release();
     }
-    saved.require(checkpoint, inputs.convention());
-    Checkpoint.resume(checkpoint, trainer);
   }
 
   /**
@@ -166,16 +177,21 @@ public final class DetectorTraining implements AutoCloseable {
    * @throws TrainingException if the loss ceases to be finite
    */
   public void run(long steps, Consumer<StepReport> listener) {
-    while (!stopped && trainer.step() < steps) {
-      List<DetectorInputs.Example> batch = batch(steps);
-      listener.accept(
-          trainer.step(
-              () ->
-                  head.loss(
-                      detector.forward(images(batch), calibration(batch)),
-                      batch.stream().map(DetectorInputs.Example::truth).toList(),
-                      depthBins(batch),
-                      config.training().losses())));
+    life.use();
+    try {
+      while (!stopped && trainer.step() < steps) {
+        List<DetectorInputs.Example> batch = batch(steps);
+        listener.accept(
+            trainer.step(
+                () ->
+                    head.loss(
+                        detector.forward(images(batch), calibration(batch)),
+                        batch.stream().map(DetectorInputs.Example::truth).toList(),
+                        depthBins(batch),
+                        config.training().losses())));
+      }
+    } finally {
+      life.release();
     }
   }
 
@@ -205,7 +221,12 @@ public final class DetectorTraining implements AutoCloseable {
 
   /** Writes a checkpoint; see {@link Checkpoint}. */
   public void save(Path file) throws IOException {
-    Checkpoint.write(file, trainer, config.text(), inputs.convention());
+    life.use();
+    try {
+      Checkpoint.write(file, trainer, config.text(), inputs.convention());
+    } finally {
+      life.release();
+    }
   }
 
   private List<DetectorInputs.Example> batch(long steps) {
@@ -323,6 +344,11 @@ public final class DetectorTraining implements AutoCloseable {
 
   @Override
   public void close() {
+    stop();
+    life.close();
+  }
+
+  private void free() {
     loader.shutdownNow();
     trainer.close();
     detector.close();

@@ -1,5 +1,6 @@
 package dev.bevel.torch.train;
 
+import dev.bevel.kernels.SharedResource;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.Torch;
 import dev.bevel.torch.autograd.Autograd;
@@ -25,7 +26,9 @@ import org.jspecify.annotations.Nullable;
  * {@link #step}. With {@link Checkpoint} a training goes on bit for bit, on the same machine and
  * with the same number of threads.
  *
- * <p>Owns its optimiser and its average, not the module.
+ * <p>Owns its optimiser and its average, not the module. Closing marks the trainer and returns at
+ * once; a step that is running on another thread ends first, later ones throw {@link
+ * IllegalStateException}.
  */
 public final class Trainer implements AutoCloseable {
   /**
@@ -59,6 +62,7 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
+  private final SharedResource life = new SharedResource("Trainer: the trainer", this::free);
   private final Module module;
   private final Settings settings;
   private final Map<String, Tensor> parameters;
@@ -120,8 +124,17 @@ public final class Trainer implements AutoCloseable {
    * @throws TrainingException if the loss or the gradient is not finite; no parameter has changed
    *     then
    */
-  @SuppressWarnings("try") // the scope is there to be closed
   public StepReport step(Supplier<LossTerms> loss) {
+    life.use();
+    try {
+      return module.call(() -> takeStep(loss));
+    } finally {
+      life.release();
+    }
+  }
+
+  @SuppressWarnings("try") // the scope is there to be closed
+  private StepReport takeStep(Supplier<LossTerms> loss) {
     try (TensorScope scope = TensorScope.open()) {
       module.train(true);
       LossTerms terms = loss.get();
@@ -190,6 +203,10 @@ public final class Trainer implements AutoCloseable {
 
   @Override
   public void close() {
+    life.close();
+  }
+
+  private void free() {
     optimizer.close();
     if (average != null) {
       average.close();

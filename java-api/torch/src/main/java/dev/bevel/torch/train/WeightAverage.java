@@ -1,11 +1,13 @@
 package dev.bevel.torch.train;
 
+import dev.bevel.kernels.SharedResource;
 import dev.bevel.torch.nn.Module;
 import dev.bevel.torch.nn.Scopes;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An exponential moving average of everything in a module's state dictionary, batch-norm statistics
@@ -14,6 +16,7 @@ import org.bytedeco.pytorch.Tensor;
  * object until {@link #close}.
  */
 public final class WeightAverage implements AutoCloseable {
+  private final SharedResource life = new SharedResource("WeightAverage: the average", this::free);
   private final WeightAverageSettings settings;
   private final Map<String, Tensor> average = new LinkedHashMap<>();
   private long updates;
@@ -31,6 +34,19 @@ public final class WeightAverage implements AutoCloseable {
 
   /** Moves the average towards the module's values. */
   public void update(Module module) {
+    life.use();
+    try {
+      module.<@Nullable Void>call(
+          () -> {
+            move(module);
+            return null;
+          });
+    } finally {
+      life.release();
+    }
+  }
+
+  private void move(Module module) {
     Scalar newWeight = new Scalar(1 - settings.decay(++updates));
     Scopes.withoutGradient(
         () ->
@@ -59,6 +75,7 @@ public final class WeightAverage implements AutoCloseable {
 
   /** The averaged tensors by name; they stay owned by this object. */
   public Map<String, Tensor> state() {
+    life.requireOpen();
     return java.util.Collections.unmodifiableMap(average);
   }
 
@@ -69,12 +86,17 @@ public final class WeightAverage implements AutoCloseable {
 
   /** Takes over a saved average; names and shapes have been checked. */
   void load(Map<String, Tensor> saved, long savedUpdates) {
+    life.requireOpen();
     updates = savedUpdates;
     Scopes.withoutGradient(() -> saved.forEach((name, tensor) -> tensor(name).copy_(tensor)));
   }
 
   @Override
   public void close() {
+    life.close();
+  }
+
+  private void free() {
     average.values().forEach(Tensor::close);
     average.clear();
   }
