@@ -68,7 +68,8 @@ final class GreyPng {
       throw new NuScenesException("image " + file + " is damaged: " + e.getMessage(), e);
     } catch (IOException e) {
       throw new NuScenesException(
-          String.format(Locale.ROOT, "image %s cannot be read: %s", file, SensorFiles.reason(e)),
+          String.format(
+              Locale.ROOT, "image %s cannot be read: %s", file, NuScenesException.reason(e)),
           e);
     }
   }

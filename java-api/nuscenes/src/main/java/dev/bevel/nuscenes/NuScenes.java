@@ -125,7 +125,7 @@ public final class NuScenes {
               Locale.ROOT,
               "nuScenes data folder %s cannot be listed: %s",
               dataRoot,
-              SensorFiles.reason(e)),
+              NuScenesException.reason(e)),
           e);
     }
   }

@@ -1,5 +1,7 @@
 package dev.bevel.nuscenes;
 
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +21,20 @@ public final class NuScenesException extends RuntimeException {
 
   public NuScenesException(String message, @Nullable Throwable cause) {
     super(printable(message), cause);
+  }
+
+  /**
+   * Why a file could not be read or written, in words: Java's own message of a refused access is
+   * the file's name alone, and of damaged text begins with a Java type.
+   */
+  public static String reason(Exception e) {
+    if (e instanceof AccessDeniedException) {
+      return "permission denied";
+    }
+    if (e instanceof FileSystemException f && f.getReason() != null) {
+      return f.getReason();
+    }
+    return e.getMessage() == null ? e.toString() : e.getMessage();
   }
 
   private static String printable(String message) {

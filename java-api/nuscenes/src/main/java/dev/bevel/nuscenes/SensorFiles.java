@@ -2,8 +2,6 @@ package dev.bevel.nuscenes;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -40,18 +38,9 @@ final class SensorFiles {
       throw new NuScenesException(what + " " + file + " does not exist", e);
     } catch (IOException e) {
       throw new NuScenesException(
-          String.format(Locale.ROOT, "%s %s cannot be read: %s", what, file, reason(e)), e);
+          String.format(
+              Locale.ROOT, "%s %s cannot be read: %s", what, file, NuScenesException.reason(e)),
+          e);
     }
-  }
-
-  /** Why an access failed; Java's own message of a refused one is the file's name alone. */
-  static String reason(Exception e) {
-    if (e instanceof AccessDeniedException) {
-      return "permission denied";
-    }
-    if (e instanceof FileSystemException f && f.getReason() != null) {
-      return f.getReason();
-    }
-    return String.valueOf(e.getMessage());
   }
 }

@@ -78,7 +78,8 @@ public final class Splits {
     try (InputStream in = Files.newInputStream(file)) {
       return read(file.toString(), in);
     } catch (IOException e) {
-      throw new NuScenesException("file " + file + " cannot be read: " + e, e);
+      throw new NuScenesException(
+          "file " + file + " cannot be read: " + NuScenesException.reason(e), e);
     }
   }
 

@@ -90,7 +90,7 @@ final class TableReader {
     } catch (IOException e) {
       throw new NuScenesException(
           String.format(
-              Locale.ROOT, "table file %s cannot be read: %s", file, SensorFiles.reason(e)),
+              Locale.ROOT, "table file %s cannot be read: %s", file, NuScenesException.reason(e)),
           e);
     }
   }

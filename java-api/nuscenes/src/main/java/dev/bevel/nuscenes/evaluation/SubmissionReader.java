@@ -156,7 +156,8 @@ public final class SubmissionReader {
               e.getOriginalMessage()),
           e);
     } catch (IOException e) {
-      throw new NuScenesException("submission " + file + " cannot be read: " + e, e);
+      throw new NuScenesException(
+          "submission " + file + " cannot be read: " + NuScenesException.reason(e), e);
     }
   }
 

@@ -74,7 +74,9 @@ final class JsonDocument {
           e);
     } catch (IOException e) {
       throw new NuScenesException(
-          String.format(Locale.ROOT, "file %s cannot be read: %s", file, e), e);
+          String.format(
+              Locale.ROOT, "file %s cannot be read: %s", file, NuScenesException.reason(e)),
+          e);
     }
   }
 

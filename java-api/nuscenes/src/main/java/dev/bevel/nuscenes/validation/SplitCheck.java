@@ -2,6 +2,7 @@ package dev.bevel.nuscenes.validation;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.bevel.nuscenes.NuScenesException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,7 +42,7 @@ final class SplitCheck {
     } catch (JsonProcessingException e) {
       fault(findings, "", "", "valid JSON", e.getOriginalMessage());
     } catch (IOException e) {
-      fault(findings, "", "", "a readable file " + file, e.toString());
+      fault(findings, "", "", "a readable file " + file, NuScenesException.reason(e));
     }
   }
 

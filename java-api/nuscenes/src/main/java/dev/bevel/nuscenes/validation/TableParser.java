@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import dev.bevel.nuscenes.NuScenesException;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -81,7 +82,13 @@ final class TableParser {
               e.getOriginalMessage() + where));
     } catch (IOException e) {
       findings.add(
-          new Finding(Rule.TABLE, table.name(), "", "", "a readable file " + file, e.toString()));
+          new Finding(
+              Rule.TABLE,
+              table.name(),
+              "",
+              "",
+              "a readable file " + file,
+              NuScenesException.reason(e)));
     }
     return false;
   }

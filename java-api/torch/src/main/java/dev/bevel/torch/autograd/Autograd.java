@@ -42,6 +42,7 @@ public final class Autograd {
    * @throws TorchException if the pass fails
    */
   public static void backward(Tensor loss) {
+    TensorHold.require("Autograd.backward", "loss", loss);
     backward(loss, null, false);
   }
 

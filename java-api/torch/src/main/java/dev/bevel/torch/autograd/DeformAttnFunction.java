@@ -84,6 +84,11 @@ public final class DeformAttnFunction extends Function {
         new DeformAttnFunction(
             levels, DeformAttnOptions.DEFAULT.withCombination(MapCombination.SEPARATE));
     TensorScope.require(function.name());
+    require(function.name(), "student", student);
+    require(function.name(), "teacher", teacher);
+    require(function.name(), "reference", reference);
+    require(function.name(), "offsets", offsets);
+    require(function.name(), "logits", logits);
     try (TensorScope inner = TensorScope.open()) {
       Tensor both =
           function.attend(

@@ -20,6 +20,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Predicate;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -178,6 +179,7 @@ public final class SafeTensors {
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
       throws IOException {
+    Objects.requireNonNull(tensors, "SafeTensors.write: tensors is null");
     tensors.forEach((name, tensor) -> TensorHold.require("SafeTensors.write", name, tensor));
     byte[] header = SafeTensorsHeader.format(tensors, metadata).getBytes(StandardCharsets.UTF_8);
     byte[] length =

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -121,6 +122,8 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
       root = MAPPER.readTree(json);
     } catch (JsonProcessingException e) {
       throw damaged(file, "its header is not valid JSON: " + shorten(e.getOriginalMessage()));
+    } catch (CharConversionException e) {
+      throw damaged(file, "its header is not valid JSON: " + shorten(e.getMessage()));
     }
     if (!(root instanceof ObjectNode object)) {
       throw damaged(file, "its header must be a JSON object");

@@ -16,7 +16,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
-import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 
 /**
  * One mapping of a YAML configuration, read key by key. Every failure is one sentence that names
@@ -70,13 +70,31 @@ public final class ConfigNode {
     Object root;
     try {
       root = new Load(settings).loadFromString(text);
-    } catch (YamlEngineException e) {
+    } catch (MarkedYamlEngineException e) {
       throw new ConfigException(
           source + ": not valid YAML: " + String.valueOf(e.getMessage()).replaceAll("\\s+", " "));
+    } catch (RuntimeException e) {
+      throw new ConfigException(source + ": not valid YAML: " + reason(e, text));
     } catch (StackOverflowError e) { // the parser descends by recursion
       throw new ConfigException(source + ": not a configuration: nested too deeply");
     }
     return new ConfigNode(source, "", asMapping(source, "", root));
+  }
+
+  /** What the library's code for a tag threw, which does not tell the place. */
+  private static String reason(RuntimeException thrown, String text) {
+    Throwable cause = thrown.getCause() == null ? thrown : thrown.getCause();
+    List<String> lines = text.lines().toList();
+    for (int line = 0; line < lines.size(); line++) {
+      if (lines.get(line).contains("!")) {
+        return "a value does not fit its tag, see line "
+            + (line + 1)
+            + (cause instanceof IllegalArgumentException
+                ? ": " + shorten(String.valueOf(cause.getMessage()))
+                : "");
+      }
+    }
+    return shorten(String.valueOf(thrown.getMessage()));
   }
 
   private static Map<String, Object> asMapping(String source, String path, @Nullable Object value) {
@@ -118,6 +136,9 @@ public final class ConfigNode {
               .anyMatch(item -> item instanceof Map || item instanceof List)
           ? "a list of lists or mappings"
           : "the list " + shorten(list.subList(0, Math.min(SHOWN, list.size())).toString());
+    }
+    if (value instanceof byte[]) {
+      return "binary data";
     }
     return "'" + shorten(value.toString()) + "'";
   }

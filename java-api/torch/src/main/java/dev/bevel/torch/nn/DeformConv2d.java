@@ -96,6 +96,7 @@ public final class DeformConv2d extends Module implements Convolution {
 
   /** What {@code conv_offset} predicts for an input: offsets and, if modulated, mask logits. */
   public Tensor predict(Tensor input) {
+    given("input", input);
     return call(() -> convOffset.forward(input));
   }
 
@@ -103,6 +104,9 @@ public final class DeformConv2d extends Module implements Convolution {
   public Tensor apply(Tensor input, Tensor otherWeight, @Nullable Tensor otherBias) {
     given("input", input);
     given("otherWeight", otherWeight);
+    if (otherBias != null) {
+      given("otherBias", otherBias);
+    }
     return tidy(
         () -> {
           Tensor predicted = predict(input);

@@ -287,6 +287,7 @@ public abstract class Module implements AutoCloseable {
    *     it
    */
   public final LoadReport loadStateDict(Map<String, Tensor> source, boolean strict) {
+    Objects.requireNonNull(source, () -> name() + ": source is null");
     source.forEach((name, tensor) -> given("source[" + name + "]", tensor));
     Map<String, Tensor> target = stateDict();
     LoadReport report = LoadReport.compare(shapes(target), shapes(source));

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,6 +59,9 @@ public final class DetectorFixture {
     } catch (JacksonException e) {
       throw new FixtureException(
           file + ": not a detector fixture, its JSON is damaged: " + e.getOriginalMessage());
+    } catch (CharConversionException e) {
+      throw new FixtureException(
+          file + ": not a detector fixture, its JSON is damaged: " + e.getMessage());
     }
     DetectorFixture fixture = new DetectorFixture(file, root);
     String version = fixture.text("formula", "version");
