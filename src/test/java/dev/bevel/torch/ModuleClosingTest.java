@@ -169,8 +169,6 @@ class ModuleClosingTest {
   @SuppressWarnings("SystemExitOutsideMain") // it is main
   public static void main(String[] arguments) {
     Torch.initialize();
-    // One thread a call: teams of threads for each of the callers would only wait for each other.
-    torch.set_num_threads(1);
     Bevel.setThreads(1);
     try (ExecutorService threads = Executors.newFixedThreadPool(CALLERS)) {
       for (int i = 0; i < ROUNDS; i++) {
@@ -182,7 +180,7 @@ class ModuleClosingTest {
             "Conv2d: the module is closed");
       }
       System.out.println("a layer: ok");
-      for (int i = 0; i < ROUNDS / 5; i++) {
+      for (int i = 0; i < ROUNDS / 10; i++) {
         detectorCloses(threads, i);
       }
       System.out.println("a detector: ok");
@@ -202,7 +200,7 @@ class ModuleClosingTest {
     DetectorConfig config = ConfigDocument.parse("small", SmallConfig.yaml(1, "none")).detector();
     Detector detector = Detector.create(config, seed);
     detector.eval();
-    List<Calibration> rigs = IntStream.range(0, 12).mapToObj(i -> rig(1 + 0.1 * i)).toList();
+    List<Calibration> rigs = IntStream.range(0, 9).mapToObj(i -> rig(1 + 0.1 * i)).toList();
     closeUnderCallers(
         threads,
         () ->

@@ -132,7 +132,7 @@ class TensorArgumentsTest {
         () -> new DeformConvFunction(DeformConvSettings.of(1, 1, 1), Determinism.STRICT));
     put(
         BevWarpFunction.class,
-        () -> new BevWarpFunction(WarpCoordinates.values()[0], Interpolation.BILINEAR));
+        () -> new BevWarpFunction(WarpCoordinates.NORMALIZED, Interpolation.BILINEAR));
     put(
         MultiViewSampleFunction.class,
         () -> new MultiViewSampleFunction(MultiViewSampleOptions.DEFAULT));
@@ -282,13 +282,15 @@ class TensorArgumentsTest {
     for (int i = 0; i < arguments.length; i++) {
       arguments[i] = i == index ? value : argument(parameters[i]);
     }
+    boolean fixed =
+        executable instanceof Constructor || Modifier.isStatic(executable.getModifiers());
+    Object target = fixed ? null : instance(type);
     String call = executable + ", argument " + parameters[index].getName() + " " + word;
     try {
       if (executable instanceof Constructor<?> constructor) {
         constructor.newInstance(arguments);
       } else {
-        boolean fixed = Modifier.isStatic(executable.getModifiers());
-        ((Method) executable).invoke(fixed ? null : instance(type), arguments);
+        ((Method) executable).invoke(target, arguments);
       }
     } catch (InvocationTargetException e) {
       assertThat(e.getCause())
@@ -297,7 +299,9 @@ class TensorArgumentsTest {
           .message()
           .contains(parameters[index].getName())
           .contains(word)
-          .contains(type == Function.class || type == Module.class ? ": " : type.getSimpleName());
+          .containsAnyOf(
+              type.getSimpleName(),
+              target == null ? type.getSimpleName() : target.getClass().getSimpleName());
       return;
     }
     fail(call + " was accepted");

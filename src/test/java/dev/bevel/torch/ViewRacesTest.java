@@ -50,7 +50,6 @@ class ViewRacesTest {
   @SuppressWarnings("SystemExitOutsideMain") // it is main
   public static void main(String[] arguments) {
     Torch.initialize();
-    torch.set_num_threads(1);
     Bevel.setThreads(1);
     try (ExecutorService threads = Executors.newFixedThreadPool(THREADS)) {
       goneBefore();

@@ -22,7 +22,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -51,7 +50,6 @@ class AutogradRacesTest {
   @SuppressWarnings("SystemExitOutsideMain") // it is main
   public static void main(String[] arguments) throws Exception {
     Torch.initialize();
-    torch.set_num_threads(1);
     Thread collector = new Thread(AutogradRacesTest::collectGarbage);
     collector.setDaemon(true);
     collector.start();
