@@ -123,7 +123,8 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     } catch (JsonProcessingException e) {
       throw damaged(file, "its header is not valid JSON: " + shorten(e.getOriginalMessage()));
     } catch (CharConversionException e) {
-      throw damaged(file, "its header is not valid JSON: " + shorten(e.getMessage()));
+      throw damaged(
+          file, "its header is not valid JSON: " + shorten(String.valueOf(e.getMessage())));
     }
     if (!(root instanceof ObjectNode object)) {
       throw damaged(file, "its header must be a JSON object");
