@@ -25,7 +25,36 @@ function(bevel_add_cpu_body target source)
   endforeach()
 endfunction()
 
+# Links a library so that it runs on glibc 2.28, whatever newer one it is built on (native/old_glibc.c).
+# check: src/test/java/.../GlibcVersionsTest.
+set(BEVEL_OLD_GLIBC_OPTIONS "")
+if(CMAKE_SYSTEM_NAME STREQUAL Linux AND CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+  add_library(bevel_old_glibc OBJECT ${BEVEL_ROOT}/native/old_glibc.c)
+  set_target_properties(bevel_old_glibc PROPERTIES POSITION_INDEPENDENT_CODE ON C_EXTENSIONS ON)
+  target_compile_options(bevel_old_glibc PRIVATE -O2 -fexceptions -ffunction-sections -fdata-sections -fno-lto -Wall -Wextra)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${BEVEL_ROOT}/native/old_glibc.def)
+  file(STRINGS ${BEVEL_ROOT}/native/old_glibc.def lines REGEX "^BEVEL_OLD")
+  foreach(line ${lines})
+    string(REGEX REPLACE "^BEVEL_OLD.([a-zA-Z0-9_]+),.*" "-Wl,--wrap=\\1" option "${line}")
+    list(APPEND BEVEL_OLD_GLIBC_OPTIONS ${option})
+  endforeach()
+  # Where the older versions are functions of their own libraries, before glibc 2.34.
+  list(APPEND BEVEL_OLD_GLIBC_OPTIONS -Wl,--gc-sections
+    -Wl,--push-state,--no-as-needed -l:libdl.so.2 -l:libpthread.so.0 -l:librt.so.1 -Wl,--pop-state)
+  # For the JNI library, which Maven links.
+  string(JOIN "\n" options ${BEVEL_OLD_GLIBC_OPTIONS})
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/old_glibc.rsp CONTENT "$<TARGET_OBJECTS:bevel_old_glibc>\n${options}\n")
+endif()
+
+function(bevel_run_on_old_glibc target)
+  if(TARGET bevel_old_glibc)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:bevel_old_glibc>)
+    target_link_options(${target} PRIVATE ${BEVEL_OLD_GLIBC_OPTIONS})
+  endif()
+endfunction()
+
 function(bevel_library_settings target)
+  bevel_run_on_old_glibc(${target})
   target_include_directories(${target} PUBLIC ${BEVEL_INCLUDES})
   target_compile_options(${target} PRIVATE -O3 -ffp-contract=off -fno-math-errno -fvisibility=hidden
     -fvisibility-inlines-hidden ${BEVEL_WARNINGS})

@@ -87,6 +87,7 @@ bevel_status bevel_set_cuda_library(const char* path) {
   return bevel::guarded("bevel_set_cuda_library", [path] {
     bevel::CudaState& s = bevel::state();
     const std::lock_guard<std::mutex> lock(s.mutex);
+    if (s.functions && path && s.path == path) return;  // a second class loader asks for the same
     if (s.functions) {
       bevel::fail(BEVEL_INVALID_ARGUMENT, "bevel_set_cuda_library: the CUDA library is loaded already");
     }

@@ -2,7 +2,9 @@ package dev.bevel.cli;
 
 import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.Capabilities;
+import dev.bevel.torch.Torch;
 import dev.bevel.torch.TorchInfo;
+import dev.bevel.torch.TorchLibraries;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,11 +31,17 @@ final class DoctorCommand implements Callable<Integer> {
     line("JDK", Runtime.version() + " (" + System.getProperty("java.vendor") + ")");
     line("machine", machine());
     if (check("kernels", DoctorCommand::kernels)) {
+      line("loaded from", Bevel.libraryOrigin());
       check("threads", DoctorCommand::threads);
       check("kernel check", KernelCheck::run);
       check("CUDA", DoctorCommand::cuda);
     }
-    check("LibTorch", DoctorCommand::libTorch);
+    if (check("LibTorch", DoctorCommand::libTorch)) {
+      TorchLibraries libraries = Torch.libraries();
+      line("loaded from", libraries.folder() + ", " + libraries.why());
+      libraries.notes().forEach(note -> line("", note));
+      line("in the way", inTheWay(libraries.inTheWay()));
+    }
     line(
         "result",
         failed.isEmpty()
@@ -84,6 +92,12 @@ final class DoctorCommand implements Callable<Integer> {
         found.instructionSet(),
         found.threads(),
         found.cuda() ? "CUDA" : "no CUDA (CPU build or no device)");
+  }
+
+  private static String inTheWay(List<String> found) {
+    return found.isEmpty()
+        ? "no other library of these names"
+        : "not used: " + String.join(", ", found);
   }
 
   private static String version(int number) {

@@ -30,9 +30,10 @@ public final class CudaInterop {
 
     private static Optional<String> load() {
       try {
+        JavaCpp.chooseCache();
         Loader.load(cudart.class);
         return Optional.empty();
-      } catch (LinkageError missing) {
+      } catch (BevelException | IllegalCallerException | LinkageError missing) {
         return Optional.of(
             "the native files of org.bytedeco:cuda cannot be loaded: " + missing.getMessage());
       }

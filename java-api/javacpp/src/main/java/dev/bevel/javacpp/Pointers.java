@@ -71,6 +71,7 @@ public final class Pointers {
    * @param view compact, of memory that may be written
    */
   public static BytePointer pointer(TensorView view) {
+    JavaCpp.chooseCache();
     if (!view.isCompact()) {
       throw new BevelException(
           Status.INVALID_ARGUMENT, "Pointers: a pointer needs a compact tensor, got " + view);
@@ -91,6 +92,7 @@ public final class Pointers {
    * @param segment native, and not read-only
    */
   public static BytePointer pointer(MemorySegment segment) {
+    JavaCpp.chooseCache();
     if (!segment.isNative()) {
       throw new BevelException(
           Status.INVALID_ARGUMENT,
@@ -131,6 +133,7 @@ public final class Pointers {
    * @param view any
    */
   public static DLTensor descriptor(TensorView view) {
+    JavaCpp.initialize();
     requireOpen(view);
     return new Descriptor(view);
   }

@@ -15,8 +15,11 @@ import java.util.Objects;
  * <ul>
  *   <li>{@code bevel.library.path}: folder that holds libbevel.so (and libbevel_cuda.so), in place
  *       of the class path
- *   <li>{@code bevel.cache}: folder that native files of the class path are unpacked to; default
- *       {@code ~/.cache/bevel}
+ *   <li>{@code bevel.cache}: folder that native files of the class path are unpacked to, those of
+ *       LibTorch too. Default: {@code ~/.cache/bevel}, or where that cannot be used {@code
+ *       bevel-USERNUMBER} in {@code java.io.tmpdir}. Nobody but the user and root may be able to
+ *       change it, and its file system must allow execution. Entries that nobody has used for 30
+ *       days are deleted
  *   <li>{@code bevel.device}: {@code auto} (the default), or {@code cuda}, which makes a missing
  *       CUDA an error
  * </ul>
@@ -40,6 +43,11 @@ public final class Bevel {
   /** The file that was loaded. */
   public static Path libraryPath() {
     return NativeLibrary.path();
+  }
+
+  /** Why it is that file, in words: what it was unpacked from, or which property names it. */
+  public static String libraryOrigin() {
+    return NativeLibrary.origin();
   }
 
   /** What the library can do on this machine. Looks for CUDA if that has not been done. */

@@ -1,7 +1,11 @@
 package dev.bevel.torch;
 
+import dev.bevel.kernels.loading.LibrarySearch;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Where LibTorch's native libraries were loaded from.
@@ -13,9 +17,35 @@ import java.util.List;
  *     jars', libraries of the jars that this machine cannot use
  */
 public record TorchLibraries(Path folder, String why, List<Path> files, List<String> notes) {
+  /** Of another LibTorch, BLAS or Bevel; those of compilers' runtimes every system has. */
+  private static final List<String> OF_INTEREST =
+      List.of("libtorch", "libc10", "libopenblas", "libbevel");
+
   /** Copies the lists. */
   public TorchLibraries {
     files = List.copyOf(files);
     notes = List.copyOf(notes);
+  }
+
+  /**
+   * Other libraries of the same names that the dynamic linker would find, each with what leads to
+   * it. They are not used; a program that does without Bevel's loader might get them.
+   *
+   * @return empty on most machines
+   */
+  public List<String> inTheWay() {
+    Set<String> names = new LinkedHashSet<>(List.of("libbevel.so"));
+    files.forEach(file -> names.add(file.getFileName().toString()));
+    List<String> found = new ArrayList<>();
+    for (String name : names) {
+      for (LibrarySearch.Hit hit : LibrarySearch.find(name)) {
+        boolean told =
+            hit.place().startsWith("LD_") || OF_INTEREST.stream().anyMatch(name::startsWith);
+        if (told && files.stream().noneMatch(hit::is)) {
+          found.add(hit.toString());
+        }
+      }
+    }
+    return found;
   }
 }

@@ -1,6 +1,7 @@
 package dev.bevel.javacpp.presets;
 
 import dev.bevel.kernels.Bevel;
+import dev.bevel.kernels.BevelException;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.annotation.Platform;
 import org.bytedeco.javacpp.annotation.Properties;
@@ -37,7 +38,20 @@ import org.bytedeco.javacpp.tools.InfoMapper;
 public class BevelPresets implements InfoMapper {
   static {
     if (Loader.isLoadLibraries()) {
+      loadLibbevel();
+    }
+  }
+
+  /**
+   * A failure is told by {@code JavaCpp.initialize()}, at every call. Thrown from a static
+   * initialiser it would be told once; without libbevel the JNI library cannot be loaded.
+   */
+  private static boolean loadLibbevel() {
+    try {
       Bevel.load();
+      return true;
+    } catch (BevelException told) {
+      return false;
     }
   }
 

@@ -1,7 +1,6 @@
 package dev.bevel.kernels.internal;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -10,7 +9,6 @@ import dev.bevel.kernels.Status;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
@@ -26,9 +24,7 @@ import java.util.Locale;
 public final class Abi {
   private static final Linker LINKER = Linker.nativeLinker();
 
-  private static final FunctionDescriptor GIVES_TEXT =
-      FunctionDescriptor.of(
-          ADDRESS.withTargetLayout(MemoryLayout.sequenceLayout(Long.MAX_VALUE, JAVA_BYTE)));
+  private static final FunctionDescriptor GIVES_TEXT = FunctionDescriptor.of(ADDRESS);
   private static final MethodHandle LAST_ERROR = bind("bevel_last_error", GIVES_TEXT);
   private static final MethodHandle GET_INSTRUCTION_SET =
       bind("bevel_get_instruction_set", FunctionDescriptor.of(JAVA_INT));
@@ -155,7 +151,8 @@ public final class Abi {
         .orElseGet(() -> missing(function, descriptor.toMethodType()));
   }
 
-  private static MethodHandle missing(String function, MethodType type) {
+  /** A handle that says at each call why there is no such function. */
+  static MethodHandle missing(String function, MethodType type) {
     MethodHandle reason;
     try {
       reason =
@@ -175,7 +172,7 @@ public final class Abi {
 
   /** Throws what hindered the loading, if that failed. */
   private static BevelException whyMissing(String function) {
-    Path library = NativeLibrary.path();
+    Path library = NativeLibrary.pathOrFailure();
     return new BevelException(
         Status.NOT_LOADED,
         String.format(
@@ -198,7 +195,7 @@ public final class Abi {
 
   private static String textOf(MethodHandle function) {
     try {
-      return ((MemorySegment) function.invokeExact()).getString(0);
+      return ((MemorySegment) function.invokeExact()).reinterpret(Long.MAX_VALUE).getString(0);
     } catch (Throwable failure) {
       throw rethrow(failure);
     }

@@ -73,6 +73,11 @@ public final class NativeLibrary {
     return state().source.library;
   }
 
+  /** The file, also while it is being loaded; throws what hindered the loading. */
+  static synchronized Path pathOrFailure() {
+    return loaded == null ? path() : loaded.source.library;
+  }
+
   /** Why it is that file, for people. */
   public static String origin() {
     require();

@@ -28,8 +28,12 @@ public final class NativeMemory {
 
     @SuppressWarnings("restricted")
     private static MethodHandle bind(String function, FunctionDescriptor descriptor) {
-      Linker linker = Linker.nativeLinker();
-      return linker.downcallHandle(linker.defaultLookup().findOrThrow(function), descriptor);
+      try {
+        Linker linker = Linker.nativeLinker();
+        return linker.downcallHandle(linker.defaultLookup().findOrThrow(function), descriptor);
+      } catch (IllegalCallerException denied) {
+        return Abi.missing(function, descriptor.toMethodType());
+      }
     }
   }
 

@@ -80,6 +80,7 @@ public record ElfFile(
 
   private static final class Reader {
     private static final int MOST_TABLE_BYTES = 1 << 24;
+    private static final int MOST_VERSIONS = 1000;
 
     private final FileChannel channel;
     private final List<long[]> segments = new ArrayList<>(); // address, offset, size
@@ -143,11 +144,15 @@ public record ElfFile(
     private Map<String, Set<String>> readVersionsNeeded() throws IOException {
       Map<String, Set<String>> found = new LinkedHashMap<>();
       long at = values.getOrDefault(DT_VERNEED, 0L);
-      for (long i = values.getOrDefault(DT_VERNEEDNUM, 0L); i > 0 && at != 0; i--) {
+      for (long i = count(DT_VERNEEDNUM); i > 0 && at != 0; i--) {
         ByteBuffer record = bytes(offset(at), 16);
         Set<String> versions = new LinkedHashSet<>();
         long version = at + record.getInt(8);
-        for (int j = record.getShort(2) & 0xffff; j > 0; j--) {
+        int entries = record.getShort(2) & 0xffff;
+        if (entries > MOST_VERSIONS) {
+          throw new IllegalArgumentException("too many versions");
+        }
+        for (int j = entries; j > 0; j--) {
           ByteBuffer entry = bytes(offset(version), 16);
           versions.add(text(entry.getInt(8) & 0xffffffffL));
           version += entry.getInt(12);
@@ -161,12 +166,20 @@ public record ElfFile(
     private Set<String> readVersionsDefined() throws IOException {
       Set<String> found = new LinkedHashSet<>();
       long at = values.getOrDefault(DT_VERDEF, 0L);
-      for (long i = values.getOrDefault(DT_VERDEFNUM, 0L); i > 0 && at != 0; i--) {
+      for (long i = count(DT_VERDEFNUM); i > 0 && at != 0; i--) {
         ByteBuffer record = bytes(offset(at), 20);
         found.add(text(bytes(offset(at + record.getInt(12)), 8).getInt(0) & 0xffffffffL));
         at += record.getInt(16);
       }
       return found;
+    }
+
+    private long count(int tag) {
+      long count = values.getOrDefault(tag, 0L);
+      if (count < 0 || count > MOST_VERSIONS) {
+        throw new IllegalArgumentException("too many versions");
+      }
+      return count;
     }
 
     private String text(long index) throws IOException {
