@@ -402,7 +402,7 @@ class MainTest {
     assertThat(Main.sentence(new java.nio.file.NoSuchFileException("a.txt")))
         .isEqualTo("a.txt: no such file");
     assertThat(Main.sentence(new java.nio.file.AccessDeniedException("a.txt")))
-        .isEqualTo("a.txt: access denied");
+        .isEqualTo("a.txt: permission denied");
     assertThat(Main.sentence(new OutOfMemoryError("Java heap space")))
         .isEqualTo("out of memory: Java heap space");
     IllegalStateException reason = new IllegalStateException("LibTorch needs native access");

@@ -105,7 +105,7 @@ class RenderCommandTest {
     assertThat(error.toString().lines().limit(5))
         .anyMatch(line -> line.contains("no record nowhere in table sample"))
         .anyMatch(line -> line.contains("CAM_FRONT_LEFT-0.jpg does not exist"))
-        .anyMatch(line -> line.contains("none cannot be read"))
+        .anyMatch(line -> line.contains("none does not exist"))
         .anyMatch(line -> line.contains("empty does not exist"))
         .anyMatch(line -> line.contains("--score-threshold must be a number"));
     assertThat(folder.resolve("out")).doesNotExist();

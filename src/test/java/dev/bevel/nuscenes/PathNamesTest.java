@@ -73,7 +73,7 @@ class PathNamesTest {
     Path top = Path.of(folder);
     for (String name : List.of("samples/a.jpg", "samples/../b.jpg", "./c.jpg")) {
       Path file = PathNames.inside(top, name, WHAT);
-      assertThat(file).as(name).isEqualTo(top.resolve(name).normalize());
+      assertThat(file).as(name).isEqualTo(top.resolve(Path.of(name).normalize()));
       assertThat(file.toAbsolutePath().normalize()).startsWithRaw(top.toAbsolutePath().normalize());
     }
     for (String name :

@@ -8,14 +8,14 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** Writes radar files as nuScenes has them. */
-final class RadarPcd {
-  static final String SIZES = "4 4 4 1 2 4 4 4 4 4 1 1 1 1 1 1 1 1";
-  static final String TYPES = "F F F I I F F F F F I I I I I I I I";
+public final class RadarPcd {
+  public static final String SIZES = "4 4 4 1 2 4 4 4 4 4 1 1 1 1 1 1 1 1";
+  public static final String TYPES = "F F F I I F F F F F I I I I I I I I";
 
   private RadarPcd() {}
 
   /** The header of a file with so many returns. */
-  static String header(int count) {
+  public static String header(int count) {
     String fields =
         Stream.of(RadarField.values()).map(RadarField::pcdName).collect(Collectors.joining(" "));
     return String.format(
@@ -45,13 +45,13 @@ final class RadarPcd {
    *
    * @param points 18 numbers a return, those of integer fields whole and in range
    */
-  static byte[] file(float... points) {
+  public static byte[] file(float... points) {
     int count = points.length / 18;
     return file(header(count), points, new byte[28]);
   }
 
   /** A file with any header and any bytes after the points, which are stored as nuScenes does. */
-  static byte[] file(String header, float[] points, byte[] trailer) {
+  public static byte[] file(String header, float[] points, byte[] trailer) {
     byte[] text = header.getBytes(StandardCharsets.US_ASCII);
     ByteBuffer bytes =
         ByteBuffer.allocate(text.length + points.length / 18 * 43 + trailer.length)

@@ -111,7 +111,8 @@ class RunFolderTest {
           .hasMessageContaining("history.csv")
           .hasMessageContaining(damage.getLast());
     }
-    assertThatThrownBy(() -> TrainingHistory.read(root)).hasMessageEndingWith("not a regular file");
+    assertThatThrownBy(() -> TrainingHistory.read(root))
+        .hasMessageEndingWith("is a folder, must be a file");
     try (RandomAccessFile large = new RandomAccessFile(file.toFile(), "rw")) {
       large.setLength(1L << 40); // sparse
     }

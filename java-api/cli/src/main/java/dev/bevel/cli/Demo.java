@@ -17,7 +17,6 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import me.tongfei.progressbar.ProgressBar;
 
 /**
  * All of Bevel in one run without any data: simulates streets, trains a detector on some of them,
@@ -126,7 +125,7 @@ final class Demo {
             Locale.ROOT, "simulate %d scenes of %d s", settings.scenes(), settings.seconds()));
     Thread thread = Thread.currentThread();
     beginUntil(thread::interrupt);
-    try (ProgressBar bar = Progress.bar("simulate", 1)) {
+    try (Progress bar = Progress.bar("simulate", 1)) {
       Simulator.run(
           simulation,
           data,

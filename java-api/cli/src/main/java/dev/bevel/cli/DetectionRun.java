@@ -6,7 +6,6 @@ import dev.bevel.nuscenes.SubmissionWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.BooleanSupplier;
-import me.tongfei.progressbar.ProgressBar;
 
 /**
  * Runs a detector on samples and writes the submission.
@@ -45,7 +44,7 @@ record DetectionRun(double scoreThreshold, BooleanSupplier toldToEnd) {
    */
   void write(
       String title, Finder finder, List<DetectionSample> samples, Path results, Listener listener) {
-    try (ProgressBar bar = Progress.bar(title, samples.size());
+    try (Progress bar = Progress.bar(title, samples.size());
         SubmissionWriter writer = new SubmissionWriter(results, SubmissionWriter.Meta.CAMERA)) {
       for (int i = 0; i < samples.size(); i++) {
         if (toldToEnd.getAsBoolean()) {

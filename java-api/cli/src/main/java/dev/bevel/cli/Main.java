@@ -1,15 +1,21 @@
 package dev.bevel.cli;
 
+import dev.bevel.nuscenes.PathFaults;
 import dev.bevel.torch.TorchException;
 import java.io.PrintWriter;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
-import java.nio.file.NoSuchFileException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /**
  * The {@code bevel} command. A failure is one sentence on the standard error and an exit status
@@ -33,9 +39,17 @@ import picocli.CommandLine.ScopeType;
       ParityCommand.class,
       BenchCommand.class
     })
+@SuppressWarnings("NullAway.Init") // picocli sets the specification
 public final class Main implements Runnable {
+  /** What picocli can lay out, and what a person can read. */
+  private static final int LEAST_HELP_COLUMNS = 55;
+
+  private static final int MOST_HELP_COLUMNS = 120;
+
   /** Exit status of a failure. */
   static final int FAILED = 1;
+
+  @Spec private CommandSpec spec;
 
   @Option(
       names = "--debug",
@@ -48,7 +62,15 @@ public final class Main implements Runnable {
 
   /** Runs the command and ends the process with its exit status. */
   public static void main(String[] arguments) {
-    int status = run(arguments);
+    StandardOutput output = new StandardOutput();
+    CommandLine command = commandLine().setOut(output.writer());
+    int columns = Terminal.columns(Terminal.OUTPUT);
+    if (columns > 0) {
+      command.setUsageHelpWidth(Math.clamp(columns, LEAST_HELP_COLUMNS, MOST_HELP_COLUMNS));
+    }
+    int status = command.execute(arguments);
+    command.getOut().flush();
+    status = output.status(status, command.getErr());
     OrderlyShutdown.allIsSaid();
     System.exit(status);
   }
@@ -65,9 +87,27 @@ public final class Main implements Runnable {
   static CommandLine commandLine() {
     return new CommandLine(new Main())
         .setCaseInsensitiveEnumValuesAllowed(true)
+        .registerConverter(Path.class, Main::path)
         .setExecutionStrategy(Main::execute)
         .setParameterExceptionHandler(Main::badCommandLine)
         .setExecutionExceptionHandler(Main::failed);
+  }
+
+  /** Picocli's own words for a name that is none would be those of Java's types. */
+  private static Path path(String name) {
+    try {
+      return Path.of(name);
+    } catch (InvalidPathException e) {
+      String charset = System.getProperty("sun.jnu.encoding", "the locale's character set");
+      throw new TypeConversionException(
+          name.indexOf('\0') >= 0
+              ? "a path cannot have a NUL character"
+              : String.format(
+                  Locale.ROOT,
+                  "the path '%s' has characters that %s cannot write; start with ./bevel, or with LC_ALL=C.UTF-8 in the environment",
+                  name,
+                  charset));
+    }
   }
 
   /** Picocli hands exceptions to {@link #failed}, but not a missing class or no memory. */
@@ -83,7 +123,7 @@ public final class Main implements Runnable {
   /** Without a subcommand: the help. */
   @Override
   public void run() {
-    commandLine().usage(System.out);
+    spec.commandLine().usage(spec.commandLine().getOut());
   }
 
   private static int badCommandLine(CommandLine.ParameterException e, String[] arguments) {
@@ -120,17 +160,12 @@ public final class Main implements Runnable {
     if (e instanceof OutOfMemoryError memory) {
       return "out of memory: " + memory.getMessage();
     }
-    if (e instanceof NoSuchFileException missing) {
-      return missing.getFile() + ": no such file";
-    }
     if (e instanceof FileAlreadyExistsException existing) {
-      return existing.getFile() + ": is a file, must be a folder";
+      Path there = Path.of(existing.getFile());
+      return there + ": " + Objects.requireNonNullElse(PathFaults.asFolder(there), "is there");
     }
-    if (e instanceof AccessDeniedException denied) {
-      return denied.getFile() + ": access denied";
-    }
-    if (e instanceof FileSystemException f && f.getReason() == null) {
-      return f.getFile() + ": " + f.getClass().getSimpleName();
+    if (e instanceof FileSystemException f && f.getFile() != null) {
+      return f.getFile() + ": " + PathFaults.reason(f);
     }
     String message = e.getMessage();
     return message == null || message.isBlank() ? e.toString() : TorchException.trim(message);

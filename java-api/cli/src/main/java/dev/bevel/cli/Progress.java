@@ -1,30 +1,121 @@
 package dev.bevel.cli;
 
+import java.io.PrintStream;
+import java.util.Locale;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
+import org.jspecify.annotations.Nullable;
 
-/** Progress bars on standard error, which leave standard output to what a command prints. */
-final class Progress {
-  private static final int COLUMNS = 150;
+/**
+ * Progress on standard error, which leaves standard output to what a command prints: a bar as wide
+ * as the terminal, and where there is none (a file, a pipe, a build's log) a plain line now and
+ * then.
+ */
+final class Progress implements AutoCloseable {
+  /** A wider bar says nothing more. */
+  private static final int MOST_COLUMNS = 150;
 
-  private Progress() {}
+  private static final long NANOS_BETWEEN_LINES = 20_000_000_000L;
+
+  private final String task;
+  private long most;
+  private final PrintStream err;
+  private final @Nullable ProgressBar bar;
+  private final long start = System.nanoTime();
+  private long lastLine = start;
+  private long done;
+  private String message = "";
+
+  private Progress(String task, long most, int columns, PrintStream err) {
+    this.task = task;
+    this.most = most;
+    this.err = err;
+    this.bar = columns == 0 ? null : bar(task, most, Math.min(columns, MOST_COLUMNS), err);
+  }
 
   /**
-   * A bar at its beginning.
+   * Progress at its beginning.
    *
    * @param task its name
    * @param most the count it ends at
    */
-  static ProgressBar bar(String task, long most) {
+  static Progress bar(String task, long most) {
+    return new Progress(task, most, Terminal.columns(Terminal.ERROR), System.err);
+  }
+
+  /**
+   * As {@link #bar(String, long)}.
+   *
+   * @param columns of the terminal, 0 if there is none
+   */
+  static Progress on(PrintStream err, int columns, String task, long most) {
+    return new Progress(task, most, columns, err);
+  }
+
+  private static ProgressBar bar(String task, long most, int columns, PrintStream err) {
     return new ProgressBarBuilder()
         .setTaskName(task)
         .setInitialMax(most)
         .setStyle(ProgressBarStyle.ASCII)
         .setUpdateIntervalMillis(500)
-        .setMaxRenderedLength(COLUMNS)
-        .setConsumer(new ConsoleProgressBarConsumer(System.err, COLUMNS))
+        .setMaxRenderedLength(columns)
+        .setConsumer(new ConsoleProgressBarConsumer(err, columns))
         .build();
+  }
+
+  /** One more is done. */
+  void step() {
+    stepTo(done + 1);
+  }
+
+  /** So many are done. */
+  void stepTo(long count) {
+    done = count;
+    if (bar != null) {
+      bar.stepTo(count);
+    } else if (System.nanoTime() - lastLine >= NANOS_BETWEEN_LINES) {
+      lastLine = System.nanoTime();
+      line();
+    }
+  }
+
+  /** The count it ends at is another one than was said. */
+  void maxHint(long count) {
+    most = count;
+    if (bar != null) {
+      bar.maxHint(count);
+    }
+  }
+
+  /** What stands beside the bar. */
+  void setExtraMessage(String text) {
+    message = text;
+    if (bar != null) {
+      bar.setExtraMessage(text);
+    }
+  }
+
+  private void line() {
+    err.println(
+        String.format(
+            Locale.ROOT,
+            "%s: %d of %d, %.0f s%s",
+            task,
+            done,
+            most,
+            (System.nanoTime() - start) * 1e-9,
+            message.isEmpty() ? "" : ", " + message));
+  }
+
+  /** The end of the bar, or the last line. */
+  @Override
+  public void close() {
+    if (bar != null) {
+      bar.close();
+    } else {
+      line();
+    }
   }
 }

@@ -19,8 +19,9 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "render",
     description = {
-      "Draw a key frame: cameras.png with its images and boxes, and bev.png from above with",
-      "LiDAR points, boxes, tracks and, where the data set has it, the map."
+      "Draw a key frame: its camera images with boxes, and a picture from above.",
+      "cameras.png has the images; bev.png has LiDAR points, boxes, tracks and, where the data set"
+          + " has it, the map."
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the options
 final class RenderCommand implements Callable<Integer> {

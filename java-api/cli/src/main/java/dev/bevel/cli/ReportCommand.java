@@ -15,8 +15,9 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "report",
     description = {
-      "Write one HTML page on a run: training curves, the benchmark's figures and curves, errors",
-      "by distance, best and worst samples with pictures. The page needs no other file."
+      "Write one HTML page on a run, which needs no other file.",
+      "It has training curves, the benchmark's figures and curves, errors by distance, best and"
+          + " worst samples with pictures."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // picocli sets the options

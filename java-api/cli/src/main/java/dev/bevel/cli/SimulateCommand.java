@@ -9,7 +9,6 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import me.tongfei.progressbar.ProgressBar;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -103,7 +102,7 @@ final class SimulateCommand implements Callable<Integer> {
     long start = System.nanoTime();
     Thread self = Thread.currentThread();
     try (OrderlyShutdown shutdown = new OrderlyShutdown(self::interrupt);
-        ProgressBar bar = Progress.bar("simulate", 2L * scenes * seconds)) {
+        Progress bar = Progress.bar("simulate", 2L * scenes * seconds)) {
       Simulator.run(settings, out, (done, total) -> bar.stepTo(done));
     }
     PrintWriter print = spec.commandLine().getOut();

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.stream.Collectors;
-import me.tongfei.progressbar.ProgressBar;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,7 +36,7 @@ record TrainingRun(
     Path before =
         resumed == null ? folder.history() : resumed.resolveSibling(folder.history().getFileName());
     try (HistoryWriter history = new HistoryWriter(folder.history(), before, training.step());
-        ProgressBar bar = Progress.bar(config, steps)) {
+        Progress bar = Progress.bar(config, steps)) {
       bar.stepTo(training.step());
       while (training.step() < steps && !training.isStopped()) {
         long until = Math.min(steps, training.step() + saveEvery - training.step() % saveEvery);

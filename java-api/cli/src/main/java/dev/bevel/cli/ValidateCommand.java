@@ -26,8 +26,9 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "validate",
     description = {
-      "Examine a nuScenes-format data set: tables, references, chains, key frames, calibration,",
-      "motion, sensor files, LiDAR points in boxes, visibility. Independent of the reader.",
+      "Tell whether a nuScenes-format data set is sound.",
+      "Looks at tables, references, chains, key frames, calibration, motion, sensor files, LiDAR"
+          + " points in boxes, visibility. Independent of the reader.",
       "Ends with status 0 if nothing is wrong, else with 1 and a line for each finding."
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the options

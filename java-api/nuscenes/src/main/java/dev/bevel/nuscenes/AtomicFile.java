@@ -5,20 +5,24 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file that appears under its name only when it is complete: it is written beside its target
  * under a temporary name, flushed to the device and renamed by {@link #commit}. Closed without
  * commit, it leaves nothing behind and the target untouched. What a killed process left behind is
- * removed when the same target is written next.
+ * removed when the same target is written next. Symbolic links are followed: a link stays one, the
+ * file it leads to is replaced, and the temporary file stands beside that. A device or a pipe is
+ * written to as it is.
  */
 public final class AtomicFile implements AutoCloseable {
   private final Path target;
-  private final TemporaryFile temporary;
+  private final @Nullable TemporaryFile temporary;
   private final OutputStream stream;
 
   /** Something that writes a whole file. */
@@ -34,15 +38,39 @@ public final class AtomicFile implements AutoCloseable {
    * @throws IOException if the folder cannot be made or written
    */
   public AtomicFile(Path target) throws IOException {
-    this.target = target.toAbsolutePath();
-    Path folder = this.target.getParent();
-    if (folder == null || Files.isDirectory(this.target)) {
-      throw new IOException(target + " is a folder, not a file");
+    if (Files.isDirectory(target)) {
+      throw new FileSystemException(target.toString(), null, "is a folder, must be a file");
     }
-    Files.createDirectories(folder);
+    if (isDevice(target)) {
+      this.target = target;
+      this.temporary = null;
+      this.stream = FileOutput.open(target);
+      return;
+    }
+    this.target = FileOutput.followed(target);
+    createFolder(this.target);
     removeLeftovers(this.target);
     this.temporary = TemporaryFile.beside(this.target);
-    this.stream = new BufferedOutputStream(Channels.newOutputStream(temporary.channel()), 1 << 16);
+    this.stream =
+        new BufferedOutputStream(
+            FileOutput.naming(Channels.newOutputStream(temporary.channel()), target), 1 << 16);
+  }
+
+  /** Something that is there and cannot be replaced: /dev/null, a pipe, the standard output. */
+  private static boolean isDevice(Path target) {
+    return Files.exists(target) && !Files.isRegularFile(target);
+  }
+
+  private static void createFolder(Path target) throws IOException {
+    Path folder = target.getParent();
+    if (folder == null) {
+      throw new FileSystemException(target.toString(), null, "is the root of all folders");
+    }
+    String fault = PathFaults.asNewFolder(folder);
+    if (fault != null) {
+      throw new FileSystemException(target.toString(), null, folder + " " + fault);
+    }
+    Files.createDirectories(folder);
   }
 
   /**
@@ -52,7 +80,11 @@ public final class AtomicFile implements AutoCloseable {
    * @param target a file that was to be written
    */
   public static void removeLeftovers(Path target) {
-    TemporaryFile.removeLeftovers(target.toAbsolutePath());
+    try {
+      TemporaryFile.removeLeftovers(FileOutput.followed(target));
+    } catch (IOException e) {
+      // links that lead nowhere: nothing was written there
+    }
   }
 
   /**
@@ -66,7 +98,8 @@ public final class AtomicFile implements AutoCloseable {
       file.commit();
     } catch (IOException e) {
       throw new NuScenesException(
-          String.format(Locale.ROOT, "file %s cannot be written: %s", target, e), e);
+          String.format(Locale.ROOT, "file %s cannot be written: %s", target, PathFaults.reason(e)),
+          e);
     }
   }
 
@@ -78,7 +111,10 @@ public final class AtomicFile implements AutoCloseable {
   /** Puts what was written under the target's name. Nothing can be written afterwards. */
   public void commit() throws IOException {
     stream.flush();
-    temporary.channel().force(true);
+    if (temporary == null) {
+      return;
+    }
+    FileOutput.guarded(target, () -> temporary.channel().force(true));
     // Before the channel is closed, which ends the lock: else the file could be taken for a dead
     // process's.
     try {
@@ -95,6 +131,10 @@ public final class AtomicFile implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    temporary.close();
+    if (temporary == null) {
+      stream.close();
+    } else {
+      temporary.close();
+    }
   }
 }

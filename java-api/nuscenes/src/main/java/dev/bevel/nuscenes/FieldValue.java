@@ -188,6 +188,6 @@ final class FieldValue {
           case NUMBERS, LIST -> list().toString();
           case OBJECT -> OBJECT.toString();
         };
-    return told.length() > 80 ? told.substring(0, 80) + "…" : told;
+    return Printable.of(told, 80);
   }
 }

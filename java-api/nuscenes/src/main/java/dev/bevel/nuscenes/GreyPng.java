@@ -41,6 +41,13 @@ final class GreyPng {
   private int height;
   private int depth;
 
+  /** Where the reading of chunks is: bytes of the present one that are left, and what has been. */
+  private int left;
+
+  private boolean inChunk;
+  private boolean afterData;
+  private boolean ended;
+
   private GreyPng(Path file, InputStream in) {
     this.file = file;
     this.in = new DataInputStream(in);
@@ -54,23 +61,20 @@ final class GreyPng {
    *     is not a greyscale PNG of at most 8 bits without interlacing
    */
   static byte[] read(Path file, BiFunction<Integer, Integer, Rectangle> part) {
-    if (Files.exists(file) && !Files.isRegularFile(file)) {
-      throw new NuScenesException("image " + file + " is not a regular file");
-    }
+    SensorFiles.require(file, "image");
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
       GreyPng png = new GreyPng(file, in);
       png.readHeader();
       png.checkClaim(Files.size(file));
-      return png.readRows(part.apply(png.width, png.height));
+      byte[] pixels = png.readRows(part.apply(png.width, png.height));
+      png.checkRest();
+      return pixels;
     } catch (EOFException e) {
       throw new NuScenesException("image " + file + " is cut off", e);
     } catch (ZipException e) {
       throw new NuScenesException("image " + file + " is damaged: " + e.getMessage(), e);
     } catch (IOException e) {
-      throw new NuScenesException(
-          String.format(
-              Locale.ROOT, "image %s cannot be read: %s", file, NuScenesException.reason(e)),
-          e);
+      throw SensorFiles.unreadable(file, "image", e);
     }
   }
 
@@ -155,6 +159,9 @@ final class GreyPng {
         above = row;
         row = swap;
       }
+      if (part.y + part.height == height && rows.read() >= 0) {
+        throw fault("is damaged: it has more rows than its header says");
+      }
       return pixels;
     } finally {
       inflater.end();
@@ -230,11 +237,44 @@ final class GreyPng {
     }
   }
 
+  /** That all further chunks are whole: checksums only, without unpacking what is not wanted. */
+  private void checkRest() throws IOException {
+    byte[] buffer = new byte[1 << 15];
+    if (inChunk) {
+      passOver(left, buffer);
+      checkSum();
+    }
+    while (!ended) {
+      int length = nextLength();
+      int type = in.readInt();
+      begin(type);
+      passOver(length, buffer);
+      checkSum();
+      ended = type == END;
+    }
+  }
+
+  private int nextLength() throws IOException {
+    int length = in.readInt();
+    if (length < 0) {
+      throw fault("is damaged: a chunk has no length");
+    }
+    return length;
+  }
+
+  private void passOver(int bytes, byte[] buffer) throws IOException {
+    for (int at = bytes; at > 0; ) {
+      int count = in.read(buffer, 0, Math.min(at, buffer.length));
+      if (count < 0) {
+        throw new EOFException();
+      }
+      checksum.update(buffer, 0, count);
+      at -= count;
+    }
+  }
+
   /** The contents of the image's data chunks, one after the other. */
   private final class ImageData extends InputStream {
-    private int left;
-    private boolean started;
-
     @Override
     public int read() throws IOException {
       byte[] one = new byte[1];
@@ -258,26 +298,26 @@ final class GreyPng {
     }
 
     private boolean nextChunk() throws IOException {
-      if (started) {
+      boolean started = inChunk;
+      if (inChunk) {
         checkSum();
+        inChunk = false;
       }
-      while (true) {
-        int length = in.readInt();
+      while (!ended && !afterData) {
+        int length = nextLength();
         int type = in.readInt();
-        if (length < 0) {
-          throw fault("is damaged: a chunk has no length");
-        }
+        begin(type);
         if (type == DATA) {
-          begin(DATA);
-          started = true;
+          inChunk = true;
           left = length;
           return true;
         }
-        if (started || type == END) {
-          return false;
-        }
-        in.skipNBytes(length + 4L);
+        passOver(length, new byte[1 << 12]);
+        checkSum();
+        afterData = started;
+        ended = type == END;
       }
+      return false;
     }
   }
 

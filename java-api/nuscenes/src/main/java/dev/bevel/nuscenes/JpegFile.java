@@ -4,8 +4,12 @@ import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferByte;
 import java.awt.image.PixelInterleavedSampleModel;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.Locale;
 import javax.imageio.ImageIO;
@@ -17,7 +21,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Strict JPEG reading: the file's structure is checked before Java's decoder allocates or decodes
- * anything.
+ * anything. Pixels are those of libjpeg, and so of Pillow: embedded colour profiles are not applied
+ * and the picture is not turned by its Exif orientation (OpenCV's {@code imread} turns it unless
+ * told not to). What follows the end marker is passed over. Grey and CMYK pictures are refused.
  */
 final class JpegFile {
   private static final long MAX_BYTES = 64L << 20;
@@ -39,8 +45,27 @@ final class JpegFile {
   private static final int SOS = 0xda;
   private static final int TEM = 0x01;
 
+  private static final int COM = 0xfe;
+
+  private static final byte[] JFIF_YCC = {
+    -1, -32, 0, 16, 'J', 'F', 'I', 'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0
+  };
+  private static final byte[] ADOBE_RGB = {
+    -1, -18, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0
+  };
+
   private final Path file;
   private final byte[] bytes;
+
+  /** Segments and scans that pixels are made of, without the file's first and last marker. */
+  private final ByteArrayOutputStream plain = new ByteArrayOutputStream();
+
+  private boolean jfif;
+
+  /** Of Adobe's segment: 0 for RGB; −1 without one. */
+  private int adobeTransform = -1;
+
+  private boolean componentsAreNamedRgb;
   private int width;
   private int height;
   private int scans;
@@ -97,14 +122,55 @@ final class JpegFile {
       if (isFrameHeader(marker)) {
         frameHeader(marker, at, length);
       }
+      if (isOfApplications(marker)) {
+        applicationSegment(marker, at, length);
+      } else {
+        plain.write(0xff);
+        plain.write(marker);
+        plain.write(bytes, at, length);
+      }
       at += length;
       if (marker == SOS) {
-        at = skipScan(at);
+        int end = skipScan(at);
+        plain.write(bytes, at, end - at);
+        at = end;
       }
     }
     if (width == 0 || scans == 0) {
       throw fault("is damaged: it holds no image");
     }
+  }
+
+  private static boolean isOfApplications(int marker) {
+    return (marker >= 0xe0 && marker <= 0xef) || marker == COM;
+  }
+
+  /** As libjpeg, takes from JFIF's and Adobe's segments which colours there are; no more. */
+  private void applicationSegment(int marker, int at, int length) {
+    if (marker == 0xe0 && length >= 16 && startsWith(at + 2, "JFIF\0")) {
+      jfif = true;
+    } else if (marker == 0xee && length >= 14 && startsWith(at + 2, "Adobe")) {
+      adobeTransform = u8(at + 13);
+    }
+  }
+
+  private boolean startsWith(int at, String text) {
+    byte[] wanted = text.getBytes(StandardCharsets.US_ASCII);
+    return Arrays.equals(bytes, at, at + wanted.length, wanted, 0, wanted.length);
+  }
+
+  /**
+   * The file as Java's decoder is to see it: no profile, preview or comment, and one segment that
+   * settles the colours as libjpeg does. By itself Java's decoder converts by an embedded profile,
+   * gives up on a broken one and guesses colours by the sampling.
+   */
+  private byte[] plainFile() {
+    boolean rgb = !jfif && (adobeTransform >= 0 ? adobeTransform == 0 : componentsAreNamedRgb);
+    byte[] rest = plain.toByteArray();
+    byte[] colours = rgb ? ADOBE_RGB : JFIF_YCC;
+    ByteBuffer file = ByteBuffer.allocate(rest.length + colours.length + 4);
+    file.put((byte) 0xff).put((byte) SOI).put(colours).put(rest);
+    return file.put((byte) 0xff).put((byte) EOI).array();
   }
 
   /** The position after the marker that must stand at {@code at} (fill bytes allowed). */
@@ -159,6 +225,7 @@ final class JpegFile {
     if (length < 17 || u8(at + 2) != 8 || u8(at + 7) != 3) {
       throw fault("must be an 8-bit image of 3 components");
     }
+    componentsAreNamedRgb = u8(at + 8) == 'R' && u8(at + 11) == 'G' && u8(at + 14) == 'B';
     height = u16(at + 3);
     width = u16(at + 5);
     RgbImage.checkSize(width, height, "image " + file);
@@ -180,7 +247,8 @@ final class JpegFile {
     }
     ImageReader reader = readers.next();
     Warnings warnings = new Warnings();
-    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+    try (ImageInputStream in =
+        new MemoryCacheImageInputStream(new ByteArrayInputStream(plainFile()))) {
       reader.addIIOReadWarningListener(warnings);
       reader.setInput(in, true, true);
       BufferedImage image = reader.read(0);
@@ -201,7 +269,7 @@ final class JpegFile {
     } catch (NuScenesException e) {
       throw e;
     } catch (IOException | RuntimeException e) {
-      // Java's decoder answers damage with exceptions of many kinds, colour management included.
+      // Java's decoder answers damage with exceptions of many kinds.
       throw new NuScenesException(
           String.format(Locale.ROOT, "image %s cannot be decoded: %s", file, e.getMessage()), e);
     } finally {

@@ -7,7 +7,7 @@ import java.util.Locale;
 
 /**
  * One LiDAR sweep in the sensor's own frame. Holds 5 floats a point as the file does: x, y, z
- * (metres), intensity (0–255), ring index (0–31).
+ * (metres), intensity (from 0; nuScenes has 0–255), ring index (from 0; nuScenes has 0–31).
  */
 public final class LidarPoints {
   /** Floats per point. */
@@ -38,10 +38,12 @@ public final class LidarPoints {
 
   /**
    * Reads a {@code .pcd.bin} file: little-endian float32, 5 a point. nuScenes files hold finite
-   * numbers only, so a NaN or an infinity anywhere means a damaged file and is an error.
+   * numbers only, so a NaN or an infinity anywhere means a damaged file and is an error. So is a
+   * negative intensity, or a ring that is no whole number from 0: they give away files of another
+   * layout, for example with 4 floats a point.
    *
    * @throws NuScenesException if the file is missing, empty, larger than {@link #MAX_POINTS}, not a
-   *     multiple of 20 bytes, or holds a number that is not finite
+   *     multiple of 20 bytes, or holds a number that cannot be what it stands for
    */
   public static LidarPoints read(Path file) {
     byte[] bytes =
@@ -56,7 +58,24 @@ public final class LidarPoints {
     }
     float[] data = new float[bytes.length / Float.BYTES];
     ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(data);
-    return checked(data, "LiDAR file " + file);
+    LidarPoints points = checked(data, "LiDAR file " + file);
+    points.requireLayout(file);
+    return points;
+  }
+
+  private void requireLayout(Path file) {
+    for (int i = 0; i < count(); i++) {
+      if (intensity(i) < 0 || ring(i) < 0 || ring(i) != Math.rint(ring(i))) {
+        throw new NuScenesException(
+            String.format(
+                Locale.ROOT,
+                "LiDAR file %s: point %d has intensity %s and ring %s, expected an intensity of 0 or more and a whole ring from 0: has the file 5 floats a point?",
+                file,
+                i,
+                intensity(i),
+                ring(i)));
+      }
+    }
   }
 
   private static LidarPoints checked(float[] data, String what) {

@@ -63,9 +63,8 @@ public final class NuScenes {
    */
   public static NuScenes load(Path dataRoot, String version) {
     Path folder = dataRoot.resolve(version);
-    if (!Files.isDirectory(folder)) {
-      throw new NuScenesException("nuScenes table folder " + folder + " does not exist");
-    }
+    requireFolder("nuScenes data folder", dataRoot);
+    requireFolder("nuScenes table folder", folder);
     long start = System.nanoTime();
     NuScenes set = new NuScenes(dataRoot, version, NuScenesTables.read(folder));
     LOG.debug(
@@ -87,15 +86,20 @@ public final class NuScenes {
     return load(dataRoot, findVersion(dataRoot));
   }
 
+  private static void requireFolder(String what, Path folder) {
+    String fault = PathFaults.asFolder(folder);
+    if (fault != null) {
+      throw new NuScenesException(what + " " + folder + " " + fault);
+    }
+  }
+
   /**
    * The name of the one {@code v1.0-*} folder under {@code dataRoot}.
    *
    * @throws NuScenesException if there is no such folder, or more than one
    */
   public static String findVersion(Path dataRoot) {
-    if (!Files.isDirectory(dataRoot)) {
-      throw new NuScenesException("nuScenes data folder " + dataRoot + " does not exist");
-    }
+    requireFolder("nuScenes data folder", dataRoot);
     try (Stream<Path> entries = Files.list(dataRoot)) {
       List<String> versions =
           entries
@@ -125,7 +129,7 @@ public final class NuScenes {
               Locale.ROOT,
               "nuScenes data folder %s cannot be listed: %s",
               dataRoot,
-              NuScenesException.reason(e)),
+              PathFaults.reason(e)),
           e);
     }
   }

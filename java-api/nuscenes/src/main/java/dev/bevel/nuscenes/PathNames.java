@@ -61,13 +61,12 @@ public final class PathNames {
   public static Path inside(Path root, String relative, String what) {
     requirePrintable(relative, what);
     Path name = path(root, relative, what);
-    // On absolute paths: "." and ".." as the root vanish or climb when a path is normalised.
-    Path top = root.toAbsolutePath().normalize();
-    Path file = top.resolve(name).normalize();
-    if (name.isAbsolute() || !file.startsWith(top) || file.equals(top)) {
+    // The name alone is normalised: in the root, ".." after a link leads where the link does.
+    Path clean = name.normalize();
+    if (name.isAbsolute() || clean.startsWith("..") || clean.toString().isEmpty()) {
       throw refused(what, "must stay inside the data folder", relative);
     }
-    return root.resolve(name).normalize();
+    return root.resolve(clean);
   }
 
   private static void requirePrintable(String name, String what) {
@@ -82,20 +81,17 @@ public final class PathNames {
     } catch (InvalidPathException e) {
       throw new NuScenesException(
           String.format(
-              Locale.ROOT, "%s is no path: %s, got '%s'", what, e.getReason(), shortened(name)),
+              Locale.ROOT, "%s is no path: %s, got '%s'", what, e.getReason(), shown(name)),
           e);
     }
   }
 
   private static NuScenesException refused(String what, String rule, String name) {
     return new NuScenesException(
-        String.format(Locale.ROOT, "%s %s, got '%s'", what, rule, shortened(name)));
+        String.format(Locale.ROOT, "%s %s, got '%s'", what, rule, shown(name)));
   }
 
-  /**
-   * Long names are shown by their beginning; {@link NuScenesException} masks control characters.
-   */
-  private static String shortened(String name) {
-    return name.length() <= 80 ? name : name.substring(0, 80) + "…";
+  private static String shown(String name) {
+    return Printable.of(name, 80);
   }
 }

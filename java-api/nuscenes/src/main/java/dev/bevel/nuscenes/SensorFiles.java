@@ -3,7 +3,6 @@ package dev.bevel.nuscenes;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 
@@ -16,12 +15,7 @@ final class SensorFiles {
    * @param maxBytes more than this is an error, found before anything of that size is allocated
    */
   static byte[] readAll(Path file, String what, long maxBytes) {
-    if (!Files.exists(file)) {
-      throw new NuScenesException(what + " " + file + " does not exist");
-    }
-    if (!Files.isRegularFile(file)) {
-      throw new NuScenesException(what + " " + file + " is not a regular file");
-    }
+    require(file, what);
     try (InputStream in = Files.newInputStream(file)) {
       byte[] bytes = in.readNBytes(Math.toIntExact(maxBytes + 1));
       if (bytes.length > maxBytes) {
@@ -34,13 +28,24 @@ final class SensorFiles {
                 maxBytes));
       }
       return bytes;
-    } catch (NoSuchFileException e) {
-      throw new NuScenesException(what + " " + file + " does not exist", e);
     } catch (IOException e) {
-      throw new NuScenesException(
-          String.format(
-              Locale.ROOT, "%s %s cannot be read: %s", what, file, NuScenesException.reason(e)),
-          e);
+      throw unreadable(file, what, e);
     }
+  }
+
+  /**
+   * @throws NuScenesException if there is no readable file of that name
+   */
+  static void require(Path file, String what) {
+    String fault = PathFaults.asFile(file);
+    if (fault != null) {
+      throw new NuScenesException(what + " " + file + " " + fault);
+    }
+  }
+
+  static NuScenesException unreadable(Path file, String what, IOException e) {
+    return new NuScenesException(
+        String.format(Locale.ROOT, "%s %s cannot be read: %s", what, file, PathFaults.reason(e)),
+        e);
   }
 }

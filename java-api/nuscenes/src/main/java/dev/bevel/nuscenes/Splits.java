@@ -72,14 +72,14 @@ public final class Splits {
 
   private static Map<String, List<String>> own(NuScenes set) {
     Path file = set.dataRoot().resolve(set.version()).resolve(RESOURCE);
-    if (!Files.isRegularFile(file)) {
+    if (Files.notExists(file)) {
       return Map.of();
     }
+    SensorFiles.require(file, "file");
     try (InputStream in = Files.newInputStream(file)) {
       return read(file.toString(), in);
     } catch (IOException e) {
-      throw new NuScenesException(
-          "file " + file + " cannot be read: " + NuScenesException.reason(e), e);
+      throw SensorFiles.unreadable(file, "file", e);
     }
   }
 
@@ -114,9 +114,7 @@ public final class Splits {
         throw new NuScenesException("file " + name + " goes on after the end of its object");
       }
     } catch (JsonProcessingException e) {
-      throw new NuScenesException(
-          String.format(Locale.ROOT, "file %s is not valid JSON: %s", name, e.getOriginalMessage()),
-          e);
+      throw new NuScenesException("file " + name + " is not valid JSON" + JsonFaults.told(e), e);
     }
     return splits;
   }

@@ -146,6 +146,8 @@ public final class SubmissionWriter implements AutoCloseable {
 
   private NuScenesException fault(IOException e) {
     return new NuScenesException(
-        String.format(Locale.ROOT, "submission %s cannot be written: %s", target, e), e);
+        String.format(
+            Locale.ROOT, "submission %s cannot be written: %s", target, PathFaults.reason(e)),
+        e);
   }
 }

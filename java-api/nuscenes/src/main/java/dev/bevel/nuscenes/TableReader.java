@@ -1,7 +1,6 @@
 package dev.bevel.nuscenes;
 
 import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
@@ -14,10 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Function;
 import java.util.function.IntFunction;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads one table, a JSON array of flat objects, record by record: memory is one record beside the
@@ -54,9 +51,7 @@ final class TableReader {
       Function<TableFields, T> factory,
       IntFunction<T[]> array) {
     Path file = folder.resolve(table + ".json");
-    if (!Files.isRegularFile(file)) {
-      throw new NuScenesException("table file " + file + " does not exist");
-    }
+    SensorFiles.require(file, "table file");
     List<T> records = new ArrayList<>();
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
         JsonParser parser = json().createParser(in)) {
@@ -80,29 +75,13 @@ final class TableReader {
       return new TokenTable<>(records.toArray(array), "table file " + file);
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
-          String.format(
-              Locale.ROOT,
-              "table file %s is not valid JSON%s: %s",
-              file,
-              at(e.getLocation()),
-              e.getOriginalMessage()),
-          e);
+          "table file " + file + " is not valid JSON" + JsonFaults.told(e), e);
     } catch (IOException e) {
-      throw new NuScenesException(
-          String.format(
-              Locale.ROOT, "table file %s cannot be read: %s", file, NuScenesException.reason(e)),
-          e);
+      throw SensorFiles.unreadable(file, "table file", e);
     }
   }
 
   private static String at(JsonParser parser) {
-    return at(parser.currentLocation());
-  }
-
-  private static String at(@Nullable JsonLocation location) {
-    return location == null
-        ? ""
-        : String.format(
-            Locale.ROOT, " (line %d, column %d)", location.getLineNr(), location.getColumnNr());
+    return JsonFaults.at(parser.currentLocation());
   }
 }

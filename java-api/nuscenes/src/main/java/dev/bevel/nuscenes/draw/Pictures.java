@@ -1,14 +1,13 @@
 package dev.bevel.nuscenes.draw;
 
 import dev.bevel.nuscenes.AtomicFile;
+import dev.bevel.nuscenes.ImageEncoder;
 import java.awt.Color;
 import java.awt.Font;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
-import java.io.IOException;
 import java.nio.file.Path;
-import javax.imageio.ImageIO;
 
 /** What both pictures share, and writing them to files. */
 public final class Pictures {
@@ -20,13 +19,8 @@ public final class Pictures {
    * @throws dev.bevel.nuscenes.NuScenesException if it cannot be written
    */
   public static void writePng(BufferedImage image, Path file) {
-    AtomicFile.write(
-        file,
-        out -> {
-          if (!ImageIO.write(image, "png", out)) {
-            throw new IOException("this Java runtime has no PNG encoder");
-          }
-        });
+    byte[] bytes = ImageEncoder.png(image);
+    AtomicFile.write(file, out -> out.write(bytes));
   }
 
   static Graphics2D graphics(BufferedImage image) {

@@ -5,6 +5,7 @@ import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.MapRegion;
 import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.PathFaults;
 import dev.bevel.nuscenes.Pose;
 import dev.bevel.nuscenes.TableRecord.Sample;
 import dev.bevel.nuscenes.evaluation.EvaluationBox;
@@ -101,7 +102,11 @@ public final class SamplePictures {
   public List<String> missing() {
     List<String> missing = new ArrayList<>();
     if (!hasLidar()) {
-      missing.add("there are no LiDAR points: " + contents.lidar() + " does not exist");
+      missing.add(
+          "there are no LiDAR points: "
+              + contents.lidar()
+              + " "
+              + PathFaults.asFile(contents.lidar()));
     }
     if (MapRegion.file(set, sample).isEmpty()) {
       missing.add("there is no map mask of this drive in the data set");

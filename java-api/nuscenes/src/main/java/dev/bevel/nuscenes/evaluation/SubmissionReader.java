@@ -1,7 +1,6 @@
 package dev.bevel.nuscenes.evaluation;
 
 import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
@@ -9,7 +8,9 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import dev.bevel.nuscenes.DetectionClass;
+import dev.bevel.nuscenes.JsonFaults;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.PathFaults;
 import dev.bevel.nuscenes.Pose;
 import java.io.BufferedInputStream;
 import java.io.IOException;
@@ -143,21 +144,19 @@ public final class SubmissionReader {
   }
 
   private static <T> T open(Path file, Reading<T> reading) {
+    String fault = PathFaults.asFile(file);
+    if (fault != null) {
+      throw new NuScenesException("submission " + file + " " + fault);
+    }
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
         JsonParser json = json().createParser(in)) {
       return reading.from(json);
     } catch (JsonProcessingException e) {
       throw new NuScenesException(
-          String.format(
-              Locale.ROOT,
-              "submission %s is not valid JSON%s: %s",
-              file,
-              at(e.getLocation()),
-              e.getOriginalMessage()),
-          e);
+          "submission " + file + " is not valid JSON" + JsonFaults.told(e), e);
     } catch (IOException e) {
       throw new NuScenesException(
-          "submission " + file + " cannot be read: " + NuScenesException.reason(e), e);
+          "submission " + file + " cannot be read: " + PathFaults.reason(e), e);
     }
   }
 
@@ -363,7 +362,7 @@ public final class SubmissionReader {
 
   private void expect(JsonToken got, JsonToken expected, String what) {
     if (got != expected) {
-      throw broken("must have " + what + at(json.currentLocation()));
+      throw broken("must have " + what + JsonFaults.at(json.currentLocation()));
     }
   }
 
@@ -377,10 +376,4 @@ public final class SubmissionReader {
   }
 
   /** Jackson gives no place for what exceeds its limits. */
-  private static String at(@Nullable JsonLocation location) {
-    return location == null
-        ? ""
-        : String.format(
-            Locale.ROOT, " (line %d, column %d)", location.getLineNr(), location.getColumnNr());
-  }
 }

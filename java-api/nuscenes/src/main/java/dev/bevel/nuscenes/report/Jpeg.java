@@ -1,17 +1,10 @@
 package dev.bevel.nuscenes.report;
 
+import dev.bevel.nuscenes.ImageEncoder;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Base64;
-import javax.imageio.IIOImage;
-import javax.imageio.ImageIO;
-import javax.imageio.ImageWriteParam;
-import javax.imageio.ImageWriter;
-import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /** Pictures inside the page, as JPEG in a {@code data:} URI. */
 final class Jpeg {
@@ -31,7 +24,8 @@ final class Jpeg {
     html.single(
         "img",
         "src",
-        "data:image/jpeg;base64," + Base64.getEncoder().encodeToString(encode(small)),
+        "data:image/jpeg;base64,"
+            + Base64.getEncoder().encodeToString(ImageEncoder.jpeg(small, QUALITY)),
         "width",
         Integer.toString(small.getWidth()),
         "height",
@@ -52,22 +46,5 @@ final class Jpeg {
     g.drawImage(image, 0, 0, width, height, null);
     g.dispose();
     return small;
-  }
-
-  private static byte[] encode(BufferedImage image) {
-    ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (var out = new MemoryCacheImageOutputStream(bytes)) {
-      ImageWriteParam parameters = writer.getDefaultWriteParam();
-      parameters.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
-      parameters.setCompressionQuality(QUALITY);
-      writer.setOutput(out);
-      writer.write(null, new IIOImage(image, null, null), parameters);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e); // nothing but memory is written to
-    } finally {
-      writer.dispose();
-    }
-    return bytes.toByteArray();
   }
 }

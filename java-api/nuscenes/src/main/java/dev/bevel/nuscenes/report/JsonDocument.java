@@ -1,13 +1,14 @@
 package dev.bevel.nuscenes.report;
 
 import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import dev.bevel.nuscenes.JsonFaults;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.PathFaults;
 import java.io.IOException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -64,27 +65,14 @@ final class JsonDocument {
       }
       return root;
     } catch (JsonProcessingException e) {
-      throw new NuScenesException(
-          String.format(
-              Locale.ROOT,
-              "file %s is not valid JSON%s: %s",
-              file,
-              line(e.getLocation()),
-              e.getOriginalMessage()),
-          e);
+      throw new NuScenesException("file " + file + " is not valid JSON" + JsonFaults.told(e), e);
     } catch (IOException e) {
       throw new NuScenesException(
-          String.format(
-              Locale.ROOT, "file %s cannot be read: %s", file, NuScenesException.reason(e)),
-          e);
+          String.format(Locale.ROOT, "file %s cannot be read: %s", file, PathFaults.reason(e)), e);
     }
   }
 
   /** Jackson gives no place for what exceeds its limits. */
-  private static String line(@Nullable JsonLocation location) {
-    return location == null ? "" : " (line " + location.getLineNr() + ")";
-  }
-
   private static @Nullable Object value(JsonParser json) throws IOException {
     JsonToken token = json.currentToken();
     if (token == null) {
@@ -143,7 +131,7 @@ final class JsonDocument {
       return Path.of(text());
     } catch (InvalidPathException e) {
       throw new NuScenesException(
-          String.format(Locale.ROOT, "file %s%s is no path: %s", file, place, e), e);
+          String.format(Locale.ROOT, "file %s%s is no path: %s", file, place, e.getReason()), e);
     }
   }
 

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import dev.bevel.nuscenes.AtomicFile;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.PathFaults;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -38,7 +39,7 @@ public final class RunFolder {
       String config, Path data, String version, @Nullable String split, long steps, long seed) {
     /** Makes the folder's name absolute. */
     public Training {
-      data = data.toAbsolutePath().normalize();
+      data = absolute(data);
     }
   }
 
@@ -54,8 +55,8 @@ public final class RunFolder {
   public record Evaluation(Path data, String version, String split, Path results) {
     /** Makes the names absolute. */
     public Evaluation {
-      data = data.toAbsolutePath().normalize();
-      results = results.toAbsolutePath().normalize();
+      data = absolute(data);
+      results = absolute(results);
     }
   }
 
@@ -63,7 +64,16 @@ public final class RunFolder {
 
   /** The run in a folder, which need not be there before something is written. */
   public RunFolder(Path folder) {
-    this.folder = folder.toAbsolutePath().normalize();
+    this.folder = absolute(folder);
+  }
+
+  /** Not {@code normalize()} alone: {@code ..} after a link leads where the link does. */
+  private static Path absolute(Path path) {
+    try {
+      return path.toRealPath();
+    } catch (IOException e) {
+      return path.toAbsolutePath(); // not there yet
+    }
   }
 
   /** The folder itself, absolute. */
@@ -159,8 +169,9 @@ public final class RunFolder {
    */
   static byte[] content(Path file, long most) {
     // Neither a pipe, which might never end, nor a folder.
-    if (!Files.isRegularFile(file)) {
-      throw new NuScenesException("file " + file + " is not a regular file");
+    String fault = PathFaults.asFile(file);
+    if (fault != null) {
+      throw new NuScenesException("file " + file + " " + fault);
     }
     try (InputStream in = Files.newInputStream(file)) {
       byte[] bytes = in.readNBytes(Math.toIntExact(most + 1));
@@ -175,7 +186,7 @@ public final class RunFolder {
       return bytes;
     } catch (IOException e) {
       throw new NuScenesException(
-          String.format(Locale.ROOT, "file %s cannot be read: %s", file, e), e);
+          String.format(Locale.ROOT, "file %s cannot be read: %s", file, PathFaults.reason(e)), e);
     }
   }
 

@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.report;
 import dev.bevel.nuscenes.AtomicFile;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.PathFaults;
 import dev.bevel.nuscenes.Splits;
 import dev.bevel.nuscenes.evaluation.DetectionMatch;
 import dev.bevel.nuscenes.evaluation.EvaluationConfig;
@@ -136,12 +137,12 @@ public final class RunReport {
 
   private Optional<String> absent(Evaluation evaluation) {
     Path tables = folder(evaluation).resolve(evaluation.version());
-    if (!Files.exists(evaluation.results())) {
-      return Optional.of("the submission " + evaluation.results() + " does not exist");
+    String fault = PathFaults.asFile(evaluation.results());
+    if (fault != null) {
+      return Optional.of("the submission " + evaluation.results() + " " + fault);
     }
-    return Files.exists(tables)
-        ? Optional.empty()
-        : Optional.of("the data set " + tables + " does not exist");
+    return Optional.ofNullable(PathFaults.asFolder(tables))
+        .map(without -> "the data set " + tables + " " + without);
   }
 
   private void writeAbsent(String id, String title, String why) {

@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.simulator;
 
+import dev.bevel.nuscenes.FileOutput;
 import dev.bevel.nuscenes.LidarPoints;
 import dev.bevel.nuscenes.Pose;
 import dev.bevel.nuscenes.simulator.SceneRecord.Annotated;
@@ -18,7 +19,6 @@ import dev.bevel.nuscenes.simulator.world.WorldObject;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -144,7 +144,7 @@ final class SceneRecorder {
     ByteBuffer bytes =
         ByteBuffer.allocate(numbers.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asFloatBuffer().put(numbers);
-    Files.write(folder.resolve(timeline.file(shot)), bytes.array());
+    FileOutput.write(folder.resolve(timeline.file(shot)), out -> out.write(bytes.array()));
     return points;
   }
 
@@ -156,7 +156,7 @@ final class SceneRecorder {
         settings.imageHeight());
   }
 
-  private Rendering draw(Shot shot, double time, CameraView view) {
+  private Rendering draw(Shot shot, double time, CameraView view) throws IOException {
     int camera = SensorRig.CAMERAS.indexOf(shot.channel());
     var random = Seeds.random(seed, "jitter", camera, shot.timestamp());
     double exposure = exposures[camera] * Seeds.near(random, 1, 0.03);

@@ -1,9 +1,12 @@
 package dev.bevel.nuscenes.simulator;
 
+import dev.bevel.nuscenes.FileOutput;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.PathFaults;
 import dev.bevel.nuscenes.simulator.SceneRecorder.Observation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,7 +57,8 @@ public final class Simulator {
 
   /**
    * Simulates and writes a data set. It is written beside {@code out} under another name and
-   * renamed when it is complete. If this fails, or the thread is interrupted, nothing remains.
+   * renamed when it is complete; symbolic links are followed. If this fails, or the thread is
+   * interrupted, nothing remains.
    *
    * @param out the data folder; must not exist or be empty
    * @param listener hears of each key frame
@@ -62,7 +66,7 @@ public final class Simulator {
    *     thread was interrupted (it stays so)
    */
   public static void run(SimulationSettings settings, Path out, ProgressListener listener) {
-    Path target = out.toAbsolutePath().normalize();
+    Path target = target(out);
     checkFree(target);
     Path parent = target.getParent();
     if (parent == null) {
@@ -82,11 +86,24 @@ public final class Simulator {
       Files.deleteIfExists(target);
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException | UncheckedIOException e) {
-      throw new NuScenesException(
-          String.format(Locale.ROOT, "simulated data cannot be written to %s: %s", out, e), e);
+      throw unwritable(out, e);
     } finally {
       delete(temporary);
     }
+  }
+
+  private static Path target(Path out) {
+    try {
+      return FileOutput.followed(out);
+    } catch (IOException e) {
+      throw unwritable(out, e);
+    }
+  }
+
+  private static NuScenesException unwritable(Path out, Exception e) {
+    String words = e instanceof FileSystemException f ? f.getMessage() : PathFaults.reason(e);
+    return new NuScenesException(
+        String.format(Locale.ROOT, "simulated data cannot be written to %s: %s", out, words), e);
   }
 
   private static void checkFree(Path target) {
@@ -101,7 +118,9 @@ public final class Simulator {
         }
       } catch (IOException e) {
         throw new NuScenesException(
-            String.format(Locale.ROOT, "folder %s cannot be read: %s", target, e), e);
+            String.format(
+                Locale.ROOT, "folder %s cannot be read: %s", target, PathFaults.reason(e)),
+            e);
       }
     }
   }
@@ -212,7 +231,12 @@ public final class Simulator {
           });
     } catch (IOException e) {
       throw new NuScenesException(
-          String.format(Locale.ROOT, "temporary folder %s cannot be deleted: %s", folder, e), e);
+          String.format(
+              Locale.ROOT,
+              "temporary folder %s cannot be deleted: %s",
+              folder,
+              PathFaults.reason(e)),
+          e);
     }
   }
 }

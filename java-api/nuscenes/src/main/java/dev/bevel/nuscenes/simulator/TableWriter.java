@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.simulator;
 import com.fasterxml.jackson.core.JsonEncoding;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.bevel.nuscenes.FileOutput;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -15,7 +16,8 @@ final class TableWriter implements AutoCloseable {
   private boolean inRecord;
 
   TableWriter(Path folder, String table) throws IOException {
-    json = JSON.createGenerator(folder.resolve(table + ".json").toFile(), JsonEncoding.UTF8);
+    Path file = folder.resolve(table + ".json");
+    json = JSON.createGenerator(FileOutput.open(file), JsonEncoding.UTF8);
     json.writeStartArray();
   }
 

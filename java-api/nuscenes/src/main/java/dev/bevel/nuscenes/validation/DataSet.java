@@ -1,11 +1,13 @@
 package dev.bevel.nuscenes.validation;
 
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** The tables of the set under examination, with the references that several checks follow. */
 final class DataSet {
@@ -127,5 +129,28 @@ final class DataSet {
       }
     }
     return files;
+  }
+
+  /**
+   * The file a record names, whether it is there or not. The name is judged as text: links that
+   * stand in the folder are the owner's doing and are followed, so that {@code samples} may lie on
+   * another disk.
+   *
+   * @return null if the name is none or leads out of the folder
+   */
+  @Nullable Path file(TableData table, int row) {
+    String name = table.text("filename", row);
+    try {
+      Path path = root.getFileSystem().getPath(name);
+      Path inside = path.normalize();
+      return path.isAbsolute()
+              || inside.startsWith("..")
+              || inside.toString().isEmpty()
+              || name.codePoints().anyMatch(Character::isISOControl)
+          ? null
+          : root.resolve(inside);
+    } catch (InvalidPathException e) {
+      return null;
+    }
   }
 }

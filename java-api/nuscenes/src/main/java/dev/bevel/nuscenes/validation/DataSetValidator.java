@@ -1,6 +1,7 @@
 package dev.bevel.nuscenes.validation;
 
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.PathFaults;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,9 +41,8 @@ public final class DataSetValidator {
    * @throws NuScenesException if there is no such folder
    */
   public static DataSetValidator of(Path data, String version) {
-    if (!Files.isDirectory(data.resolve(version))) {
-      throw new NuScenesException("there is no folder of tables " + data.resolve(version));
-    }
+    requireFolder("data folder", data);
+    requireFolder("folder of tables", data.resolve(version));
     return new DataSetValidator(data, version);
   }
 
@@ -52,6 +52,7 @@ public final class DataSetValidator {
    * @throws NuScenesException if the folder holds no version, or several
    */
   public static DataSetValidator of(Path data) {
+    requireFolder("data folder", data);
     try (Stream<Path> folders = Files.list(data)) {
       List<String> versions =
           folders
@@ -69,7 +70,15 @@ public final class DataSetValidator {
       }
       return of(data, versions.getFirst());
     } catch (IOException e) {
-      throw new NuScenesException("folder " + data + " cannot be read: " + e, e);
+      throw new NuScenesException(
+          "data folder " + data + " cannot be read: " + PathFaults.reason(e), e);
+    }
+  }
+
+  private static void requireFolder(String what, Path folder) {
+    String fault = PathFaults.asFolder(folder);
+    if (fault != null) {
+      throw new NuScenesException(what + " " + folder + " " + fault);
     }
   }
 

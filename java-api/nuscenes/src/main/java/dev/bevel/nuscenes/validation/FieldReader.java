@@ -3,6 +3,7 @@ package dev.bevel.nuscenes.validation;
 import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import dev.bevel.nuscenes.Printable;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -107,7 +108,7 @@ final class FieldReader {
           case JsonToken.VALUE_NULL -> "null";
           default -> value.toString();
         };
-    return text.length() <= SHOWN ? text : text.substring(0, SHOWN) + "…";
+    return Printable.of(text, SHOWN);
   }
 
   /**

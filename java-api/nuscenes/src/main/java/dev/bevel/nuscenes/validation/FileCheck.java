@@ -1,8 +1,8 @@
 package dev.bevel.nuscenes.validation;
 
+import dev.bevel.nuscenes.PathFaults;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -81,7 +81,7 @@ final class FileCheck {
     for (int row = 0; row < maps.rows(); row++) {
       Path file = locate(maps, row);
       if (file != null) {
-        inspect(maps, row, file, FileInspector::png);
+        inspect(maps, row, file, PngInspector::inspect);
       }
     }
   }
@@ -95,10 +95,10 @@ final class FileCheck {
       case "camera" -> {
         int width = data.ints("width").get(row);
         int height = data.ints("height").get(row);
-        inspect(data, row, file, f -> FileInspector.jpeg(f, width, height));
+        inspect(data, row, file, f -> JpegInspector.inspect(f, width, height));
       }
       case "lidar" -> inspect(data, row, file, f -> lidar(row, f));
-      case "radar" -> inspect(data, row, file, FileInspector::radar);
+      case "radar" -> inspect(data, row, file, RadarInspector::inspect);
       default -> {}
     }
   }
@@ -132,7 +132,7 @@ final class FileCheck {
             String.format(Locale.ROOT, "%s (file %s)", fault.actual(), file));
       }
     } catch (IOException e) {
-      fault(table, row, "a readable file", e.toString());
+      fault(table, row, "a readable file", PathFaults.reason(e));
     }
   }
 
@@ -145,31 +145,20 @@ final class FileCheck {
       }
       return null;
     }
-    try {
-      Path root = set.root().toAbsolutePath().normalize();
-      Path file = root.resolve(name).normalize();
-      if (!file.startsWith(root) || file.equals(root)) {
-        fault(table, row, "a file below the data folder", name);
-        return null;
-      }
-      if (Files.isRegularFile(file)) {
-        return file;
-      }
-      if (Files.exists(file) || !set.allows(Allowance.MISSING_FILES)) {
-        fault(
-            table,
-            row,
-            "a file",
-            Files.exists(file)
-                ? String.format(Locale.ROOT, "%s, which is none", file)
-                : String.format(
-                    Locale.ROOT,
-                    "no file %s (allowed by %s)",
-                    file,
-                    Allowance.MISSING_FILES.label()));
-      }
-    } catch (InvalidPathException e) {
-      fault(table, row, "the name of a file", name);
+    Path file = set.file(table, row);
+    if (file == null) {
+      fault(table, row, "the name of a file below the data folder", name);
+      return null;
+    }
+    String problem = PathFaults.asFile(file);
+    if (problem == null) {
+      return file;
+    }
+    if (Files.exists(file)) {
+      fault(table, row, "a file that can be read", file + ", which " + problem);
+    } else if (!set.allows(Allowance.MISSING_FILES)) {
+      String allowance = " (allowed by " + Allowance.MISSING_FILES.label() + ")";
+      fault(table, row, "a file", "no file " + file + allowance);
     }
     return null;
   }

@@ -1,5 +1,7 @@
 package dev.bevel.nuscenes.validation;
 
+import dev.bevel.nuscenes.Printable;
+
 /**
  * One fault of a data set.
  *
@@ -14,6 +16,19 @@ package dev.bevel.nuscenes.validation;
  */
 public record Finding(
     Rule rule, String table, String token, String field, String expected, String actual) {
+  /** A token has 32 characters, a name of a file about 100; what is longer is not one. */
+  private static final int MAX_NAME = 120;
+
+  private static final int MAX_TEXT = 500;
+
+  /** Keeps what is quoted printable and short: a hostile file may hold anything. */
+  public Finding {
+    token = Printable.of(token, MAX_NAME);
+    field = Printable.of(field, MAX_NAME);
+    expected = Printable.of(expected, MAX_TEXT);
+    actual = Printable.of(actual, MAX_TEXT);
+  }
+
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder(table);

@@ -2,13 +2,10 @@ package dev.bevel.nuscenes.validation;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import javax.imageio.ImageIO;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -126,36 +123,14 @@ final class ProjectionCheck {
   /** The picture, or null if it is not what its record says: then {@link FileCheck} has told. */
   private @Nullable BufferedImage image(View view) {
     TableData data = set.table("sample_data");
+    Path file = set.file(data, view.data());
     try {
-      Path file = set.root().resolve(data.text("filename", view.data()));
-      if ((long) view.width() * view.height() > MAX_PIXELS
-          || !Files.isRegularFile(file)
-          || FileInspector.jpeg(file, view.width(), view.height()) != null) {
-        return null;
-      }
-      BufferedImage image = ImageIO.read(file.toFile());
-      if (image != null && image.getWidth() == view.width() && image.getHeight() == view.height()) {
-        return image;
-      }
-      undecodable(view.data(), "another picture");
-    } catch (InvalidPathException e) {
+      return file == null || (long) view.width() * view.height() > MAX_PIXELS
+          ? null
+          : JpegInspector.read(file, view.width(), view.height());
+    } catch (IOException e) {
       return null;
-    } catch (IOException | RuntimeException e) {
-      // Java's decoder answers damage with exceptions of many kinds.
-      undecodable(view.data(), e.toString());
     }
-    return null;
-  }
-
-  private void undecodable(int data, String actual) {
-    findings.add(
-        new Finding(
-            Rule.FILE,
-            "sample_data",
-            set.table("sample_data").label(data),
-            "filename",
-            "a JPEG file that can be decoded",
-            actual));
   }
 
   /** The bounds of a box in a picture; null if part of it is behind the camera or all outside. */

@@ -2,7 +2,8 @@ package dev.bevel.nuscenes.validation;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.JsonFaults;
+import dev.bevel.nuscenes.PathFaults;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,7 +31,12 @@ final class SplitCheck {
 
   static void run(DataSet set, Findings findings) {
     Path file = set.root().resolve(set.version()).resolve("splits.json");
-    if (!Files.exists(file)) {
+    if (Files.notExists(file)) {
+      return;
+    }
+    String problem = PathFaults.asFile(file);
+    if (problem != null) {
+      fault(findings, "", "", "a readable file " + file, "one that " + problem);
       return;
     }
     try (JsonParser json = TableParser.JSON.createParser(file.toFile())) {
@@ -40,9 +46,9 @@ final class SplitCheck {
         fault(findings, "", "", "the end of the file after the object", "more");
       }
     } catch (JsonProcessingException e) {
-      fault(findings, "", "", "valid JSON", e.getOriginalMessage());
+      fault(findings, "", "", "valid JSON", JsonFaults.words(e));
     } catch (IOException e) {
-      fault(findings, "", "", "a readable file " + file, NuScenesException.reason(e));
+      fault(findings, "", "", "a readable file " + file, PathFaults.reason(e));
     }
   }
 

@@ -6,16 +6,15 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
-import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.JsonFaults;
+import dev.bevel.nuscenes.PathFaults;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -28,16 +27,22 @@ final class TableParser {
           .streamReadConstraints(
               StreamReadConstraints.builder()
                   .maxStringLength(1 << 20)
-                  .maxNumberLength(1000)
+                  .maxNumberLength(64)
                   .maxNestingDepth(16)
                   .build())
           .build();
+
+  private static final int MAX_FIELDS = 64;
 
   private final TableData table;
   private final Findings findings;
   private final FieldReader reader;
   private final Map<String, Schema.Field> fields = new HashMap<>();
   private final Set<Schema.Field> seen = new HashSet<>();
+
+  /** Names of the record's fields that the schema does not have. */
+  private final Set<String> others = new HashSet<>();
+
   private final Map<Schema.Field, FieldReader.Fault> faults = new HashMap<>();
 
   private TableParser(TableData table, Map<String, TableData> tables, Findings findings) {
@@ -58,20 +63,16 @@ final class TableParser {
   static boolean read(
       Path folder, TableData table, Map<String, TableData> tables, Findings findings) {
     Path file = folder.resolve(table.name() + ".json");
+    String fault = PathFaults.asFile(file); // a pipe would never end
+    if (fault != null) {
+      String actual = fault.equals("does not exist") ? "no such file" : "one that " + fault;
+      findings.add(new Finding(Rule.TABLE, table.name(), "", "", "a file " + file, actual));
+      return false;
+    }
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
         JsonParser json = JSON.createParser(in)) {
       return new TableParser(table, tables, findings).readArray(json);
-    } catch (NoSuchFileException e) {
-      findings.add(new Finding(Rule.TABLE, table.name(), "", "", "a file " + file, "no such file"));
     } catch (JsonProcessingException e) {
-      String where =
-          e.getLocation() == null
-              ? ""
-              : String.format(
-                  Locale.ROOT,
-                  " (line %d, column %d)",
-                  e.getLocation().getLineNr(),
-                  e.getLocation().getColumnNr());
       findings.add(
           new Finding(
               Rule.TABLE,
@@ -79,16 +80,11 @@ final class TableParser {
               table.rows() == 0 ? "" : "after record " + (table.rows() - 1),
               "",
               "valid JSON",
-              e.getOriginalMessage() + where));
+              JsonFaults.words(e) + JsonFaults.at(e.getLocation())));
     } catch (IOException e) {
       findings.add(
           new Finding(
-              Rule.TABLE,
-              table.name(),
-              "",
-              "",
-              "a readable file " + file,
-              NuScenesException.reason(e)));
+              Rule.TABLE, table.name(), "", "", "a readable file " + file, PathFaults.reason(e)));
     }
     return false;
   }
@@ -118,11 +114,13 @@ final class TableParser {
     table.addRow();
     seen.clear();
     faults.clear();
+    others.clear();
     while (json.nextToken() == JsonToken.FIELD_NAME) {
-      Schema.Field field = fields.get(json.currentName());
+      String name = json.currentName();
+      Schema.Field field = fields.get(name);
       json.nextToken();
       if (field == null) {
-        json.skipChildren();
+        other(name, json);
         continue;
       }
       Object value = FieldReader.value(json);
@@ -135,6 +133,26 @@ final class TableParser {
       }
     }
     report();
+  }
+
+  /** A field that the schema does not have: anything may be in it, but it must be JSON, and one. */
+  private void other(String name, JsonParser json) throws IOException {
+    String problem = others.add(name) ? null : "the field twice";
+    if (seen.size() + others.size() > MAX_FIELDS) {
+      problem = "one more field";
+    }
+    int depth = 0;
+    do {
+      depth += json.currentToken().isStructStart() ? 1 : json.currentToken().isStructEnd() ? -1 : 0;
+      if (json.currentToken() == JsonToken.VALUE_NUMBER_FLOAT && json.isNaN()) {
+        problem = "NaN or Infinity, which JSON does not have";
+      }
+    } while (depth > 0 && json.nextToken() != null);
+    if (problem != null) {
+      String expected = "one value of JSON in a record of at most " + MAX_FIELDS + " fields";
+      String label = table.label(table.rows() - 1);
+      findings.add(new Finding(Rule.FIELD, table.name(), label, name, expected, problem));
+    }
   }
 
   /** At the record's end, when its token is known. */

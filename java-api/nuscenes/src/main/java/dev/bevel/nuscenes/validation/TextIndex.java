@@ -1,6 +1,7 @@
 package dev.bevel.nuscenes.validation;
 
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import java.util.Arrays;
 
 /**
@@ -8,6 +9,11 @@ import java.util.Arrays;
  * largest tables hold millions.
  */
 final class TextIndex {
+  private static final long PRIME = (1L << 61) - 1;
+
+  /** Another one in each process. */
+  private static final long SECRET = new SecureRandom().nextLong(1L << 32, PRIME);
+
   private byte[] bytes = new byte[1 << 10];
   private int[] ends = new int[1 << 6];
   private int[] slots = new int[1 << 7];
@@ -84,15 +90,30 @@ final class TextIndex {
     }
   }
 
-  /** FNV-1a with a final mix, since only the low bits are used. */
+  /**
+   * A polynomial in a secret number modulo the prime 2⁶¹ − 1 (Carter and Wegman): two different
+   * texts of n bytes meet with a chance of n / 2⁶³, and nobody who does not know the number can
+   * look for texts that do. Tables made of colliding tokens would else take the square of their
+   * size.
+   */
   private static int hash(byte[] data, int from, int to) {
-    int hash = 0x811c9dc5;
-    for (int i = from; i < to; i++) {
-      hash = (hash ^ data[i]) * 0x01000193;
+    long hash = to - from;
+    for (int at = from; at < to; at += Integer.BYTES) {
+      long word = 0;
+      for (int i = at; i < Math.min(at + Integer.BYTES, to); i++) {
+        word = word << 8 | data[i] & 0xff;
+      }
+      hash = times(hash + word + 1);
     }
-    hash ^= hash >>> 16;
-    hash *= 0x7feb352d;
-    return hash ^ hash >>> 15;
+    return (int) (hash ^ hash >>> 31);
+  }
+
+  /** {@code value · SECRET mod 2⁶¹ − 1} for a value below 2⁶². */
+  private static long times(long value) {
+    long high = Math.multiplyHigh(value, SECRET);
+    long low = value * SECRET;
+    long sum = (low & PRIME) + (low >>> 61 | high << 3);
+    return sum >= PRIME ? sum - PRIME : sum;
   }
 
   /** A new length of at least {@code least}, half as large again where there is room. */

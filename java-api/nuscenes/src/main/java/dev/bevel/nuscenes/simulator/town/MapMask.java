@@ -1,10 +1,11 @@
 package dev.bevel.nuscenes.simulator.town;
 
+import dev.bevel.nuscenes.FileOutput;
+import dev.bevel.nuscenes.ImageEncoder;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferByte;
 import java.io.IOException;
 import java.nio.file.Path;
-import javax.imageio.ImageIO;
 
 /**
  * The raster map of a town: grey PNG, 0.1 m a pixel, 255 where vehicles may drive and 0 elsewhere.
@@ -29,8 +30,7 @@ public final class MapMask {
         }
       }
     }
-    if (!ImageIO.write(image, "png", file.toFile())) {
-      throw new IOException("this Java runtime has no PNG encoder (module java.desktop)");
-    }
+    byte[] bytes = ImageEncoder.png(image);
+    FileOutput.write(file, out -> out.write(bytes));
   }
 }
