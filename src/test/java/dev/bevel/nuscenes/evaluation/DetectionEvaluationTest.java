@@ -194,7 +194,8 @@ class DetectionEvaluationTest {
   void groundTruthAsPredictionIsPerfect() throws URISyntaxException {
     EvaluationSet set = syntheticSet();
     List<EvaluationBox> truth = set.filter(set.truth());
-    DetectionMetrics metrics = DetectionEvaluation.evaluate(set.samples(), truth, truth);
+    DetectionMetrics metrics =
+        DetectionEvaluation.evaluate(set.samples(), truth, truth, EvaluationSettings.BENCHMARK);
     assertThat(metrics.meanError(TruePositiveMetric.TRANSLATION)).isZero();
     assertThat(metrics.meanError(TruePositiveMetric.SCALE)).isCloseTo(0, within(1e-12));
     assertThat(metrics.meanError(TruePositiveMetric.ORIENTATION)).isZero();

@@ -6,7 +6,7 @@ import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.TableRecord.Sample;
 import dev.bevel.nuscenes.TableRecord.SampleAnnotation;
 import dev.bevel.nuscenes.evaluation.EvaluationBox;
-import dev.bevel.nuscenes.evaluation.EvaluationConfig;
+import dev.bevel.nuscenes.evaluation.EvaluationSettings;
 import dev.bevel.nuscenes.evaluation.Submission;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -22,15 +22,20 @@ import java.util.stream.IntStream;
  * evaluator before it is timed.
  */
 final class PlainEvaluation {
-  private static final double[] DISTANCES = {0.5, 1, 2, 4};
   private static final int POINTS = 101;
   private static final int METRICS = 5;
 
   private final NuScenes set;
   private final List<Sample> samples;
   private final List<EvaluationBox> detections;
+  private final EvaluationSettings settings;
 
-  private PlainEvaluation(NuScenes set, Submission submission) {
+  /** The first point of a curve that counts. */
+  private final int first;
+
+  private PlainEvaluation(NuScenes set, Submission submission, EvaluationSettings settings) {
+    this.settings = settings;
+    this.first = (int) Math.round(100 * settings.minRecall()) + 1;
     this.set = set;
     this.samples = List.copyOf(set.samples());
     this.detections = submission.boxes();
@@ -42,7 +47,12 @@ final class PlainEvaluation {
    * @param submission of all samples of the set
    */
   static double detectionScore(NuScenes set, Submission submission) {
-    return new PlainEvaluation(set, submission).detectionScore();
+    return detectionScore(set, submission, EvaluationSettings.BENCHMARK);
+  }
+
+  /** As {@link #detectionScore(NuScenes, Submission)}, with other thresholds. */
+  static double detectionScore(NuScenes set, Submission submission, EvaluationSettings settings) {
+    return new PlainEvaluation(set, submission, settings).detectionScore();
   }
 
   private record Truth(int sample, SampleAnnotation annotation, Box3d box) {}
@@ -54,10 +64,12 @@ final class PlainEvaluation {
     double[] errors = new double[METRICS];
     int[] classes = new int[METRICS];
     for (DetectionClass kind : DetectionClass.values()) {
-      for (double distance : DISTANCES) {
+      for (double distance : settings.matchDistances()) {
         double[] figures = figures(kind, distance);
-        precisions += figures[METRICS] / DISTANCES.length / 10;
-        for (int metric = 0; metric < METRICS && distance == 2; metric++) {
+        precisions += figures[METRICS] / settings.matchDistances().size() / 10;
+        for (int metric = 0;
+            metric < METRICS && distance == settings.truePositiveDistance();
+            metric++) {
           boolean cone = kind == DetectionClass.TRAFFIC_CONE;
           boolean counts = metric < (cone ? 2 : kind == DetectionClass.BARRIER ? 3 : METRICS);
           errors[metric] += counts ? figures[metric] : 0;
@@ -69,7 +81,7 @@ final class PlainEvaluation {
     for (int metric = 0; metric < METRICS; metric++) {
       scores += Math.max(0, 1 - errors[metric] / classes[metric]);
     }
-    return (5 * precisions + scores) / 10;
+    return (settings.meanApWeight() * precisions + scores) / (settings.meanApWeight() + METRICS);
   }
 
   /** Five mean errors (translation, scale, orientation, velocity, attribute), then AP. */
@@ -108,17 +120,18 @@ final class PlainEvaluation {
       double at = point == POINTS - 1 ? 1 : point * 0.01;
       confidence[point] = interpolated(at, recall, score, 0);
       last = confidence[point] != 0 ? point : last;
-      sum += point > 10 ? Math.max(0, interpolated(at, recall, precision, 0) - 0.1) : 0;
+      double above = interpolated(at, recall, precision, 0) - settings.minPrecision();
+      sum += point >= first ? Math.max(0, above) : 0;
     }
-    figures[METRICS] = sum / 90 / 0.9;
-    for (int metric = 0; metric < METRICS && last > 10; metric++) {
+    figures[METRICS] = sum / (POINTS - first) / (1 - settings.minPrecision());
+    for (int metric = 0; metric < METRICS && last >= first; metric++) {
       figures[metric] = meanError(matches, metric, confidence, last);
     }
     return figures;
   }
 
-  /** Over the recalls 0.11, 0.12, …, the mean of the errors of all matches of that score and up. */
-  private static double meanError(List<Match> matches, int metric, double[] confidence, int last) {
+  /** Over the recalls that count, the mean of the errors of all matches of that score and up. */
+  private double meanError(List<Match> matches, int metric, double[] confidence, int last) {
     List<Double> scores = new ArrayList<>();
     List<Double> means = new ArrayList<>();
     double sum = 0;
@@ -134,10 +147,10 @@ final class PlainEvaluation {
       return 1;
     }
     double total = 0;
-    for (int point = 11; point <= last; point++) {
+    for (int point = first; point <= last; point++) {
       total += interpolated(confidence[point], scores, means, means.getLast());
     }
-    return total / (last - 10);
+    return total / (last - first + 1);
   }
 
   /** As NumPy's interp; of equal abscissas the last counts. */
@@ -195,7 +208,7 @@ final class PlainEvaluation {
             && set.annotations(samples.get(sample)).stream()
                 .filter(each -> set.categoryName(each).equals("static_object.bicycle_rack"))
                 .anyMatch(each -> each.box().contains(x, y, z));
-    return distance < EvaluationConfig.range(kind) && !racked;
+    return distance < settings.range(kind) && !racked;
   }
 
   private static double distance(EvaluationBox box, Truth truth) {

@@ -2,10 +2,11 @@ package dev.bevel.cli;
 
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.PathNames;
-import dev.bevel.nuscenes.draw.BevPicture;
-import dev.bevel.nuscenes.draw.CameraPicture;
+import dev.bevel.nuscenes.Printable;
 import dev.bevel.nuscenes.draw.Pictures;
+import dev.bevel.nuscenes.draw.SamplePictures;
 import dev.bevel.nuscenes.report.RunFolder;
 import dev.bevel.torch.train.DetectorInference;
 import java.io.IOException;
@@ -92,7 +93,8 @@ final class DetectCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--pictures must not be negative, got " + pictures);
     }
-    List<DetectionSample> samples = dataSet.samples(dataSet.load());
+    NuScenes set = dataSet.load();
+    List<DetectionSample> samples = dataSet.samples(set);
     for (DetectionSample sample : samples) {
       Path unused = pictureFolder(sample); // the name is checked before the work is done
     }
@@ -113,7 +115,7 @@ final class DetectCommand implements Callable<Integer> {
               (index, detections, milliseconds) -> {
                 total[0] += milliseconds;
                 if (isDrawn(index, samples.size(), pictures)) {
-                  draw(samples.get(index), detections, samples.size(), index == 0);
+                  draw(set, samples.get(index), detections, samples.size(), index == 0);
                   tell(print, samples.get(index), detections, milliseconds);
                 }
               });
@@ -141,7 +143,7 @@ final class DetectCommand implements Callable<Integer> {
         Locale.ROOT,
         "%s (%s): %d detections, %d of them at score %s or more, %.0f ms%n",
         sample.token(),
-        sample.sceneName(),
+        Printable.of(sample.sceneName(), 80),
         detections.size(),
         detections.stream().filter(d -> d.score() >= drawThreshold).count(),
         drawThreshold,
@@ -149,13 +151,16 @@ final class DetectCommand implements Callable<Integer> {
   }
 
   private void draw(
-      DetectionSample sample, List<Detection> detections, int samples, boolean first) {
-    BevPicture bev = new BevPicture(sample).withDetections(detections, drawThreshold);
-    if (Files.isRegularFile(sample.lidar())) {
-      bev.withLidar(sample.readLidar());
-    }
-    var above = bev.draw();
-    var cameras = new CameraPicture(sample).withDetections(detections, drawThreshold).draw();
+      NuScenes set,
+      DetectionSample sample,
+      List<Detection> detections,
+      int samples,
+      boolean first) {
+    SamplePictures drawn =
+        new SamplePictures(set, set.sample(sample.token()))
+            .withDetections(detections, drawThreshold);
+    var above = drawn.bev();
+    var cameras = drawn.cameras();
     if (first) {
       Pictures.writePng(above, out.resolve("bev.png"));
       Pictures.writePng(cameras, out.resolve("cameras.png"));

@@ -1,5 +1,6 @@
 package dev.bevel.cli;
 
+import dev.bevel.nuscenes.Printable;
 import dev.bevel.nuscenes.validation.Allowance;
 import dev.bevel.nuscenes.validation.DataSetValidator;
 import dev.bevel.nuscenes.validation.FileScope;
@@ -128,7 +129,11 @@ final class ValidateCommand implements Callable<Integer> {
     for (Finding finding : report.findings()) {
       out.printf(Locale.ROOT, "%s: %s%n", finding.rule().label(), finding);
     }
-    out.printf(Locale.ROOT, "%s (%s): ", report.data(), report.version());
+    out.printf(
+        Locale.ROOT,
+        "%s (%s): ",
+        Printable.of(report.data().toString(), 400),
+        Printable.of(report.version(), 120));
     if (report.isAccepted()) {
       out.printf(
           Locale.ROOT,

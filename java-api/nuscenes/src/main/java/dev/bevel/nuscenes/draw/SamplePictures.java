@@ -55,6 +55,18 @@ public final class SamplePictures {
     return this;
   }
 
+  /**
+   * Adds detections.
+   *
+   * @param found in this sample, in the key ego frame
+   * @param atLeast only those with this score or more are drawn
+   */
+  public SamplePictures withDetections(List<Detection> found, double atLeast) {
+    detections = List.copyOf(found);
+    minScore = atLeast;
+    return this;
+  }
+
   private static Detection detection(EvaluationBox box, Pose globalToEgo) {
     Box3d global =
         Box3d.upright(

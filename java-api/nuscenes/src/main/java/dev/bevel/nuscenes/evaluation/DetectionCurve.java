@@ -17,9 +17,14 @@ public final class DetectionCurve {
   private final double[] precision;
   private final double[] confidence;
   private final Map<TruePositiveMetric, double[]> errors;
+  private final EvaluationSettings settings;
 
   private DetectionCurve(
-      double[] precision, double[] confidence, Map<TruePositiveMetric, double[]> errors) {
+      EvaluationSettings settings,
+      double[] precision,
+      double[] confidence,
+      Map<TruePositiveMetric, double[]> errors) {
+    this.settings = settings;
     this.precision = precision;
     this.confidence = confidence;
     this.errors = errors;
@@ -50,14 +55,14 @@ public final class DetectionCurve {
   }
 
   /** Without a match: precision and confidence 0, errors 1. */
-  private static DetectionCurve empty() {
+  private static DetectionCurve empty(EvaluationSettings settings) {
     Map<TruePositiveMetric, double[]> ones = new EnumMap<>(TruePositiveMetric.class);
     for (TruePositiveMetric metric : TruePositiveMetric.values()) {
       double[] one = new double[POINTS];
       Arrays.fill(one, 1);
       ones.put(metric, one);
     }
-    return new DetectionCurve(new double[POINTS], new double[POINTS], ones);
+    return new DetectionCurve(settings, new double[POINTS], new double[POINTS], ones);
   }
 
   /**
@@ -65,10 +70,10 @@ public final class DetectionCurve {
    *
    * @param distance a match lies nearer, metres
    */
-  static DetectionCurve of(ClassBoxes boxes, double distance) {
+  static DetectionCurve of(ClassBoxes boxes, double distance, EvaluationSettings settings) {
     Matches matches = Matches.of(boxes, distance);
     if (matches.count() == 0) {
-      return empty();
+      return empty(settings);
     }
     double[] recall = new double[matches.detections()];
     double[] precision = new double[matches.detections()];
@@ -93,7 +98,7 @@ public final class DetectionCurve {
                 boxes.detections()[0].detectionClass().detectionName()));
       }
     }
-    return new DetectionCurve(precisionAt, confidenceAt, errorsAt(matches, confidenceAt));
+    return new DetectionCurve(settings, precisionAt, confidenceAt, errorsAt(matches, confidenceAt));
   }
 
   private static Map<TruePositiveMetric, double[]> errorsAt(Matches matches, double[] confidence) {
@@ -164,9 +169,9 @@ public final class DetectionCurve {
     double sum = 0;
     int first = firstPoint();
     for (int point = first; point < POINTS; point++) {
-      sum += Math.max(precision[point] - EvaluationConfig.MIN_PRECISION, 0);
+      sum += Math.max(precision[point] - settings.minPrecision(), 0);
     }
-    return sum / (POINTS - first) / (1 - EvaluationConfig.MIN_PRECISION);
+    return sum / (POINTS - first) / (1 - settings.minPrecision());
   }
 
   /** Mean error over the recalls from the minimal one to the highest reached; 1 if not reached. */
@@ -186,8 +191,8 @@ public final class DetectionCurve {
     return sum / (last - first + 1);
   }
 
-  private static int firstPoint() {
-    return (int) Math.round((POINTS - 1) * EvaluationConfig.MIN_RECALL) + 1;
+  private int firstPoint() {
+    return (int) Math.round((POINTS - 1) * settings.minRecall()) + 1;
   }
 
   private static double[] reversed(double[] values) {

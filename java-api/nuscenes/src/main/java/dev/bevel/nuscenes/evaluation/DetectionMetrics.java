@@ -11,17 +11,26 @@ public final class DetectionMetrics {
   private final Map<DetectionClass, Map<Double, DetectionCurve>> curves =
       new EnumMap<>(DetectionClass.class);
 
+  private final EvaluationSettings settings;
+
   /**
    * @param curves of every class and match distance
    */
-  DetectionMetrics(Map<DetectionClass, Map<Double, DetectionCurve>> curves) {
+  DetectionMetrics(
+      EvaluationSettings settings, Map<DetectionClass, Map<Double, DetectionCurve>> curves) {
+    this.settings = settings;
     curves.forEach((key, value) -> this.curves.put(key, new LinkedHashMap<>(value)));
+  }
+
+  /** The thresholds that the figures were made with. */
+  public EvaluationSettings settings() {
+    return settings;
   }
 
   /**
    * The curve of a class.
    *
-   * @param matchDistance one of {@link EvaluationConfig#MATCH_DISTANCES}
+   * @param matchDistance one of the settings' {@link EvaluationSettings#matchDistances()}
    */
   public DetectionCurve curve(DetectionClass detectionClass, double matchDistance) {
     DetectionCurve curve = curves.getOrDefault(detectionClass, Map.of()).get(matchDistance);
@@ -30,7 +39,7 @@ public final class DetectionMetrics {
           String.format(
               Locale.ROOT,
               "matchDistance must be one of %s, got %s",
-              EvaluationConfig.MATCH_DISTANCES,
+              settings.matchDistances(),
               matchDistance));
     }
     return curve;
@@ -38,7 +47,7 @@ public final class DetectionMetrics {
 
   /** Mean average precision of a class over the match distances. */
   public double averagePrecision(DetectionClass detectionClass) {
-    return EvaluationConfig.MATCH_DISTANCES.stream()
+    return settings.matchDistances().stream()
         .mapToDouble(distance -> curve(detectionClass, distance).averagePrecision())
         .average()
         .orElseThrow();
@@ -55,7 +64,7 @@ public final class DetectionMetrics {
   /** Mean error of a class's true positives; NaN where the metric does not apply. */
   public double error(DetectionClass detectionClass, TruePositiveMetric metric) {
     return metric.appliesTo(detectionClass)
-        ? curve(detectionClass, EvaluationConfig.TRUE_POSITIVE_DISTANCE).meanError(metric)
+        ? curve(detectionClass, settings.truePositiveDistance()).meanError(metric)
         : Double.NaN;
   }
 
@@ -79,7 +88,7 @@ public final class DetectionMetrics {
     for (TruePositiveMetric metric : TruePositiveMetric.values()) {
       scores += score(metric);
     }
-    double weight = EvaluationConfig.MEAN_AP_WEIGHT;
+    double weight = settings.meanApWeight();
     return (weight * meanAveragePrecision() + scores)
         / (weight + TruePositiveMetric.values().length);
   }

@@ -59,6 +59,25 @@ public record EvaluationBox(
     score += 0.0; // −0 is 0, also in sorting
   }
 
+  /** The box in a sample of another number. */
+  EvaluationBox ofSample(int index) {
+    return new EvaluationBox(
+        index,
+        detectionClass,
+        x,
+        y,
+        z,
+        width,
+        length,
+        height,
+        yaw,
+        vx,
+        vy,
+        score,
+        attribute,
+        points);
+  }
+
   /** Distance of the centres in the ground plane, metres. */
   double groundDistance(EvaluationBox other) {
     double dx = x - other.x;

@@ -127,8 +127,13 @@ public final class EvaluationSet {
    * point, and, of bicycles and motorcycles, not in a rack.
    */
   public List<EvaluationBox> filter(Collection<EvaluationBox> boxes) {
+    return filter(boxes, EvaluationSettings.BENCHMARK);
+  }
+
+  /** As {@link #filter(Collection)}, with the ranges of the settings. */
+  public List<EvaluationBox> filter(Collection<EvaluationBox> boxes, EvaluationSettings settings) {
     return boxes.stream()
-        .filter(this::isInRange)
+        .filter(box -> egoDistance(box) < settings.range(box.detectionClass()))
         .filter(box -> box.points() != 0)
         .filter(box -> !isRacked(box))
         .toList();
@@ -140,10 +145,6 @@ public final class EvaluationSet {
     double dx = box.x() - ego.tx();
     double dy = box.y() - ego.ty();
     return Math.sqrt(dx * dx + dy * dy);
-  }
-
-  private boolean isInRange(EvaluationBox box) {
-    return egoDistance(box) < EvaluationConfig.range(box.detectionClass());
   }
 
   private boolean isRacked(EvaluationBox box) {

@@ -40,7 +40,7 @@ public final class MetricsWriter {
             json.writeObjectFieldStart("label_aps");
             for (DetectionClass each : EvaluationConfig.CLASSES) {
               json.writeObjectFieldStart(each.detectionName());
-              for (double distance : EvaluationConfig.MATCH_DISTANCES) {
+              for (double distance : metrics.settings().matchDistances()) {
                 json.writeNumberField(
                     Double.toString(distance), metrics.curve(each, distance).averagePrecision());
               }
@@ -62,7 +62,7 @@ public final class MetricsWriter {
             writeByMetric(json, "tp_scores", metrics::score);
             json.writeNumberField("nd_score", metrics.detectionScore());
             json.writeNumberField("eval_time", seconds);
-            writeConfig(json);
+            writeConfig(json, metrics.settings());
             json.writeObjectFieldStart("meta");
             for (var entry : meta.entrySet()) {
               json.writeBooleanField(entry.getKey(), entry.getValue());
@@ -81,7 +81,7 @@ public final class MetricsWriter {
           try (JsonGenerator json = generator(out)) {
             json.writeStartObject();
             for (DetectionClass each : EvaluationConfig.CLASSES) {
-              for (double distance : EvaluationConfig.MATCH_DISTANCES) {
+              for (double distance : metrics.settings().matchDistances()) {
                 json.writeObjectFieldStart(each.detectionName() + ":" + distance);
                 writeCurve(json, metrics.curve(each, distance));
                 json.writeEndObject();
@@ -121,25 +121,36 @@ public final class MetricsWriter {
     json.writeEndObject();
   }
 
-  private static void writeConfig(JsonGenerator json) throws IOException {
+  private static void writeConfig(JsonGenerator json, EvaluationSettings settings)
+      throws IOException {
     json.writeObjectFieldStart("cfg");
     json.writeObjectFieldStart("class_range");
     for (DetectionClass each : EvaluationConfig.CLASSES) {
-      json.writeNumberField(each.detectionName(), (int) EvaluationConfig.range(each));
+      writeNumber(json, each.detectionName(), settings.range(each));
     }
     json.writeEndObject();
     json.writeStringField("dist_fcn", "center_distance");
     json.writeArrayFieldStart("dist_ths");
-    for (double distance : EvaluationConfig.MATCH_DISTANCES) {
+    for (double distance : settings.matchDistances()) {
       json.writeNumber(distance);
     }
     json.writeEndArray();
-    json.writeNumberField("dist_th_tp", EvaluationConfig.TRUE_POSITIVE_DISTANCE);
-    json.writeNumberField("min_recall", EvaluationConfig.MIN_RECALL);
-    json.writeNumberField("min_precision", EvaluationConfig.MIN_PRECISION);
-    json.writeNumberField("max_boxes_per_sample", EvaluationConfig.MAX_BOXES);
-    json.writeNumberField("mean_ap_weight", (int) EvaluationConfig.MEAN_AP_WEIGHT);
+    json.writeNumberField("dist_th_tp", settings.truePositiveDistance());
+    json.writeNumberField("min_recall", settings.minRecall());
+    json.writeNumberField("min_precision", settings.minPrecision());
+    json.writeNumberField("max_boxes_per_sample", settings.maxBoxes());
+    writeNumber(json, "mean_ap_weight", settings.meanApWeight());
     json.writeEndObject();
+  }
+
+  /** Whole numbers without a decimal point, as the devkit writes the benchmark's. */
+  private static void writeNumber(JsonGenerator json, String name, double value)
+      throws IOException {
+    if (value == Math.rint(value) && !Double.isInfinite(value)) {
+      json.writeNumberField(name, (long) value);
+    } else {
+      json.writeNumberField(name, value);
+    }
   }
 
   private static JsonGenerator generator(OutputStream out) throws IOException {
