@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.ImageEncoder;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.TinyNuScenes;
 import dev.bevel.nuscenes.report.RunFolder;
@@ -15,9 +16,12 @@ import dev.bevel.testing.SmallConfig;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.io.SafeTensors;
 import dev.bevel.torch.train.Checkpoint;
+import java.awt.image.BufferedImage;
+import java.awt.image.DataBufferByte;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -149,6 +153,49 @@ class MainTest {
         assertThat(out.resolve(sample.getKey()).resolve(name)).isRegularFile();
       }
     }
+    assertThat(drivable()).as("there is no mask yet").isZero();
+    writeMask(set);
+    assertThat(detect(checkpoint())).as(error).isZero();
+    assertThat(drivable()).as("the ground of the map").isGreaterThan(10_000);
+  }
+
+  private int drivable() throws IOException {
+    BufferedImage above = ImageIO.read(out.resolve("bev.png").toFile());
+    int count = 0;
+    for (int i = 0; i < 1400 * 1400; i++) {
+      count += (above.getRGB(i % 1400, i / 1400) & 0xffffff) == 0xdde2e9 ? 1 : 0;
+    }
+    return count;
+  }
+
+  /** A town where all ground can be driven on. */
+  private void writeMask(NuScenes set) throws IOException {
+    DetectionSample sample = DetectionSample.of(set, set.samples().iterator().next());
+    int side = 1000 + (int) (10 * Math.max(sample.egoToGlobal().tx(), sample.egoToGlobal().ty()));
+    BufferedImage mask = new BufferedImage(side, side, BufferedImage.TYPE_BYTE_GRAY);
+    Arrays.fill(((DataBufferByte) mask.getRaster().getDataBuffer()).getData(), (byte) 255);
+    Files.createDirectories(data.resolve("maps"));
+    Files.write(data.resolve("maps/none.png"), ImageEncoder.png(mask));
+  }
+
+  @Test
+  void aFileOfAnotherKindIsCalledWhatItIs() throws IOException {
+    Path pth = folder.resolve("epoch_24.pth");
+    byte[] zip =
+        "PK\3\4........................archive/data.pkl....".getBytes(StandardCharsets.UTF_8);
+    Files.write(pth, Arrays.copyOf(zip, 2000));
+    String[] words = {"epoch_24.pth", "PyTorch checkpoint", "must be a safetensors checkpoint"};
+    assertRefused(detect(pth), 1, words);
+    assertRefused(train("2", "--resume", pth.toString()), 1, words);
+    byte[] pickle = {(byte) 0x80, 2, (byte) 0x8a, 10, 0x6c, (byte) 0xfc, (byte) 0x9c, 0x46, 1, 2};
+    Files.write(pth, Arrays.copyOf(pickle, 500));
+    assertRefused(detect(pth), 1, "epoch_24.pth", "Python pickle", "safetensors.torch.save_file");
+    assertRefused(
+        run("parity", "--fixture", pth.toString()), 1, "not a detector fixture", "pickle");
+    Files.writeString(pth, "weights: none\n");
+    assertRefused(detect(pth), 1, "epoch_24.pth", "a text file");
+    assertRefused(detect(folder), 1, "is a folder, must be a file");
+    assertRefused(detect(folder.resolve("none")), 1, "none does not exist");
   }
 
   /** The made-up set has one scene; of two splits one has it. */

@@ -1,6 +1,7 @@
 package dev.bevel.torch.io;
 
 import dev.bevel.nuscenes.AtomicFile;
+import dev.bevel.nuscenes.PathFaults;
 import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.Torch;
 import dev.bevel.torch.nn.Scopes;
@@ -14,7 +15,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
@@ -92,8 +92,9 @@ public final class SafeTensors {
   }
 
   private static FileChannel open(Path file) throws IOException {
-    if (!Files.isRegularFile(file)) {
-      throw new IOException(file + ": no such checkpoint file");
+    String fault = PathFaults.asFile(file);
+    if (fault != null) {
+      throw new IOException("checkpoint file " + file + " " + fault);
     }
     return FileChannel.open(file, StandardOpenOption.READ);
   }
@@ -133,6 +134,14 @@ public final class SafeTensors {
   }
 
   private static SafeTensorsHeader readHeader(Path file, FileChannel channel) throws IOException {
+    try {
+      return header(file, channel);
+    } catch (IOException e) {
+      throw FileKind.explained(file, "a safetensors checkpoint as bevel train writes it", e);
+    }
+  }
+
+  private static SafeTensorsHeader header(Path file, FileChannel channel) throws IOException {
     long size = channel.size();
     if (size < Long.BYTES) {
       throw SafeTensorsHeader.damaged(

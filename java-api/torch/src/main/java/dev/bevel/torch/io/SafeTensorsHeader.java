@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bevel.nuscenes.JsonFaults;
 import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -121,7 +122,7 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     try {
       root = MAPPER.readTree(json);
     } catch (JsonProcessingException e) {
-      throw damaged(file, "its header is not valid JSON: " + shorten(e.getOriginalMessage()));
+      throw damaged(file, "its header is not valid JSON: " + shorten(JsonFaults.words(e)));
     } catch (CharConversionException e) {
       throw damaged(
           file, "its header is not valid JSON: " + shorten(String.valueOf(e.getMessage())));

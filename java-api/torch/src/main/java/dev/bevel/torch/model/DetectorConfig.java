@@ -1,5 +1,6 @@
 package dev.bevel.torch.model;
 
+import dev.bevel.nuscenes.PathFaults;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -206,13 +207,15 @@ public record DetectorConfig(
       }
     }
     Path file = Path.of(nameOrFile);
-    if (!Files.isRegularFile(file)) {
+    String fault = PathFaults.asFile(file);
+    if (fault != null) {
       throw new ConfigException(
           String.format(
               Locale.ROOT,
-              "unknown configuration '%s': it is none of %s, and there is no such file",
+              "unknown configuration '%s': it is none of %s, and as a file it %s",
               nameOrFile,
-              String.join(", ", NAMES)));
+              String.join(", ", NAMES),
+              fault));
     }
     try (InputStream in = Files.newInputStream(file)) {
       return ConfigNode.text(nameOrFile, in);

@@ -2,11 +2,15 @@ package dev.bevel.torch.parity;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.bevel.nuscenes.JsonFaults;
+import dev.bevel.nuscenes.PathFaults;
+import dev.bevel.torch.io.FileKind;
 import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -46,8 +50,9 @@ public final class DetectorFixture {
 
   /** Reads a fixture file. */
   public static DetectorFixture read(Path file) throws IOException {
-    if (!Files.isRegularFile(file)) {
-      throw new FixtureException(file + ": no such fixture file");
+    String fault = PathFaults.asFile(file);
+    if (fault != null) {
+      throw new FixtureException("fixture file " + file + " " + fault);
     }
     if (Files.size(file) > MAX_BYTES) {
       throw new FixtureException(
@@ -57,8 +62,7 @@ public final class DetectorFixture {
     try {
       root = MAPPER.readTree(Files.readAllBytes(file));
     } catch (JacksonException e) {
-      throw new FixtureException(
-          file + ": not a detector fixture, its JSON is damaged: " + e.getOriginalMessage());
+      throw new FixtureException(file + ": not a detector fixture" + damage(file, e));
     } catch (CharConversionException e) {
       throw new FixtureException(
           file + ": not a detector fixture, its JSON is damaged: " + e.getMessage());
@@ -70,6 +74,16 @@ public final class DetectorFixture {
           file + ": formula.version must be '" + FORMULA + "', got '" + version + "'");
     }
     return fixture;
+  }
+
+  private static String damage(Path file, JacksonException e) {
+    String kind = FileKind.of(file);
+    return kind != null && !kind.contains("text")
+        ? " (JSON) but " + kind
+        : ", its JSON is damaged: "
+            + (e instanceof JsonProcessingException text
+                ? JsonFaults.words(text)
+                : e.getOriginalMessage());
   }
 
   /** Name of the detector. */
