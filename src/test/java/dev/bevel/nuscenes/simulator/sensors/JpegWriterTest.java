@@ -14,7 +14,7 @@ class JpegWriterTest {
   @TempDir Path folder;
 
   @Test
-  void theStrictReaderReadsWhatIsWrittenAndItIsThePicture() {
+  void theStrictReaderReadsWhatIsWrittenAndItIsThePicture() throws Exception {
     Rendering picture =
         CameraRenderer.render(
             SensorScenes.street(5), SensorScenes.level(1.5, 0, 320, 180, 250), 1, 1);
