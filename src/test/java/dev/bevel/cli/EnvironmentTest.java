@@ -84,7 +84,7 @@ class EnvironmentTest {
         .as("this JDK knows other digits")
         .isNotEqualTo("12");
     assertThat(String.join("", contents(folder.resolve("ar-EG"))))
-        .contains("1 steps on 2 sample(s)", "results_nusc.json: 2 sample(s)")
+        .contains("1 steps on 2 sample(s)", "beside it: 2 sample(s)")
         .doesNotContainPattern("[\\p{Nd}&&[^0-9]]");
     List<String> expected = contents(folder.resolve("en-US"));
     assertThat(expected).anyMatch(text -> text.contains("mAP: 0.3609"));
