@@ -287,6 +287,10 @@ class DeformConvFunctionTest {
         .hasMessageContaining("input must be [B, C, H, W], got [2, 4, 30]");
     assertThatThrownBy(() -> function(s).convolve(in[0], in[0], null, in[2], null))
         .hasMessageContaining("deform_conv_forward: offset must be");
+    // A mask by its rank, and not by its place: it is no mask.
+    assertThatThrownBy(() -> function(s).convolve(in[0], in[1], null, in[2], in[0]))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("bias must be [O], got [");
     assertThatThrownBy(
             () ->
                 function(DeformConvSettings.of(1, 0, 9)).convolve(in[0], in[1], null, in[2], null))

@@ -50,6 +50,8 @@ public final class DeformConvFunction extends Function {
 
   private final DeformConvSettings settings;
   private final Determinism determinism;
+  /** Whether the fourth input is the mask; a bias is the last one, with or without it. */
+  private final boolean masked;
 
   /**
    * A deformable convolution.
@@ -58,8 +60,14 @@ public final class DeformConvFunction extends Function {
    * @param determinism how the gradient of the input is added up
    */
   public DeformConvFunction(DeformConvSettings settings, Determinism determinism) {
+    this(settings, determinism, false);
+  }
+
+  private DeformConvFunction(
+      DeformConvSettings settings, Determinism determinism, boolean masked) {
     this.settings = Objects.requireNonNull(settings, "settings");
     this.determinism = Objects.requireNonNull(determinism, "determinism");
+    this.masked = masked;
   }
 
   /**
@@ -98,7 +106,8 @@ public final class DeformConvFunction extends Function {
         requireRank(name(), "bias", bias, 1, "[O]");
         inputs.add(bias.to(inputs.get(WEIGHT).scalar_type()));
       }
-      return inner.keep(apply(inputs.toArray(new Tensor[0]))[0]);
+      Function call = new DeformConvFunction(settings, determinism, mask != null);
+      return inner.keep(call.apply(inputs.toArray(new Tensor[0]))[0]);
     }
   }
 
@@ -107,11 +116,8 @@ public final class DeformConvFunction extends Function {
     Tensor input = inputs[INPUT].contiguous();
     Tensor offset = inputs[OFFSET].contiguous();
     Tensor weight = inputs[WEIGHT].contiguous();
-    // The inputs after the third are mask and bias, either or both; only a mask has four
-    // dimensions.
     int next = WEIGHT + 1;
-    Tensor mask =
-        inputs.length > next && inputs[next].dim() == RANK ? inputs[next++].contiguous() : null;
+    Tensor mask = masked ? inputs[next++].contiguous() : null;
     Tensor bias = inputs.length > next ? inputs[next].contiguous() : null;
 
     long[] shape = {
