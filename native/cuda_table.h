@@ -22,6 +22,7 @@ struct DeformConvJob;
 struct DeformConvBackwardJob;
 struct BevWarpForwardJob;
 struct BevWarpBackwardJob;
+struct StridedBlocks;
 }  // namespace bevel
 
 /// Where a body writes its message when it fails.
@@ -87,6 +88,9 @@ struct bevel_cuda_functions {
                                               bevel_cuda_message*);
   bevel_status (*bev_warp_backward)(const bevel::BevWarpBackwardJob*, int32_t device, void* stream,
                                     bevel_cuda_message*);
+
+  /// Zeros in all blocks.
+  bevel_status (*clear)(const bevel::StridedBlocks*, int32_t device, void* stream, bevel_cuda_message*);
 };
 
 extern "C" BEVEL_API const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version);

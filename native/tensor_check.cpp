@@ -1,5 +1,6 @@
 #include "tensor_check.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "status.hpp"
@@ -42,10 +43,10 @@ std::string allowed_names(unsigned allowed) {
 
 }  // namespace
 
-std::string shape_text(const std::vector<int64_t>& shape) {
+std::string shape_text(const std::vector<Extent>& shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i) {
-    text += (i ? ", " : "") + (shape[i] < 0 ? std::string("any") : std::to_string(shape[i]));
+    text += (i ? ", " : "") + (shape[i].is_any() ? std::string("any") : std::to_string(shape[i].value()));
   }
   return text + "]";
 }
@@ -61,7 +62,17 @@ TensorArgument::TensorArgument(const char* operator_name, const char* name, cons
   for (int i = 0; i < tensor->ndim; ++i) {
     if (tensor->shape[i] < 0) reject("must have no negative extent, got " + shape_text());
   }
-  if (elements() > 0 && !tensor->data) reject("must have data, got a null pointer");
+  int64_t count = elements();
+  if (__builtin_mul_overflow(count, std::max(tensor->dtype.bits / 8, 1), &count)) {
+    reject("has more than 2^63 - 1 bytes: " + shape_text());
+  }
+  uintptr_t begin;
+  if (count > 0 && (!tensor->data || __builtin_add_overflow(reinterpret_cast<uintptr_t>(tensor->data),
+                                                            tensor->byte_offset, &begin))) {
+    reject(tensor->data
+               ? "must lie within memory, got a byte_offset of " + std::to_string(tensor->byte_offset)
+               : "must have data, got a null pointer");
+  }
 }
 
 void TensorArgument::reject(const std::string& expectation) const {
@@ -84,11 +95,9 @@ const TensorArgument& TensorArgument::dtype(unsigned allowed) const {
   return *this;
 }
 
-const TensorArgument& TensorArgument::shape(const std::vector<int64_t>& expected, const char* reason) const {
+const TensorArgument& TensorArgument::shape(const std::vector<Extent>& expected, const char* reason) const {
   bool matches = tensor_->ndim == static_cast<int>(expected.size());
-  for (size_t i = 0; matches && i < expected.size(); ++i) {
-    matches = expected[i] < 0 || tensor_->shape[i] == expected[i];
-  }
+  for (size_t i = 0; matches && i < expected.size(); ++i) matches = expected[i].allows(tensor_->shape[i]);
   if (!matches) {
     reject("must be " + bevel::shape_text(expected) + (*reason ? " " : "") + reason + ", got " +
            shape_text());
@@ -96,9 +105,14 @@ const TensorArgument& TensorArgument::shape(const std::vector<int64_t>& expected
   return *this;
 }
 
-const TensorArgument& TensorArgument::shape(std::initializer_list<int64_t> expected,
+const TensorArgument& TensorArgument::shape(std::initializer_list<Extent> expected,
                                             const char* reason) const {
-  return shape(std::vector<int64_t>(expected), reason);
+  return shape(std::vector<Extent>(expected), reason);
+}
+
+const TensorArgument& TensorArgument::shaped_like(const TensorArgument& of) const {
+  return shape(std::vector<Extent>(of.tensor_->shape, of.tensor_->shape + of.tensor_->ndim),
+               (std::string("like ") + of.name()).c_str());
 }
 
 const TensorArgument& TensorArgument::rank(int expected) const {
@@ -159,13 +173,15 @@ const TensorArgument& TensorArgument::aligned(int64_t bytes) const {
 }
 
 int64_t TensorArgument::elements() const {
-  int64_t count = 1;
+  int64_t others = 1;
+  bool empty = false;
   for (int i = 0; i < tensor_->ndim; ++i) {
-    if (__builtin_mul_overflow(count, tensor_->shape[i], &count)) {
-      reject("has more than 2^63 - 1 elements: " + shape_text());
+    empty = empty || tensor_->shape[i] == 0;
+    if (tensor_->shape[i] > 0 && __builtin_mul_overflow(others, tensor_->shape[i], &others)) {
+      reject("has more than 2^63 - 1 elements (extents of 0 aside): " + shape_text());
     }
   }
-  return count;
+  return empty ? 0 : others;
 }
 
 int64_t TensorArgument::stride(int dimension) const {
@@ -183,7 +199,8 @@ ElementType TensorArgument::element_type() const {
 }
 
 void* TensorArgument::data() const {
-  return tensor_->data ? static_cast<char*>(tensor_->data) + tensor_->byte_offset : nullptr;
+  alignas(64) static char nothing[64];  // where an empty tensor without memory points; never read
+  return elements() > 0 ? static_cast<char*>(tensor_->data) + tensor_->byte_offset : nothing;
 }
 
 std::string TensorArgument::shape_text() const {
@@ -234,13 +251,25 @@ TensorArgument check_workspace(const char* operator_name, const DLTensor* worksp
 }
 
 int64_t checked_product(const char* operator_name, const char* what, std::initializer_list<int64_t> factors) {
-  int64_t product = 1;
+  int64_t others = 1;
+  bool zero = false;
   for (int64_t factor : factors) {
-    if (__builtin_mul_overflow(product, factor, &product)) {
+    zero = zero || factor == 0;
+    if (factor != 0 && __builtin_mul_overflow(others, factor, &others)) {
       fail(BEVEL_INVALID_ARGUMENT, "%s: %s pass 2^63 - 1", operator_name, what);
     }
   }
-  return product;
+  return zero ? 0 : others;
+}
+
+void check_workspace_part(const char* operator_name, std::initializer_list<int64_t> factors) {
+  constexpr int64_t kMost = int64_t{1} << 40;
+  if (checked_product(operator_name, "numbers of workspace", factors) > kMost) {
+    std::string product;
+    for (int64_t factor : factors) product += (product.empty() ? "" : " · ") + std::to_string(factor);
+    fail(BEVEL_INVALID_ARGUMENT, "%s: workspace must not have to hold more than 2^40 numbers, got %s",
+         operator_name, product.c_str());
+  }
 }
 
 }  // namespace bevel

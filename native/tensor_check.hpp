@@ -22,7 +22,30 @@ enum DTypeSet : unsigned {
   kFloatOrDouble = kFloat32Only | kFloat64Only,
 };
 
+/// An extent that a check expects: a number, or any at all. "Any" is no number, so that nothing that is
+/// worked out can come to mean it.
+class Extent {
+ public:
+  Extent(int64_t value) : value_(value) {}  // NOLINT: numbers stand for themselves in an expected shape
+  static Extent any() {
+    Extent extent(0);
+    extent.any_ = true;
+    return extent;
+  }
+  bool is_any() const { return any_; }
+  int64_t value() const { return value_; }
+  bool allows(int64_t extent) const { return any_ || extent == value_; }
+
+ private:
+  int64_t value_;
+  bool any_ = false;
+};
+inline const Extent kAny = Extent::any();
+
 /// One argument of one operator, under check. Methods chain; each throws Failure.
+///
+/// From the beginning its extents, those of 0 aside, have a product that fits int64 together with the bytes
+/// of an element; so may products of some of them. Products over several arguments need checked_product.
 class TensorArgument {
  public:
   static constexpr int kMaxDimensions = 8;
@@ -30,11 +53,15 @@ class TensorArgument {
   TensorArgument(const char* operator_name, const char* name, const DLTensor* tensor);
 
   bool given() const { return tensor_ != nullptr; }
+  /// Given, and without an element.
+  bool empty() const { return given() && elements() == 0; }
   const TensorArgument& required() const;
   const TensorArgument& dtype(unsigned allowed) const;
-  /// Shape with −1 for any extent; `reason` explains the expectation ("to match depth").
-  const TensorArgument& shape(std::initializer_list<int64_t> expected, const char* reason = "") const;
-  const TensorArgument& shape(const std::vector<int64_t>& expected, const char* reason = "") const;
+  /// `reason` explains the expectation ("to match depth").
+  const TensorArgument& shape(std::initializer_list<Extent> expected, const char* reason = "") const;
+  const TensorArgument& shape(const std::vector<Extent>& expected, const char* reason = "") const;
+  /// The shape of another argument.
+  const TensorArgument& shaped_like(const TensorArgument& of) const;
   const TensorArgument& rank(int expected) const;
   const TensorArgument& compact() const;
   /// Row-major within the dimensions from `first` on; the dimensions before may have any stride ≥ 0.
@@ -56,6 +83,7 @@ class TensorArgument {
   int64_t stride(int dimension) const;
   ElementType element_type() const;
   DLDevice device() const { return tensor_->device; }
+  /// Never null: an empty tensor may come without memory, and still it is given.
   void* data() const;
   template <class T>
   T* data_as() const {
@@ -70,8 +98,7 @@ class TensorArgument {
   const DLTensor* tensor_;
 };
 
-/// An expected shape, "any" for extents below 0.
-std::string shape_text(const std::vector<int64_t>& shape);
+std::string shape_text(const std::vector<Extent>& shape);
 bool is_cpu(DLDevice device);
 
 /// Throws unless the struct pointer is there and its struct_size is at least that of the fields this library
@@ -88,7 +115,11 @@ void check_stream(const char* operator_name, DLDevice device, const void* stream
 TensorArgument check_workspace(const char* operator_name, const DLTensor* workspace, DLDevice device,
                                int64_t bytes);
 
-/// a·b, or Failure when it passes 2⁶³ − 1; `what` names the product.
+/// a·b·.., or Failure when it passes 2⁶³ − 1, also where it does so beside a factor of 0; `what` names it.
 int64_t checked_product(const char* operator_name, const char* what, std::initializer_list<int64_t> factors);
+
+/// Throws where a part of a workspace would hold more than 2⁴⁰ numbers. So none that a body adds up, with
+/// some bytes for each number and perhaps for each thread, passes 2⁶³ − 1.
+void check_workspace_part(const char* operator_name, std::initializer_list<int64_t> factors);
 
 }  // namespace bevel

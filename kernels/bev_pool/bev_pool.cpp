@@ -2,12 +2,14 @@
 // chosen instruction set or to CUDA.
 #include "bev_pool.h"
 
+#include <algorithm>
 #include <atomic>
+#include <vector>
 
 #include "bev_pool/bev_pool_cpu.hpp"
+#include "call_tensors.hpp"
 #include "core/work_shares.hpp"
 #include "cuda_loader.hpp"
-#include "memory_overlap.hpp"
 #include "settings.hpp"
 #include "status.hpp"
 #include "tensor_check.hpp"
@@ -28,7 +30,31 @@ struct Arguments {
   const char* op;
   CpuSettings cpu;
   TensorArgument depth, feature, ranks_depth, ranks_feature, ranks_bev, starts, lengths, out;
+  TensorArgument grad_depth = {op, "grad_depth", nullptr}, grad_feature = {op, "grad_feature", nullptr};
+
+  CallTensors forward_tensors() const {
+    return {op, {&out}, {&depth, &feature, &ranks_depth, &ranks_feature, &ranks_bev, &starts, &lengths}};
+  }
+  CallTensors backward_tensors() const {
+    return {op,
+            {&grad_depth, &grad_feature},
+            {&out, &depth, &feature, &ranks_depth, &ranks_feature, &ranks_bev, &starts, &lengths}};
+  }
 };
+
+template <class Params>
+Arguments arguments(const char* op, const Params& p, const char* out_name, const DLTensor* out) {
+  return {op,
+          cpu_settings(op, p),
+          {op, "depth", p.depth},
+          {op, "feature", p.feature},
+          {op, "ranks_depth", p.ranks_depth},
+          {op, "ranks_feature", p.ranks_feature},
+          {op, "ranks_bev", p.ranks_bev},
+          {op, "interval_starts", p.interval_starts},
+          {op, "interval_lengths", p.interval_lengths},
+          {op, out_name, out}};
+}
 
 int64_t rows_of(const TensorArgument& argument, int dimensions) {
   int64_t rows = 1;
@@ -36,7 +62,56 @@ int64_t rows_of(const TensorArgument& argument, int dimensions) {
   return rows;
 }
 
-/// Ranks and intervals can be read on the CPU, so they are: one parallel pass, the first offence is reported.
+/// A mark for each rank; no more of them than the largest one, so it is bounded by what the ranks are.
+std::vector<bool> marks(const int32_t* ranks, int64_t count) {
+  return std::vector<bool>(count > 0 ? static_cast<size_t>(*std::max_element(ranks, ranks + count)) + 1 : 0);
+}
+
+/// Throws where two intervals hold one cell: each would write its own sum. They mostly come in the order of
+/// their cells, and then each has another one.
+void check_cells_differ(const Arguments& a, const BevPoolForwardJob& job) {
+  int64_t last = -1, interval = 0;
+  for (; interval < job.intervals; ++interval) {
+    if (job.interval_lengths[interval] == 0) continue;
+    const int64_t cell = job.ranks_bev[job.interval_starts[interval]];
+    if (cell <= last) break;
+    last = cell;
+  }
+  if (interval == job.intervals) return;
+  std::vector<bool> seen = marks(job.ranks_bev, job.points);
+  for (interval = 0; interval < job.intervals; ++interval) {
+    if (job.interval_lengths[interval] == 0) continue;
+    const int32_t cell = job.ranks_bev[job.interval_starts[interval]];
+    if (seen[static_cast<size_t>(cell)]) {
+      fail(BEVEL_INVALID_ARGUMENT,
+           "%s: ranks_bev must be sorted so that a cell has one interval, got a second one, interval %lld, "
+           "for "
+           "cell %d",
+           a.op, static_cast<long long>(interval), cell);
+    }
+    seen[static_cast<size_t>(cell)] = true;
+  }
+}
+
+/// Throws where two points of the intervals hold one element of depth, whose gradient would be that of
+/// either.
+void check_depths_differ(const Arguments& a, const BevPoolForwardJob& job) {
+  std::vector<bool> seen = marks(job.ranks_depth, job.points);
+  for (int64_t interval = 0; interval < job.intervals; ++interval) {
+    const int64_t start = job.interval_starts[interval];
+    for (int64_t point = start; point < start + job.interval_lengths[interval]; ++point) {
+      const auto depth = static_cast<size_t>(job.ranks_depth[point]);
+      if (seen[depth]) {
+        fail(BEVEL_INVALID_ARGUMENT,
+             "%s: ranks_depth must name each element of depth once at most, got %zu again at point %lld",
+             a.op, depth, static_cast<long long>(point));
+      }
+      seen[depth] = true;
+    }
+  }
+}
+
+/// Ranks and intervals can be read on the CPU, so they are: the first offence is reported.
 void check_ranks(const Arguments& a, const BevPoolForwardJob& job) {
   std::atomic<int64_t> bad_point{INT64_MAX}, bad_interval{INT64_MAX}, mixed_interval{INT64_MAX};
   auto note = [](std::atomic<int64_t>& worst, int64_t index) {
@@ -48,19 +123,13 @@ void check_ranks(const Arguments& a, const BevPoolForwardJob& job) {
   Crew crew(job.cpu.threads);
   deal<1024>(crew, job.points, [&](int64_t i) {
     if (!inside(job.ranks_feature[i], job.feature_rows) || !inside(job.ranks_bev[i], job.cells) ||
-        (job.depth_elements > 0 && job.ranks_depth && !inside(job.ranks_depth[i], job.depth_elements))) {
+        (job.ranks_depth && !inside(job.ranks_depth[i], job.depth_elements))) {
       note(bad_point, i);
     }
   });
   deal<64>(crew, job.intervals, [&](int64_t i) {
     const int64_t start = job.interval_starts[i], length = job.interval_lengths[i];
-    if (start < 0 || length < 0 || start + length > job.points) {
-      note(bad_interval, i);
-      return;
-    }
-    for (int64_t point = start + 1; point < start + length; ++point) {
-      if (job.ranks_bev[point] != job.ranks_bev[start]) note(mixed_interval, i);
-    }
+    if (start < 0 || length < 0 || start + length > job.points) note(bad_interval, i);
   });
   if (bad_point != INT64_MAX) {
     fail(BEVEL_INVALID_ARGUMENT,
@@ -77,18 +146,25 @@ void check_ranks(const Arguments& a, const BevPoolForwardJob& job) {
          a.op, static_cast<long long>(bad_interval), static_cast<long long>(job.points),
          job.interval_starts[bad_interval], job.interval_lengths[bad_interval]);
   }
+  // Intervals that begin with cells of their own are read for as long as they hold them: at most all points.
+  check_cells_differ(a, job);
+  deal<64>(crew, job.intervals, [&](int64_t i) {
+    const int64_t start = job.interval_starts[i], end = start + job.interval_lengths[i];
+    int64_t point = start + 1;
+    while (point < end && job.ranks_bev[point] == job.ranks_bev[start]) ++point;
+    if (point < end) note(mixed_interval, i);
+  });
   if (mixed_interval != INT64_MAX) {
     fail(BEVEL_INVALID_ARGUMENT, "%s: ranks_bev must be one cell throughout interval %lld, got several", a.op,
          static_cast<long long>(mixed_interval));
   }
 }
 
-/// `feature_needed` is false in a backward that only wants the feature's gradient; its shape then comes from
-/// that gradient.
-BevPoolForwardJob check_arguments(const Arguments& a, const TensorArgument& feature, int feature_dimensions,
-                                  int out_dimensions, DLDevice device) {
+/// `feature` is feature, or grad_feature in a backward without it.
+BevPoolForwardJob check_arguments(const Arguments& a, const TensorArgument& feature, DLDevice device) {
   BevPoolForwardJob job = {};
   job.cpu = a.cpu;
+  const int feature_dimensions = feature.dimensions(), out_dimensions = a.out.dimensions();
   const bool is_double = feature.element_type() == ElementType::kFloat64;
   if (feature_dimensions < 1) feature.reject("must have a channel dimension, got " + feature.shape_text());
   feature.compact().on(device);
@@ -134,77 +210,56 @@ BevPoolForwardJob check_arguments(const Arguments& a, const TensorArgument& feat
   job.interval_lengths = a.lengths.data_as<const int32_t>();
   if (is_cpu(device)) {
     check_ranks(a, job);
+    if (a.grad_depth.given() && a.depth.given()) check_depths_differ(a, job);
   } else if (is_double) {
     fail(BEVEL_UNSUPPORTED, "%s: float64 is for gradient checks on the CPU, feature is on CUDA", a.op);
   }
   return job;
 }
 
-BevPoolBackwardJob check_backward(const char* op, const bevel_bev_pool_backward_params* p, DLDevice& device) {
-  check_params(op, p);
-  const Arguments a = {op,
-                       cpu_settings(op, *p),
-                       {op, "depth", p->depth},
-                       {op, "feature", p->feature},
-                       {op, "ranks_depth", p->ranks_depth},
-                       {op, "ranks_feature", p->ranks_feature},
-                       {op, "ranks_bev", p->ranks_bev},
-                       {op, "interval_starts", p->interval_starts},
-                       {op, "interval_lengths", p->interval_lengths},
-                       {op, "grad_out", p->grad_out}};
-  const TensorArgument grad_depth(op, "grad_depth", p->grad_depth),
-      grad_feature(op, "grad_feature", p->grad_feature);
+Arguments arguments(const char* op, const bevel_bev_pool_backward_params& p) {
+  Arguments a = arguments(op, p, "grad_out", p.grad_out);
+  a.grad_depth = {op, "grad_depth", p.grad_depth};
+  a.grad_feature = {op, "grad_feature", p.grad_feature};
+  return a;
+}
+
+BevPoolBackwardJob check_backward(const Arguments& a) {
   a.out.required().on_known_device();
-  device = a.out.device();
-  if (grad_depth.given()) a.feature.required();
-  const bool from_feature = a.feature.given();
-  if (!from_feature && !grad_feature.given())
-    fail(BEVEL_INVALID_ARGUMENT, "%s: no gradient is asked for", op);
-  const TensorArgument& feature = from_feature ? a.feature : grad_feature;
-  const DLTensor* feature_tensor = from_feature ? p->feature : p->grad_feature;
+  const DLDevice device = a.out.device();
+  if (a.grad_depth.given()) a.feature.required();
+  if (!a.feature.given() && !a.grad_feature.given()) {
+    fail(BEVEL_INVALID_ARGUMENT, "%s: no gradient is asked for", a.op);
+  }
+  const TensorArgument& feature = a.feature.given() ? a.feature : a.grad_feature;
   feature.dtype(kFeatureTypes);
 
   BevPoolBackwardJob job = {};
-  job.forward = check_arguments(a, feature, feature_tensor->ndim, p->grad_out->ndim, device);
+  job.forward = check_arguments(a, feature, device);
   job.grad_out = a.out.data();
-  if (grad_feature.given()) {
-    grad_feature.dtype(kFeatureTypes).compact().on(device);
-    std::vector<int64_t> shape(feature_tensor->shape, feature_tensor->shape + feature_tensor->ndim);
-    grad_feature.shape(shape, "like feature");
-    if (grad_feature.element_type() != job.forward.feature_type)
-      grad_feature.reject("must have the dtype of feature");
-    job.grad_feature = grad_feature.data();
+  if (a.grad_feature.given()) {
+    a.grad_feature.dtype(kFeatureTypes).compact().on(device).shaped_like(feature);
+    if (a.grad_feature.element_type() != job.forward.feature_type)
+      a.grad_feature.reject("must have the dtype of feature");
+    job.grad_feature = a.grad_feature.data();
   }
-  if (grad_depth.given()) {
+  if (a.grad_depth.given()) {
     a.depth.required();
-    std::vector<int64_t> shape(p->depth->shape, p->depth->shape + p->depth->ndim);
-    grad_depth.dtype(job.forward.depth_type == ElementType::kFloat64 ? kFloat64Only : kFloat32Only)
-        .shape(shape, "like depth")
+    a.grad_depth.dtype(job.forward.depth_type == ElementType::kFloat64 ? kFloat64Only : kFloat32Only)
+        .shaped_like(a.depth)
         .compact()
         .on(device);
-    job.grad_depth = grad_depth.data();
+    job.grad_depth = a.grad_depth.data();
   }
   return job;
 }
 
-/// What backward writes shares no memory with what it reads.
-void check_backward_apart(const char* op, const bevel_bev_pool_backward_params& p,
-                          const TensorArgument& workspace) {
-  const TensorArgument grad_out(op, "grad_out", p.grad_out), depth(op, "depth", p.depth),
-      feature(op, "feature", p.feature), ranks_depth(op, "ranks_depth", p.ranks_depth),
-      ranks_feature(op, "ranks_feature", p.ranks_feature), ranks_bev(op, "ranks_bev", p.ranks_bev),
-      starts(op, "interval_starts", p.interval_starts), lengths(op, "interval_lengths", p.interval_lengths),
-      grad_depth(op, "grad_depth", p.grad_depth), grad_feature(op, "grad_feature", p.grad_feature);
-  check_outputs_apart(
-      {&grad_depth, &grad_feature, &workspace},
-      {&grad_out, &depth, &feature, &ranks_depth, &ranks_feature, &ranks_bev, &starts, &lengths});
-}
-
-int64_t backward_workspace(const char* op, const BevPoolBackwardJob& job, DLDevice device) {
-  if (is_cpu(device)) return bev_pool_backward_workspace_cpu(job);
+int64_t backward_workspace(const Arguments& a, const BevPoolBackwardJob& job) {
+  if (a.backward_tensors().any_empty()) return 0;
+  if (is_cpu(a.out.device())) return bev_pool_backward_workspace_cpu(job);
   int64_t bytes = 0;
   bevel_cuda_message message = {};
-  check_cuda(op, cuda_functions(op).bev_pool_backward_workspace(&job, &bytes, &message), message);
+  check_cuda(a.op, cuda_functions(a.op).bev_pool_backward_workspace(&job, &bytes, &message), message);
   return bytes;
 }
 
@@ -217,23 +272,15 @@ bevel_status bevel_bev_pool_forward(const bevel_bev_pool_forward_params* params,
   const char* op = "bev_pool_forward";
   return guarded(op, [=] {
     check_params(op, params);
-    const Arguments a = {op,
-                         cpu_settings(op, *params),
-                         {op, "depth", params->depth},
-                         {op, "feature", params->feature},
-                         {op, "ranks_depth", params->ranks_depth},
-                         {op, "ranks_feature", params->ranks_feature},
-                         {op, "ranks_bev", params->ranks_bev},
-                         {op, "interval_starts", params->interval_starts},
-                         {op, "interval_lengths", params->interval_lengths},
-                         {op, "out", params->out}};
+    const Arguments a = arguments(op, *params, "out", params->out);
     a.feature.required().dtype(kFeatureTypes);
     a.out.required().on_known_device();
     const DLDevice device = a.out.device();
     check_stream(op, device, stream);
-    BevPoolForwardJob job = check_arguments(a, a.feature, params->feature->ndim, params->out->ndim, device);
-    check_outputs_apart({&a.out}, {&a.depth, &a.feature, &a.ranks_depth, &a.ranks_feature, &a.ranks_bev,
-                                   &a.starts, &a.lengths});
+    BevPoolForwardJob job = check_arguments(a, a.feature, device);
+    const CallTensors tensors = a.forward_tensors();
+    tensors.check_apart();
+    if (tensors.any_empty()) return tensors.write_zeros(device, stream);
     job.out = a.out.data();
     if (is_cpu(device)) {
       BEVEL_ON_INSTRUCTION_SET(job.cpu, bev_pool_forward(job));
@@ -248,21 +295,25 @@ bevel_status bevel_bev_pool_backward_workspace(const bevel_bev_pool_backward_par
   const char* op = "bev_pool_backward";
   return guarded(op, [=] {
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);
-    DLDevice device;
-    const BevPoolBackwardJob job = check_backward(op, params, device);
-    *bytes = backward_workspace(op, job, device);
+    check_params(op, params);
+    const Arguments a = arguments(op, *params);
+    *bytes = backward_workspace(a, check_backward(a));
   });
 }
 
 bevel_status bevel_bev_pool_backward(const bevel_bev_pool_backward_params* params, void* stream) {
   const char* op = "bev_pool_backward";
   return guarded(op, [=] {
-    DLDevice device;
-    BevPoolBackwardJob job = check_backward(op, params, device);
+    check_params(op, params);
+    const Arguments a = arguments(op, *params);
+    BevPoolBackwardJob job = check_backward(a);
+    const DLDevice device = a.out.device();
     check_stream(op, device, stream);
     const TensorArgument workspace =
-        check_workspace(op, params->workspace, device, backward_workspace(op, job, device));
-    check_backward_apart(op, *params, workspace);
+        check_workspace(op, params->workspace, device, backward_workspace(a, job));
+    const CallTensors tensors = a.backward_tensors();
+    tensors.check_apart(workspace);
+    if (tensors.any_empty()) return tensors.write_zeros(device, stream);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(device)) {

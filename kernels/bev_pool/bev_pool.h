@@ -9,11 +9,14 @@
  *
  *   out[ranks_bev[i]] += feature[ranks_feature[i]]
  *
- * Intervals may come in any order, but within an interval all ranks_bev are equal, no two intervals share a
- * cell, and intervals do not overlap. On the CPU every rank and interval is checked against its tensor's
- * size, and that an interval holds one cell; on CUDA points with a rank out of bounds are skipped (checking
- * would need a synchronisation). Intervals that break the other rules give sums that mean nothing, but never
- * an access out of bounds. */
+ * Intervals may come in any order, but within an interval all ranks_bev are equal, and no two intervals hold
+ * one cell (so they do not overlap): sort the points by cell first. On the CPU all of that is checked, and
+ * that every rank and interval lies within its tensor; what breaks a rule is an error that names the point or
+ * the interval.
+ *
+ * On CUDA none of it is, since that would need a synchronisation: points with a rank out of bounds are
+ * skipped, and intervals that break a rule never lead out of bounds, but give sums that mean nothing: of two
+ * intervals with one cell, either's sum may be what stays there, another time the other's. */
 #ifndef BEVEL_BEV_POOL_H_
 #define BEVEL_BEV_POOL_H_
 
@@ -58,7 +61,8 @@ BEVEL_API bevel_status bevel_bev_pool_forward(const bevel_bev_pool_forward_param
  *   grad_feature[ranks_feature[i]] = Σ depth[ranks_depth[i]] · grad_out[ranks_bev[i]]
  *
  * over the points of the intervals; elements that no such point names become zero. Each ranks_depth value
- * must occur at most once. Points of one feature row are added in ascending order of i; deterministic. */
+ * must occur at most once (checked on the CPU; on CUDA either point's gradient stays). Points of one feature
+ * row are added in ascending order of i; deterministic. */
 typedef struct bevel_bev_pool_backward_params {
   uint64_t struct_size;
   /** [.., C] */

@@ -3,8 +3,8 @@
 #include "bev_warp.h"
 
 #include "bev_warp/bev_warp_cpu.hpp"
+#include "call_tensors.hpp"
 #include "cuda_loader.hpp"
-#include "memory_overlap.hpp"
 #include "settings.hpp"
 #include "status.hpp"
 #include "tensor_check.hpp"
@@ -23,6 +23,10 @@ struct Arguments {
   TensorArgument input, matrices, grid, out, grad_input, grad_grid;
 
   bool channels_last() const { return layout == BEVEL_CHANNELS_LAST; }
+  CallTensors forward_tensors() const { return {op, {&out}, {&input, &matrices, &grid}}; }
+  CallTensors backward_tensors() const {
+    return {op, {&grad_input, &grad_grid}, {&out, &input, &matrices, &grid}};
+  }
 };
 
 Arguments arguments(const bevel_bev_warp_forward_params& p) {
@@ -88,8 +92,8 @@ WarpMap check_map(const TensorArgument& map, bool channels_last) {
   const int channel = channels_last ? dimensions - 1 : dimensions - 3;
   const int row = channels_last ? dimensions - 3 : dimensions - 2;
   WarpMap layout = {};
-  if (checked_product("bev_warp", "pixels of a map", {map.extent(row), map.extent(row + 1)}) > kMostPixels ||
-      map.extent(row) > kMostPixels || map.extent(row + 1) > kMostPixels) {
+  if (map.extent(row) > kMostPixels || map.extent(row + 1) > kMostPixels ||
+      map.extent(row) * map.extent(row + 1) > kMostPixels) {
     map.reject("must have fewer than 2^29 pixels, got " + map.shape_text());
   }
   if (map.extent(channel) < 1) map.reject("must have at least one channel, got " + map.shape_text());
@@ -119,16 +123,10 @@ int64_t channels_of(const TensorArgument& map, bool channels_last) {
 }
 
 /// [B, T, tail..] or [T, tail..], as `map` has it.
-std::vector<int64_t> with_frames(const TensorArgument& map, std::initializer_list<int64_t> tail) {
-  std::vector<int64_t> shape;
+std::vector<Extent> with_frames(const TensorArgument& map, std::initializer_list<Extent> tail) {
+  std::vector<Extent> shape;
   for (int i = 0; i < map.dimensions() - 3; ++i) shape.push_back(map.extent(i));
   shape.insert(shape.end(), tail);
-  return shape;
-}
-
-std::vector<int64_t> shape_of(const TensorArgument& tensor) {
-  std::vector<int64_t> shape;
-  for (int i = 0; i < tensor.dimensions(); ++i) shape.push_back(tensor.extent(i));
   return shape;
 }
 
@@ -154,9 +152,9 @@ BevWarpForwardJob check_arguments(const Arguments& a, const TensorArgument& inpu
   job.out = check_map(a.out, a.channels_last());
   const std::string reason = std::string("to match ") + input.name();
   if (a.channels_last()) {
-    a.out.shape(with_frames(input, {-1, -1, job.channels}), reason.c_str());
+    a.out.shape(with_frames(input, {kAny, kAny, job.channels}), reason.c_str());
   } else {
-    a.out.shape(with_frames(input, {job.channels, -1, -1}), reason.c_str());
+    a.out.shape(with_frames(input, {job.channels, kAny, kAny}), reason.c_str());
   }
   const int lead = input.dimensions() - 3;
   job.frames = input.extent(lead - 1);
@@ -198,7 +196,7 @@ BevWarpBackwardJob check_backward(const Arguments& a, int32_t determinism) {
   if (a.grad_input.given()) {
     a.grad_input.dtype(kFeatureTypes).on(device);
     if (a.input.given()) {
-      a.grad_input.shape(shape_of(a.input), "like input");
+      a.grad_input.shaped_like(a.input);
       if (a.grad_input.element_type() != job.forward.in.type) {
         a.grad_input.reject("must have the dtype of input");
       }
@@ -208,7 +206,7 @@ BevWarpBackwardJob check_backward(const Arguments& a, int32_t determinism) {
   }
   if (a.grad_grid.given()) {
     a.grad_grid.dtype(job.forward.in.type == ElementType::kFloat64 ? kFloat64Only : kFloat32Only)
-        .shape(shape_of(a.grid), "like grid")
+        .shaped_like(a.grid)
         .compact()
         .on(device);
     job.grad_grid = a.grad_grid.data();
@@ -217,6 +215,7 @@ BevWarpBackwardJob check_backward(const Arguments& a, int32_t determinism) {
 }
 
 int64_t backward_workspace(const Arguments& a, const BevWarpBackwardJob& job) {
+  if (a.backward_tensors().any_empty()) return 0;
   if (is_cpu(a.out.device())) {
     return job.grad_input
                ? checked_product(a.op, "bytes of workspace",
@@ -243,10 +242,11 @@ bevel_status bevel_bev_warp_forward(const bevel_bev_warp_forward_params* params,
     check_reserved(op, "reserved", params->reserved);
     const DLDevice device = a.out.device();
     check_stream(op, device, stream);
-    check_outputs_apart({&a.out}, {&a.input, &a.matrices, &a.grid});
+    const CallTensors tensors = a.forward_tensors();
+    tensors.check_apart();
+    if (tensors.any_empty()) return tensors.write_zeros(device, stream);
     job.input = a.input.data();
     job.output = a.out.data();
-    if (a.out.elements() == 0) return;
     if (is_cpu(device)) {
       BEVEL_ON_INSTRUCTION_SET(a.cpu, bev_warp_forward(job));
     } else {
@@ -276,7 +276,9 @@ bevel_status bevel_bev_warp_backward(const bevel_bev_warp_backward_params* param
     check_stream(op, device, stream);
     const TensorArgument workspace =
         check_workspace(op, params->workspace, device, backward_workspace(a, job));
-    check_outputs_apart({&a.grad_input, &a.grad_grid, &workspace}, {&a.out, &a.input, &a.matrices, &a.grid});
+    const CallTensors tensors = a.backward_tensors();
+    tensors.check_apart(workspace);
+    if (tensors.any_empty()) return tensors.write_zeros(device, stream);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(device)) {

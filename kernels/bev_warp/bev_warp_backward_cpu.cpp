@@ -12,6 +12,7 @@
 #include "bev_warp/bev_warp_cpu.hpp"
 #include "bev_warp/bev_warp_planes.hpp"
 #include "bev_warp/bev_warp_points.hpp"
+#include "core/one_nan.hpp"
 #include "core/weighted_sum.hpp"
 #include "core/work_shares.hpp"
 
@@ -241,8 +242,8 @@ void grid_planes(Crew& crew, const BevWarpBackwardJob& job) {
         }
         for (int i = 0; i < tile.columns; ++i) {
           T* to = grad_grid + 2 * (row_start + i);
-          to[0] = sums[i / kLanes<T>][0][i % kLanes<T>] * positions.grid_step_x();
-          to[1] = sums[i / kLanes<T>][1][i % kLanes<T>] * positions.grid_step_y();
+          to[0] = with_one_nan(sums[i / kLanes<T>][0][i % kLanes<T>] * positions.grid_step_x());
+          to[1] = with_one_nan(sums[i / kLanes<T>][1][i % kLanes<T>] * positions.grid_step_y());
         }
       }
     });
@@ -284,10 +285,10 @@ void grid_rows(Crew& crew, const BevWarpBackwardJob& job) {
             for (int lane = 0; lane < kLanes<T>; ++lane) dot[k] += sum[lane];
           }
           const T right = points.right[i], lower = points.lower[i];
-          to[2 * (first + i)] =
-              ((dot[1] - dot[0]) * (1 - lower) + (dot[3] - dot[2]) * lower) * positions.grid_step_x();
-          to[2 * (first + i) + 1] =
-              ((dot[2] - dot[0]) * (1 - right) + (dot[3] - dot[1]) * right) * positions.grid_step_y();
+          to[2 * (first + i)] = with_one_nan(((dot[1] - dot[0]) * (1 - lower) + (dot[3] - dot[2]) * lower) *
+                                             positions.grid_step_x());
+          to[2 * (first + i) + 1] = with_one_nan(
+              ((dot[2] - dot[0]) * (1 - right) + (dot[3] - dot[1]) * right) * positions.grid_step_y());
         }
       }
     });

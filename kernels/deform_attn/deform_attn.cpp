@@ -2,9 +2,9 @@
 // the CPU body of the chosen instruction set.
 #include "deform_attn.h"
 
+#include "call_tensors.hpp"
 #include "cuda_loader.hpp"
 #include "deform_attn/deform_attn_cpu.hpp"
-#include "memory_overlap.hpp"
 #include "settings.hpp"
 #include "status.hpp"
 #include "tensor_check.hpp"
@@ -28,6 +28,15 @@ struct Arguments {
 
   bool double_precision() const { return value.element_type() == ElementType::kFloat64; }
   unsigned exact() const { return double_precision() ? kFloat64Only : kFloat32Only; }
+
+  CallTensors forward_tensors() const {
+    return {op, {&out}, {&value, &locations, &weights, &reference, &visible}};
+  }
+  CallTensors backward_tensors() const {
+    return {op,
+            {&grad_value, &grad_locations, &grad_weights, &grad_reference},
+            {&out, &value, &locations, &weights, &reference, &visible}};
+  }
 };
 
 Arguments arguments(const bevel_msda_forward_params& p) {
@@ -123,7 +132,6 @@ DeformAttnJob begin(const Arguments& a, const bevel_value_levels& levels, int le
     a.value.reject("must have at least one head of one channel, got " + a.value.shape_text());
   }
   if (job.rows > kInt32Max) a.value.reject("must have fewer than 2^31 rows, got " + a.value.shape_text());
-  checked_product(a.op, "elements of value", {job.batch, job.maps, job.rows, job.heads, job.head_dim});
   check_levels(a.op, levels, job.rows);
   job.levels = levels;
   a.locations.required().dtype(a.exact()).on(device);
@@ -134,7 +142,7 @@ DeformAttnJob begin(const Arguments& a, const bevel_value_levels& levels, int le
 }
 
 void check_samples(const Arguments& a, DeformAttnJob& job, int64_t points) {
-  if (points < 1 || points * job.levels.levels > BEVEL_DEFORM_ATTN_MAX_SAMPLES) {
+  if (points < 1 || points > BEVEL_DEFORM_ATTN_MAX_SAMPLES / job.levels.levels) {
     fail(BEVEL_INVALID_ARGUMENT, "%s: %s must have 1 to %d levels · points, got %s", a.op, a.locations.name(),
          BEVEL_DEFORM_ATTN_MAX_SAMPLES, a.locations.shape_text().c_str());
   }
@@ -151,7 +159,7 @@ DeformAttnJob check_msda(const Arguments& a, const bevel_value_levels& levels) {
   const int64_t count = levels.levels;
   a.locations.rank(6).compact();
   job.queries = a.locations.extent(1);
-  a.locations.shape({job.batch, job.queries, job.heads, count, -1, 2}, "to match value and levels");
+  a.locations.shape({job.batch, job.queries, job.heads, count, kAny, 2}, "to match value and levels");
   check_samples(a, job, a.locations.extent(4));
   a.weights.shape({job.batch, job.queries, job.heads, count, job.points}, "to match locations").compact();
   a.out.shape({job.batch, job.queries, job.heads * job.head_dim}, "to match value and locations");
@@ -179,7 +187,7 @@ DeformAttnJob check_fused(const Arguments& a, const bevel_value_levels& levels, 
   a.locations.rank(7).compact_from(4);
   job.queries = a.locations.extent(2);
   const int64_t given_maps = a.locations.extent(1) == 1 ? 1 : job.maps;
-  a.locations.shape({job.batch, given_maps, job.queries, job.heads, count, -1, 2},
+  a.locations.shape({job.batch, given_maps, job.queries, job.heads, count, kAny, 2},
                     "to match value and levels");
   check_samples(a, job, a.locations.extent(5));
   a.weights.shape({job.batch, given_maps, job.queries, job.heads, count, job.points}, "to match offsets")
@@ -188,7 +196,7 @@ DeformAttnJob check_fused(const Arguments& a, const bevel_value_levels& levels, 
   job.boxes = a.reference.extent(4) == 4;
   job.reference_of_level = kind == BEVEL_REFERENCE_OF_LEVEL;
   a.reference.shape(
-      {job.batch, job.maps, job.queries, job.reference_of_level ? count : -1, job.boxes ? 4 : 2},
+      {job.batch, job.maps, job.queries, job.reference_of_level ? Extent(count) : kAny, job.boxes ? 4 : 2},
       job.reference_of_level ? "to match value, offsets and levels" : "to match value and offsets");
   if (a.reference.extent(3) < 1 || a.reference.extent(3) > BEVEL_DEFORM_ATTN_MAX_SAMPLES) {
     a.reference.reject("must have 1 to 256 references, got " + a.reference.shape_text());
@@ -220,12 +228,10 @@ DeformAttnJob check_fused(const Arguments& a, const bevel_value_levels& levels, 
 
 void check_gradient(const TensorArgument& gradient, const TensorArgument& of, DLDevice device) {
   if (!gradient.given()) return;
-  std::vector<int64_t> shape;
-  for (int i = 0; i < of.dimensions(); ++i) shape.push_back(of.extent(i));
   const unsigned type = of.element_type() == ElementType::kFloat64   ? kFloat64Only
                         : of.element_type() == ElementType::kFloat32 ? kFloat32Only
                                                                      : kSixteenBit;
-  gradient.dtype(type).shape(shape, (std::string("like ") + of.name()).c_str()).on(device);
+  gradient.dtype(type).shaped_like(of).on(device);
   if (gradient.element_type() != of.element_type()) {
     gradient.reject(std::string("must have the dtype of ") + of.name());
   }
@@ -272,7 +278,9 @@ DLDevice checked_device(const Arguments& a, void* stream) {
 
 void run_forward(const Arguments& a, DeformAttnJob job, void* stream) {
   const DLDevice device = checked_device(a, stream);
-  check_outputs_apart({&a.out}, {&a.value, &a.locations, &a.weights, &a.reference, &a.visible});
+  const CallTensors tensors = a.forward_tensors();
+  tensors.check_apart();
+  if (tensors.any_empty()) return tensors.write_zeros(device, stream);
   job.out = a.out.data();
   if (is_cpu(device)) {
     BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_attn_forward(job));
@@ -284,8 +292,12 @@ void run_forward(const Arguments& a, DeformAttnJob job, void* stream) {
 }
 
 int64_t workspace_of(const Arguments& a, const DeformAttnBackwardJob& job) {
-  if (is_cpu(checked_device(a, nullptr)))
-    return BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_attn_backward_workspace(job));
+  const DLDevice device = checked_device(a, nullptr);
+  if (a.backward_tensors().any_empty()) return 0;
+  const DeformAttnJob& f = job.forward;
+  check_workspace_part(a.op, {f.batch, f.maps, f.queries, f.heads, f.references, 4});
+  check_workspace_part(a.op, {f.rows, f.heads, f.head_dim});
+  if (is_cpu(device)) return BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_attn_backward_workspace(job));
   int64_t bytes = 0;
   bevel_cuda_message message = {};
   check_cuda(a.op, cuda_functions(a.op).deform_attn_backward_workspace(&job, &bytes, &message), message);
@@ -299,8 +311,9 @@ void run_backward(const Arguments& a, DeformAttnBackwardJob job, const DLTensor*
   on_one_thread.forward.cpu.threads = 1;  // its workspace is the least that will do
   const TensorArgument workspace =
       check_workspace(a.op, workspace_tensor, device, workspace_of(a, on_one_thread));
-  check_outputs_apart({&a.grad_value, &a.grad_locations, &a.grad_weights, &a.grad_reference, &workspace},
-                      {&a.out, &a.value, &a.locations, &a.weights, &a.reference, &a.visible});
+  const CallTensors tensors = a.backward_tensors();
+  tensors.check_apart(workspace);
+  if (tensors.any_empty()) return tensors.write_zeros(device, stream);
   job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
   job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
   if (is_cpu(device)) {

@@ -11,6 +11,7 @@
 
 #include "core/cpu_dispatch.hpp"
 #include "core/lane_sums.hpp"
+#include "core/one_nan.hpp"
 #include "core/work_shares.hpp"
 #include "deform_attn/deform_attn_cpu.hpp"
 #include "deform_attn/deform_attn_order.hpp"
@@ -113,10 +114,11 @@ void gradients_of_samples(Scratch<T>& scratch, int count) {
   }
 }
 
-/// Stores a number, or adds it where maps share their gradient.
+/// Stores a number, or adds it where maps share their gradient. Where a sample stands in its run depends on
+/// the number of threads, so there is but one NaN.
 template <bool kShared, class T>
 void put(T& to, T value) {
-  to = kShared ? to + value : value;
+  to = with_one_nan(kShared ? to + value : value);
 }
 
 /// Gradients of one head of one query on one map, from grad_x, grad_y, grad_weight at `first`.
@@ -404,7 +406,7 @@ void backward(const DeformAttnBackwardJob& job) {
     for (int64_t k = 0; k < numbers; ++k) {
       T sum = 0;
       for (int64_t h = 0; h < f.heads; ++h) sum += from[h * numbers + k];
-      to[k] = sum;
+      to[k] = with_one_nan(sum);
     }
   });
 }

@@ -17,7 +17,7 @@ namespace bevel::BEVEL_ISA_NAMESPACE {
 class QueryOrder {
  public:
   explicit QueryOrder(const DeformAttnJob& job) : queries_(job.queries) {
-    if (!pays(job)) return;
+    if (job.queries < kFewQueries || job.queries > INT32_MAX || is_small(job)) return;
     const bevel_value_levels& levels = job.levels;
     int finest = 0;
     for (int level = 1; level < levels.levels; ++level) {
@@ -26,6 +26,8 @@ class QueryOrder {
     }
     place_ = {finest, levels.width[finest], levels.height[finest]};
     strips_ = (place_.width + kStripColumns - 1) / kStripColumns;
+    const int64_t most = std::min<int64_t>(kPlacesOfQuery * job.queries, INT32_MAX - 1);
+    if (job.maps > most / (strips_ * place_.height)) return;
     order_.resize(static_cast<size_t>(job.batch * job.queries));
     keys_.resize(order_.size());
     starts_.resize(static_cast<size_t>(job.maps * strips_ * place_.height + 1));
@@ -40,15 +42,17 @@ class QueryOrder {
   static constexpr int64_t kStripColumns = 32;
   /// A value map that stays in the second-level cache anyhow, and queries too few to meet.
   static constexpr int64_t kSmallMap = 512 << 10, kFewQueries = 256;
+  /// Places (rows of a strip) for each query at most: where there are more, few queries meet, and the list of
+  /// places would outgrow the inputs, and its numbers an int32.
+  static constexpr int64_t kPlacesOfQuery = 16;
 
   struct Place {
     int level;
     int64_t width, height;
   };
 
-  static bool pays(const DeformAttnJob& job) {
-    return job.queries >= kFewQueries &&
-           job.rows * job.heads * job.head_dim * element_size(job.value_type) > kSmallMap;
+  static bool is_small(const DeformAttnJob& job) {
+    return job.rows * job.heads * job.head_dim <= kSmallMap / element_size(job.value_type);
   }
 
   template <class T>

@@ -4,9 +4,9 @@
 
 #include <cmath>
 
+#include "call_tensors.hpp"
 #include "cuda_loader.hpp"
 #include "deform_attn/point_sampling_cpu.hpp"
-#include "memory_overlap.hpp"
 #include "settings.hpp"
 #include "status.hpp"
 #include "tensor_check.hpp"
@@ -70,7 +70,7 @@ void check_pillars(const Arguments& a, const bevel_pillar_grid& grid, DLDevice d
     check_no_grid(grid);
     a.points.dtype(kFloatOrDouble).rank(4).compact().on(device);
     const int64_t elements = a.points.extent(0) == 1 ? 1 : job.batch;
-    a.points.shape({elements, -1, -1, 3}, "to match lidar_to_image");
+    a.points.shape({elements, kAny, kAny, 3}, "to match lidar_to_image");
     check_anchors(a.points.extent(2));
     job.points = a.points.data();
     job.point_type = a.points.element_type();
@@ -87,7 +87,7 @@ void check_pillars(const Arguments& a, const bevel_pillar_grid& grid, DLDevice d
 PointSamplingJob check(const Arguments& a, const bevel_point_sampling_params& p, DLDevice device) {
   PointSamplingJob job = {};
   job.cpu = cpu_settings(kOp, p);
-  a.lidar_to_image.required().dtype(kFloatOrDouble).shape({-1, -1, 4, 4}).compact().on(device);
+  a.lidar_to_image.required().dtype(kFloatOrDouble).shape({kAny, kAny, 4, 4}).compact().on(device);
   job.batch = a.lidar_to_image.extent(0);
   job.cameras = a.lidar_to_image.extent(1);
   if (job.cameras > kInt32Max) a.lidar_to_image.reject("must be of fewer than 2^31 cameras");
@@ -158,7 +158,10 @@ bevel_status bevel_point_sampling(const bevel_point_sampling_params* params, voi
     check_stream(kOp, device, stream);
     PointSamplingJob job = check(a, *params, device);
     check_outputs(a, device, job);
-    check_outputs_apart({&a.reference, &a.mask, &a.visible, &a.mean_factor}, {&a.lidar_to_image, &a.points});
+    const CallTensors tensors(kOp, {&a.reference, &a.mask, &a.visible, &a.mean_factor},
+                              {&a.lidar_to_image, &a.points});
+    tensors.check_apart();
+    if (tensors.any_empty()) return tensors.write_zeros(device, stream);
     if (is_cpu(device)) {
       BEVEL_ON_INSTRUCTION_SET(job.cpu, point_sampling(job));
     } else {

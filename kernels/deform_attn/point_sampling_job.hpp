@@ -7,6 +7,7 @@
 #include "core/camera_projection.hpp"
 #include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
+#include "core/one_nan.hpp"
 #include "point_sampling.h"
 
 namespace bevel {
@@ -47,17 +48,6 @@ BEVEL_HD double anchor_height(int32_t index, int32_t count, double lower, double
 template <class T>
 BEVEL_HD T mean_factor(int32_t visible, int32_t own) {
   return divide_to_nearest(static_cast<T>(visible), static_cast<T>(own > 1 ? own : 1));
-}
-
-/// The value with every NaN made the same one: devices differ in the bits of the NaN that an operation gives.
-BEVEL_HD float with_one_nan(float value) {
-  const uint32_t bits = __builtin_bit_cast(uint32_t, value);
-  return __builtin_bit_cast(float, (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : bits);
-}
-BEVEL_HD double with_one_nan(double value) {
-  const uint64_t bits = __builtin_bit_cast(uint64_t, value);
-  return __builtin_bit_cast(double,
-                            (bits & ~(1ull << 63)) > 0x7ff0000000000000u ? 0x7ff8000000000000u : bits);
 }
 
 /// A point of a pillar in an image.

@@ -2,9 +2,9 @@
 // chosen instruction set or to CUDA.
 #include "deform_conv.h"
 
+#include "call_tensors.hpp"
 #include "cuda_loader.hpp"
 #include "deform_conv/deform_conv_cpu.hpp"
-#include "memory_overlap.hpp"
 #include "settings.hpp"
 #include "status.hpp"
 #include "tensor_check.hpp"
@@ -24,6 +24,13 @@ struct Arguments {
   TensorArgument bias = {"deform_conv", "none", nullptr};
   TensorArgument grad_input = bias, grad_offset = bias, grad_mask = bias, grad_weight = bias,
                  grad_bias = bias;
+
+  CallTensors forward_tensors() const { return {op, {&out}, {&input, &offset, &mask, &weight, &bias}}; }
+  CallTensors backward_tensors() const {
+    return {op,
+            {&grad_input, &grad_offset, &grad_mask, &grad_weight, &grad_bias},
+            {&out, &input, &offset, &mask, &weight}};
+  }
 };
 
 Arguments arguments(const bevel_deform_conv_forward_params& p) {
@@ -89,15 +96,15 @@ int64_t out_side(const Arguments& a, int side, int64_t input, int64_t kernel) {
 }
 
 /// A gradient, or the bias: like `of` in dtype, place and, but for the bias, shape.
-void check_like(const TensorArgument& tensor, const TensorArgument& of, const std::vector<int64_t>& shape) {
+void check_like(const TensorArgument& tensor, const TensorArgument& of, const std::vector<Extent>& shape) {
   if (!tensor.given()) return;
   tensor.dtype(kFeatureTypes).shape(shape, "to match the other arguments").compact().on(of.device());
   if (tensor.element_type() != of.element_type()) {
     tensor.reject(std::string("must have the dtype of ") + of.name());
   }
 }
-std::vector<int64_t> shape_of(const TensorArgument& tensor) {
-  std::vector<int64_t> shape;
+std::vector<Extent> shape_of(const TensorArgument& tensor) {
+  std::vector<Extent> shape;
   for (int i = 0; i < tensor.dimensions(); ++i) shape.push_back(tensor.extent(i));
   return shape;
 }
@@ -129,7 +136,7 @@ DeformConvJob check(const Arguments& a) {
   check_divides(a, "groups", a.settings.groups, a.input, 1, "channels");
   check_divides(a, "groups", a.settings.groups, a.weight, 0, "outputs");
   check_divides(a, "deform_groups", a.settings.deform_groups, a.input, 1, "channels");
-  a.weight.shape({job.out_channels, job.group_channels(), -1, -1}, "to match input and groups");
+  a.weight.shape({job.out_channels, job.group_channels(), kAny, kAny}, "to match input and groups");
   for (int side = 2; side < 4; ++side) {
     if (a.weight.extent(side) < 1 || a.weight.extent(side) > BEVEL_DEFORM_CONV_MAX_KERNEL) {
       a.weight.reject("must have a kernel of 1 to " + std::to_string(BEVEL_DEFORM_CONV_MAX_KERNEL) +
@@ -161,9 +168,6 @@ DeformConvJob check(const Arguments& a) {
              "to match input, weight and settings")
       .compact()
       .on(device);
-  // Workspaces hold a few numbers for each of these.
-  checked_product(a.op, "16 times the samples of all channels",
-                  {16 * job.batch, job.channels, job.taps(), job.out_pixels()});
   job.input_type = a.input.element_type();
   job.weight_type = a.weight.element_type();
   job.out_type = a.out.element_type();
@@ -205,7 +209,18 @@ DeformConvBackwardJob check_backward(const Arguments& a, const bevel_deform_conv
   return job;
 }
 
+/// Workspaces hold a few numbers for each pixel of the input, sample, gradient of the output and, rounded up
+/// to panels, weight.
+void check_workspace_parts(const Arguments& a, const DeformConvJob& job) {
+  check_workspace_part(a.op, {job.batch, job.channels, job.map_pixels()});
+  check_workspace_part(a.op, {job.batch, job.channels, job.taps(), job.out_pixels()});
+  check_workspace_part(a.op, {job.batch, job.out_channels, job.out_pixels()});
+  check_workspace_part(a.op, {job.out_channels, job.group_channels(), job.taps()});
+}
+
 int64_t workspace_of(const Arguments& a, const DeformConvJob& job) {
+  if (a.forward_tensors().any_empty()) return 0;
+  check_workspace_parts(a, job);
   if (is_cpu(a.out.device())) return BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_conv_forward_workspace(job));
   int64_t bytes = 0;
   bevel_cuda_message message = {};
@@ -213,6 +228,8 @@ int64_t workspace_of(const Arguments& a, const DeformConvJob& job) {
   return bytes;
 }
 int64_t workspace_of(const Arguments& a, const DeformConvBackwardJob& job) {
+  if (a.backward_tensors().any_empty()) return 0;
+  check_workspace_parts(a, job.forward);
   if (is_cpu(a.out.device())) return BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_conv_backward_workspace(job));
   int64_t bytes = 0;
   bevel_cuda_message message = {};
@@ -264,9 +281,11 @@ bevel_status bevel_deform_conv_forward(const bevel_deform_conv_forward_params* p
     const Arguments a = arguments(*params);
     DeformConvJob job = check(a);
     const TensorArgument workspace = take_workspace(a, job, params->workspace, stream);
-    check_outputs_apart({&a.out, &workspace}, {&a.input, &a.offset, &a.mask, &a.weight, &a.bias});
-    job.out = a.out.data();
+    const CallTensors tensors = a.forward_tensors();
+    tensors.check_apart(workspace);
     const DLDevice device = a.out.device();
+    if (tensors.any_empty()) return tensors.write_zeros(device, stream);
+    job.out = a.out.data();
     if (is_cpu(device)) {
       BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_conv_forward(job));
     } else {
@@ -295,10 +314,10 @@ bevel_status bevel_deform_conv_backward(const bevel_deform_conv_backward_params*
     const Arguments a = arguments(*params);
     DeformConvBackwardJob job = check_backward(a, *params);
     const TensorArgument workspace = take_workspace(a, job, params->workspace, stream);
-    check_outputs_apart(
-        {&a.grad_input, &a.grad_offset, &a.grad_mask, &a.grad_weight, &a.grad_bias, &workspace},
-        {&a.out, &a.input, &a.offset, &a.mask, &a.weight});
+    const CallTensors tensors = a.backward_tensors();
+    tensors.check_apart(workspace);
     const DLDevice device = a.out.device();
+    if (tensors.any_empty()) return tensors.write_zeros(device, stream);
     if (is_cpu(device)) {
       BEVEL_ON_INSTRUCTION_SET(a.cpu, deform_conv_backward(job));
     } else {

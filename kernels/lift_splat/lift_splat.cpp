@@ -37,7 +37,10 @@ Job on_one_thread(Job job) {
   return job;
 }
 
-int64_t forward_workspace(const char* op, const LiftSplatForwardJob& job, const LiftSplatCall& call) {
+int64_t forward_workspace(const char* op, const LiftSplatForwardJob& job, const LiftSplatCall& call,
+                          const CallTensors& tensors) {
+  if (tensors.any_empty()) return 0;
+  check_workspace_parts(op, job.shape);
   if (is_cpu(call.device)) {
     return job.shape.intervals
                ? BEVEL_ON_INSTRUCTION_SET(job.cpu, lift_splat_intervals_forward_workspace(job))
@@ -49,7 +52,10 @@ int64_t forward_workspace(const char* op, const LiftSplatForwardJob& job, const 
   return bytes;
 }
 
-int64_t backward_workspace(const char* op, const LiftSplatBackwardJob& job, const LiftSplatCall& call) {
+int64_t backward_workspace(const char* op, const LiftSplatBackwardJob& job, const LiftSplatCall& call,
+                           const CallTensors& tensors) {
+  if (tensors.any_empty()) return 0;
+  check_workspace_parts(op, job.shape);
   if (is_cpu(call.device)) {
     return job.shape.intervals
                ? BEVEL_ON_INSTRUCTION_SET(job.cpu, lift_splat_intervals_backward_workspace(job))
@@ -122,7 +128,7 @@ bevel_status bevel_lift_splat_plan_read_info(const DLTensor* plan, bevel_lift_sp
     const TensorArgument argument(op, "plan", plan);
     argument.required().on_known_device();
     check_stream(op, argument.device(), stream);
-    fill_info(read_plan_header(op, argument, stream), info);
+    fill_info(read_plan_header(op, argument, stream).counts, info);
   });
 }
 
@@ -166,7 +172,7 @@ bevel_status bevel_lift_splat_forward_workspace(const bevel_lift_splat_forward_p
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);
     LiftSplatCall call;
     const LiftSplatForwardJob job = check_forward(op, params, nullptr, call);
-    *bytes = forward_workspace(op, job, call);
+    *bytes = forward_workspace(op, job, call, LiftSplatForwardTensors(op, *params).all);
   });
 }
 
@@ -175,9 +181,12 @@ bevel_status bevel_lift_splat_forward(const bevel_lift_splat_forward_params* par
   return guarded(op, [=] {
     LiftSplatCall call;
     LiftSplatForwardJob job = check_forward(op, params, stream, call);
-    const TensorArgument workspace =
-        check_workspace(op, params->workspace, call.device, forward_workspace(op, on_one_thread(job), call));
-    check_forward_apart(op, *params, workspace);
+    const LiftSplatForwardTensors tensors(op, *params);
+    const TensorArgument workspace = check_workspace(
+        op, params->workspace, call.device, forward_workspace(op, on_one_thread(job), call, tensors.all));
+    tensors.all.check_apart(workspace);
+    if (tensors.all.any_empty()) return tensors.all.write_zeros(call.device, stream);
+    check_plan_sections(op, call);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(call.device)) {
@@ -197,7 +206,7 @@ bevel_status bevel_lift_splat_backward_workspace(const bevel_lift_splat_backward
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", op);
     LiftSplatCall call;
     const LiftSplatBackwardJob job = check_backward(op, params, nullptr, call);
-    *bytes = backward_workspace(op, job, call);
+    *bytes = backward_workspace(op, job, call, LiftSplatBackwardTensors(op, *params).all);
   });
 }
 
@@ -206,9 +215,12 @@ bevel_status bevel_lift_splat_backward(const bevel_lift_splat_backward_params* p
   return guarded(op, [=] {
     LiftSplatCall call;
     LiftSplatBackwardJob job = check_backward(op, params, stream, call);
-    const TensorArgument workspace =
-        check_workspace(op, params->workspace, call.device, backward_workspace(op, on_one_thread(job), call));
-    check_backward_apart(op, *params, workspace);
+    const LiftSplatBackwardTensors tensors(op, *params);
+    const TensorArgument workspace = check_workspace(
+        op, params->workspace, call.device, backward_workspace(op, on_one_thread(job), call, tensors.all));
+    tensors.all.check_apart(workspace);
+    if (tensors.all.any_empty()) return tensors.all.write_zeros(call.device, stream);
+    check_plan_sections(op, call);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(call.device)) {

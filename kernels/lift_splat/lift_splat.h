@@ -9,6 +9,12 @@
  * cells. The geometry enters as a plan: an int32 buffer, built once per calibration (or per step, when the
  * augmentation changes), the same bits on the CPU and on CUDA.
  *
+ * A plan carries a checksum. Calls on the CPU compare it, so a plan that was changed since it was built is an
+ * error; one that another thread changes during a call is not noticed. Calls on CUDA do not compare it (the
+ * host would have to wait): there only the header's counts are looked at, and a plan of another call pools
+ * nothing, but indices that were changed are believed. Whoever gives others access to a plan on CUDA answers
+ * for them.
+ *
  * Frames: camera x right, y down, z forward, metres; the BEV frame is whatever camera_to_bev maps to (LiDAR
  * or ego). */
 #ifndef BEVEL_LIFT_SPLAT_H_

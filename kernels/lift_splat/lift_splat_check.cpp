@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "cuda_loader.hpp"
-#include "memory_overlap.hpp"
 #include "settings.hpp"
 #include "status.hpp"
 
@@ -104,7 +103,6 @@ LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in,
       cells_given.reject("must not be given together with matrices");
     }
     g.cells = cells_given.data_as<const int32_t>();
-    if (!g.cells) g.cells = reinterpret_cast<const int32_t*>(op);  // empty: never read, but tells the mode
     return g;
   }
   check_finite(op, "image_height", in.image_height, true);
@@ -150,10 +148,10 @@ LiftSplatPlanJob check_plan_params(const char* op, const bevel_lift_splat_plan_p
   return job;
 }
 
-LiftSplatPlanHeader read_plan_header(const char* op, const TensorArgument& plan, void* stream) {
+SealedPlanHeader read_plan_header(const char* op, const TensorArgument& plan, void* stream) {
   plan.required().dtype(kInt32).rank(1).compact().aligned(8);
   if (plan.extent(0) < kPlanHeaderElements) plan.reject("is too short for a plan: " + plan.shape_text());
-  LiftSplatPlanHeader header;
+  SealedPlanHeader header;
   if (is_cpu(plan.device())) {
     std::memcpy(&header, plan.data(), sizeof header);
   } else {
@@ -163,8 +161,22 @@ LiftSplatPlanHeader read_plan_header(const char* op, const TensorArgument& plan,
                                             plan.device().device_id, stream, &message),
                message);
   }
-  if (header.magic != kPlanMagic) plan.reject("is not a plan that bevel_lift_splat_plan_build wrote");
+  if (header.counts.magic != kPlanMagic) plan.reject("is not a plan that bevel_lift_splat_plan_build wrote");
+  if (header.header_sum != plan_header_sum(header)) {
+    plan.reject("must be as bevel_lift_splat_plan_build wrote it, got a header that was changed since");
+  }
   return header;
+}
+
+void check_plan_sections(const char* op, const LiftSplatCall& call) {
+  if (!is_cpu(call.device)) return;
+  if (call.header.sections_sum != plan_sections_sum(call.shape.layout, call.header.counts, call.plan)) {
+    fail(
+        BEVEL_INVALID_ARGUMENT,
+        "%s: plan must be as bevel_lift_splat_plan_build wrote it, got one whose indices were changed since: "
+        "build it again",
+        op);
+  }
 }
 
 namespace {
@@ -207,10 +219,10 @@ void check_tensors(const CallArguments& a, LiftSplatShape& s) {
   s.context_channels_last = a.context_layout == BEVEL_CHANNELS_LAST;
   a.context.required().dtype(features).rank(5).compact_from(2);
   if (s.context_channels_last) {
-    a.context.shape({s.batch, s.cameras, s.height, s.width, -1}, "to match depth");
+    a.context.shape({s.batch, s.cameras, s.height, s.width, kAny}, "to match depth");
     s.channels = a.context.extent(4);
   } else {
-    a.context.shape({s.batch, s.cameras, -1, s.height, s.width}, "to match depth");
+    a.context.shape({s.batch, s.cameras, kAny, s.height, s.width}, "to match depth");
     s.channels = a.context.extent(2);
   }
   check_range(a.op, "channels of context", s.channels, 1, kInt32Max);
@@ -222,8 +234,8 @@ void check_tensors(const CallArguments& a, LiftSplatShape& s) {
 
   s.out_channels_last = a.out_layout == BEVEL_CHANNELS_LAST;
   a.out.required().dtype(features).rank(5).compact();
-  a.out.shape(s.out_channels_last ? std::vector<int64_t>{s.batch, -1, -1, -1, s.channels}
-                                  : std::vector<int64_t>{s.batch, -1, s.channels, -1, -1},
+  a.out.shape(s.out_channels_last ? std::vector<Extent>{s.batch, kAny, kAny, kAny, s.channels}
+                                  : std::vector<Extent>{s.batch, kAny, s.channels, kAny, kAny},
               "to match context");
   s.out_type = a.out.element_type();
   s.grid_z = a.out.extent(1);
@@ -243,8 +255,8 @@ void check_header(const CallArguments& a, const LiftSplatPlanHeader& header, Lif
                             header.width, header.grid_z,  header.grid_rows,  header.grid_columns};
   if (std::memcmp(expected, actual, sizeof expected) != 0) {
     a.plan.reject("must be built for [B, N, D, H, W, Z, rows, columns] = " +
-                  shape_text(std::vector<int64_t>(expected, expected + 8)) + ", got a plan for " +
-                  shape_text(std::vector<int64_t>(actual, actual + 8)));
+                  shape_text(std::vector<Extent>(expected, expected + 8)) + ", got a plan for " +
+                  shape_text(std::vector<Extent>(actual, actual + 8)));
   }
   if (header.overflow) {
     a.plan.reject("did not fit: " + std::to_string(header.points) + " points, max_points " +
@@ -296,7 +308,8 @@ LiftSplatCall check_call(const CallArguments& a) {
   if (a.plan.extent(0) < kPlanHeaderElements)
     a.plan.reject("is too short for a plan: " + a.plan.shape_text());
   if (is_cpu(call.device)) {
-    check_header(a, read_plan_header(a.op, a.plan, a.stream), s, capacity);
+    call.header = read_plan_header(a.op, a.plan, a.stream);
+    check_header(a, call.header.counts, s, capacity);
   } else {
     if (s.depth_type == ElementType::kFloat64) {
       fail(BEVEL_UNSUPPORTED, "%s: float64 is for gradient checks on the CPU, depth is on CUDA", a.op);
@@ -408,9 +421,7 @@ LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backw
   const TensorArgument grad_context(op, "grad_context", p->grad_context);
   if (grad_context.given()) {
     const TensorArgument context(op, "context", p->context);
-    std::vector<int64_t> shape;
-    for (int i = 0; i < 5; ++i) shape.push_back(context.extent(i));
-    grad_context.dtype(kFeatureTypes).shape(shape, "like context").compact_from(2).on(call.device);
+    grad_context.dtype(kFeatureTypes).shaped_like(context).compact_from(2).on(call.device);
     if (grad_context.element_type() != context.element_type())
       grad_context.reject("must have the dtype of context");
     for (int i = 0; i < 2; ++i) job.grad_context_strides[i] = grad_context.stride(i);
@@ -421,7 +432,7 @@ LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backw
 }
 
 void check_geometry_apart(const char* op, const bevel_lift_splat_geometry& geometry,
-                          std::initializer_list<const TensorArgument*> outputs) {
+                          const ArgumentList& outputs) {
   const TensorArgument intrinsics(op, "intrinsics", geometry.intrinsics),
       to_bev(op, "camera_to_bev", geometry.camera_to_bev),
       image(op, "image_augmentation", geometry.image_augmentation),
@@ -434,23 +445,33 @@ void check_plan_apart(const char* op, const bevel_lift_splat_plan_params& params
   check_geometry_apart(op, params.geometry, {&plan, &workspace});
 }
 
-void check_forward_apart(const char* op, const bevel_lift_splat_forward_params& p,
-                         const TensorArgument& workspace) {
-  const TensorArgument plan(op, "plan", p.plan), depth(op, "depth", p.depth),
-      context(op, "context", p.context), prior(op, "prior", p.prior),
-      weight(op, "prior_weight", p.prior_weight), out(op, "out", p.out),
-      probabilities(op, "probabilities", p.probabilities);
-  check_outputs_apart({&out, &probabilities, &workspace}, {&plan, &depth, &context, &prior, &weight});
-}
+LiftSplatForwardTensors::LiftSplatForwardTensors(const char* op, const bevel_lift_splat_forward_params& p)
+    : plan(op, "plan", p.plan),
+      depth(op, "depth", p.depth),
+      context(op, "context", p.context),
+      prior(op, "prior", p.prior),
+      prior_weight(op, "prior_weight", p.prior_weight),
+      out(op, "out", p.out),
+      probabilities(op, "probabilities", p.probabilities),
+      all(op, {&out, &probabilities}, {&plan, &depth, &context, &prior, &prior_weight}) {}
 
-void check_backward_apart(const char* op, const bevel_lift_splat_backward_params& p,
-                          const TensorArgument& workspace) {
-  const TensorArgument plan(op, "plan", p.plan), grad_out(op, "grad_out", p.grad_out),
-      probabilities(op, "probabilities", p.probabilities), context(op, "context", p.context),
-      prior(op, "prior", p.prior), weight(op, "prior_weight", p.prior_weight),
-      grad_depth(op, "grad_depth", p.grad_depth), grad_context(op, "grad_context", p.grad_context);
-  check_outputs_apart({&grad_depth, &grad_context, &workspace},
-                      {&plan, &grad_out, &probabilities, &context, &prior, &weight});
+LiftSplatBackwardTensors::LiftSplatBackwardTensors(const char* op, const bevel_lift_splat_backward_params& p)
+    : plan(op, "plan", p.plan),
+      grad_out(op, "grad_out", p.grad_out),
+      probabilities(op, "probabilities", p.probabilities),
+      context(op, "context", p.context),
+      prior(op, "prior", p.prior),
+      prior_weight(op, "prior_weight", p.prior_weight),
+      grad_depth(op, "grad_depth", p.grad_depth),
+      grad_context(op, "grad_context", p.grad_context),
+      all(op, {&grad_depth, &grad_context},
+          {&plan, &grad_out, &probabilities, &context, &prior, &prior_weight}) {}
+
+void check_workspace_parts(const char* op, const LiftSplatShape& s) {
+  check_workspace_part(op, {s.batch, s.cells_per_element(), s.channels});
+  check_workspace_part(op, {s.shared_rows, s.channels});
+  check_workspace_part(op, {s.batch, s.cameras, s.depth_bins, s.height, s.width});
+  check_workspace_part(op, {s.batch, s.cameras, s.channels, s.height, s.width});
 }
 
 }  // namespace bevel

@@ -14,6 +14,7 @@
 #include "core/work_shares.hpp"
 #include "lift_splat.h"
 #include "lift_splat/lift_splat_job.hpp"
+#include "lift_splat/lift_splat_plan_seal.hpp"
 
 namespace bevel {
 namespace {
@@ -337,8 +338,10 @@ void build_plan_cpu(const LiftSplatPlanJob& job) {
       build_intervals(crew, job, workspace, header);
     }
   }
+  SealedPlanHeader sealed = {header, plan_sections_sum(job.layout, header, job.plan), 0};
+  sealed.header_sum = plan_header_sum(sealed);
   std::memset(job.plan, 0, kPlanHeaderElements * 4);
-  std::memcpy(job.plan, &header, sizeof header);
+  std::memcpy(job.plan, &sealed, sizeof sealed);
 }
 
 void write_cells_cpu(const LiftGeometry& geometry, int threads, int32_t* cells) {

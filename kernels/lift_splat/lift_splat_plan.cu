@@ -37,6 +37,7 @@ BEVEL_GLOBAL void prepare_kernel(PlanBuild b) {
   }
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
   for (int64_t cell = thread; cell < b.at.cells; cell += threads) b.workspace.cell_rows[cell] = 0;
+  if (thread < 2 * PlanSeal::kLanes) b.workspace.seal[thread] = 0u;
 }
 
 /// Sorts `count` different keys with the whole block: a bitonic network whose comparisons all point upward,
@@ -380,6 +381,61 @@ BEVEL_GLOBAL void rank_rows_kernel(PlanBuild b) {
   }
 }
 
+/// The header's counts, read back.
+__device__ LiftSplatPlanHeader header_counts(const PlanBuild& b) {
+  LiftSplatPlanHeader header;
+  header.batch = b.geometry.batch;
+  header.cameras = b.geometry.cameras;
+  header.depth_bins = b.geometry.depth_bins;
+  header.height = b.geometry.height;
+  header.width = b.geometry.width;
+  header.points = b.header[BEVEL_HEADER_WORD(points)];
+  header.runs = b.header[BEVEL_HEADER_WORD(runs)];
+  header.rows = b.header[BEVEL_HEADER_WORD(rows)];
+  header.filled_cells = b.header[BEVEL_HEADER_WORD(filled_cells)];
+  const int64_t method = b.header[BEVEL_HEADER_WORD(method)];
+  header.method = static_cast<int32_t>(method);
+  header.overflow = static_cast<int32_t>(method >> 32);
+  return header;
+}
+
+/// Adds up the sums of the seal: a thread a lane of every so many steps.
+BEVEL_GLOBAL void sum_sections_kernel(PlanBuild b) {
+  constexpr int lanes = PlanSeal::kLanes;
+  const LiftSplatPlanHeader header = header_counts(b);
+  const bool intervals = header.method == BEVEL_LIFT_SPLAT_INTERVALS;
+  const int64_t thread = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x;
+  const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
+  const int64_t lane = thread % lanes;
+  int64_t left = 0;  // steps
+  for_each_section(b.at, header, intervals,
+                   [&](int64_t, int64_t elements) { left += PlanSeal::steps(elements); });
+  uint32_t plain = 0, weighted = 0;
+  for_each_section(b.at, header, intervals, [&](int64_t at, int64_t elements) {
+    for (int64_t i = thread; i < elements; i += threads) {
+      const uint32_t word = PlanSeal::mixed(static_cast<uint32_t>(int32_t(b.plan[at + i])));
+      plain += word;
+      weighted += word * static_cast<uint32_t>(left - i / lanes);
+    }
+    left -= PlanSeal::steps(elements);
+  });
+  atomicAdd(&b.workspace.seal[lane], plain);
+  atomicAdd(&b.workspace.seal[lanes + lane], weighted);
+}
+
+/// Seals the plan: one thread's work.
+BEVEL_GLOBAL void seal_kernel(PlanBuild b) {
+  if (threadIdx.x != 0) return;
+  constexpr int lanes = PlanSeal::kLanes;
+  uint64_t seal = 0;
+  for (int lane = 0; lane < lanes; ++lane) {
+    seal = PlanSeal::folded(seal, uint32_t(b.workspace.seal[lane]));
+    seal = PlanSeal::folded(seal, uint32_t(b.workspace.seal[lanes + lane]));
+  }
+  b.header[kSealedWords - 1] = static_cast<int64_t>(seal);
+  b.header[kSealedWords] = static_cast<int64_t>(PlanSeal::of_header(b.header));
+}
+
 PlanWorkspace cut_workspace(const LiftSplatPlanJob& job, int64_t& bytes) {
   const LiftGeometry& g = job.geometry;
   const LiftSplatPlanLayout& at = job.layout;
@@ -397,6 +453,7 @@ PlanWorkspace cut_workspace(const LiftSplatPlanJob& job, int64_t& bytes) {
   ws.tile_slots = cutter.take<int32_t>(kMaxScanTiles, "tile_slots");
   ws.tile_shared = cutter.take<int32_t>(kMaxScanTiles, "tile_shared");
   ws.tile_filled = cutter.take<int32_t>(kMaxScanTiles, "tile_filled");
+  ws.seal = cutter.take<uint32_t>(2 * PlanSeal::kLanes, "seal");
   ws.slot_rows = cutter.take<int32_t>(columns ? job.capacity : 0, "slot_rows");
   const int64_t sorted = intervals ? job.capacity : 0;
   const int64_t tiles = intervals ? kMaxScanTiles : 0;
@@ -455,7 +512,8 @@ void enqueue_plan(const LiftSplatPlanJob& job, cudaStream_t stream) {
 
   const int64_t columns = b.at.columns;
   const int64_t cameras = b.geometry.batch * b.geometry.cameras;
-  const int64_t to_prepare = b.at.cells > cameras ? b.at.cells : cameras;
+  int64_t to_prepare = b.at.cells > cameras ? b.at.cells : cameras;
+  if (to_prepare < 2 * PlanSeal::kLanes) to_prepare = 2 * PlanSeal::kLanes;
   BEVEL_ENQUEUE(prepare_kernel, blocks_for(to_prepare), 0, stream, b);
   if (columns > 0) {
     BEVEL_ENQUEUE(collect_runs_kernel, columns, 0, stream, b);
@@ -467,6 +525,9 @@ void enqueue_plan(const LiftSplatPlanJob& job, cudaStream_t stream) {
     BEVEL_ENQUEUE(rank_rows_kernel, blocks_for(job.capacity, 1024), 0, stream, b);
   }
   if (b.method != BEVEL_LIFT_SPLAT_COLUMNS) enqueue_plan_intervals(b, stream);
+  static_assert(kBlockThreads % PlanSeal::kLanes == 0);
+  BEVEL_ENQUEUE(sum_sections_kernel, blocks_for(b.at.cells + job.capacity, 64), 0, stream, b);
+  BEVEL_ENQUEUE(seal_kernel, 1, 0, stream, b);
 }
 
 }  // namespace bevel

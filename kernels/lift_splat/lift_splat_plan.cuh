@@ -4,6 +4,7 @@
 
 #include "core/projection.hpp"
 #include "core/radix_sort.cuh"
+#include "lift_splat/lift_splat_plan_seal.hpp"
 #include "lift_splat/lift_splat_view.cuh"
 
 namespace bevel {
@@ -19,6 +20,7 @@ struct PlanWorkspace {
   DeviceSpan<int32_t> cell_rows;  ///< [cells] rows of each cell; counted down again as slots are handed out
   DeviceSpan<int32_t> slot_rows;  ///< [capacity] rows by slot, in any order within a cell
   DeviceSpan<int32_t> tile_slots, tile_shared, tile_filled;  ///< [kMaxScanTiles] totals of cell tiles
+  DeviceSpan<uint32_t> seal;           ///< [2][PlanSeal::kLanes] plain and weighted sums
   DeviceSpan<int32_t> tile_intervals;  ///< [kMaxScanTiles] intervals begun in each tile of points
   SortBuffers sort;
 };

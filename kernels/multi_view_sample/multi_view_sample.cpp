@@ -5,8 +5,8 @@
 #include <array>
 #include <cmath>
 
+#include "call_tensors.hpp"
 #include "cuda_loader.hpp"
-#include "memory_overlap.hpp"
 #include "multi_view_sample/multi_view_sample_cpu.hpp"
 #include "settings.hpp"
 #include "status.hpp"
@@ -91,8 +91,8 @@ void check_features(const Arguments& a, DLDevice device, MultiViewJob& job) {
       job.channels = level.extent(channel);
     }
     if (level.element_type() != job.feature_type) level.reject("must have the dtype of features[0]");
-    level.shape(job.channels_last ? std::vector<int64_t>{job.batch, job.cameras, -1, -1, job.channels}
-                                  : std::vector<int64_t>{job.batch, job.cameras, job.channels, -1, -1},
+    level.shape(job.channels_last ? std::vector<Extent>{job.batch, job.cameras, kAny, kAny, job.channels}
+                                  : std::vector<Extent>{job.batch, job.cameras, job.channels, kAny, kAny},
                 "to match features[0]");
     const int64_t height = level.extent(row), width = level.extent(row + 1);
     if (job.channels < 1 || height < 1 || width < 1) {
@@ -161,7 +161,7 @@ void check_places(const Arguments& a, DLDevice device, MultiViewJob& job) {
                   places.shape_text());
   }
   job.points = static_cast<int32_t>(places.extent(2));
-  if (job.items() > kInt32Max) {
+  if (checked_product(a.op, "points a batch element", {job.queries, job.points}) > kInt32Max) {
     places.reject("must have fewer than 2^31 points a batch element, got " + places.shape_text());
   }
   if (a.locations.given()) {
@@ -188,8 +188,8 @@ void check_weights(const Arguments& a, DLDevice device, MultiViewJob& job) {
   const TensorArgument& weights = a.weights.required();
   weights.dtype(a.exact()).on(device);
   const bool grouped = weights.dimensions() == 6;
-  std::vector<int64_t> shape = {job.batch, job.queries, job.cameras, job.points, job.levels};
-  if (grouped) shape.push_back(-1);
+  std::vector<Extent> shape = {job.batch, job.queries, job.cameras, job.points, job.levels};
+  if (grouped) shape.push_back(kAny);
   weights.shape(shape, "(and a last dimension of groups, or none) to match features and points")
       .compact_from(4);
   const int64_t groups = grouped ? weights.extent(5) : 1;
@@ -237,9 +237,7 @@ struct Gradients {
 void* check_gradient(const TensorArgument& gradient, const TensorArgument& of, DLDevice device) {
   if (!gradient.given()) return nullptr;
   if (!of.given()) gradient.reject(std::string("must be NULL, for ") + of.name() + " is");
-  std::vector<int64_t> shape;
-  for (int i = 0; i < of.dimensions(); ++i) shape.push_back(of.extent(i));
-  gradient.dtype(kFeatureTypes).shape(shape, (std::string("like ") + of.name()).c_str()).on(device).compact();
+  gradient.dtype(kFeatureTypes).shaped_like(of).on(device).compact();
   if (gradient.element_type() != of.element_type()) {
     gradient.reject(std::string("must have the dtype of ") + of.name());
   }
@@ -272,9 +270,32 @@ MultiViewBackwardJob on_one_thread(MultiViewBackwardJob job) {
   return job;
 }
 
-int64_t workspace_of(const char* op, const MultiViewBackwardJob& job, DLDevice device) {
-  if (is_cpu(device))
-    return BEVEL_ON_INSTRUCTION_SET(job.forward.cpu, multi_view_sample_backward_workspace(job));
+CallTensors forward_tensors(const Arguments& a, const TensorArgument& visible) {
+  const LevelArguments& f = a.features;
+  return {a.op,
+          {&a.out, &visible},
+          {&f[0], &f[1], &f[2], &f[3], &f[4], &f[5], &f[6], &f[7], &a.lidar2img, &a.points, &a.locations,
+           &a.image_sizes, &a.weights}};
+}
+
+CallTensors backward_tensors(const Arguments& a, const Gradients& g) {
+  const LevelArguments &f = a.features, &d = g.features;
+  return {a.op,
+          {&d[0], &d[1], &d[2], &d[3], &d[4], &d[5], &d[6], &d[7], &g.points, &g.locations, &g.weights},
+          {&a.out, &f[0], &f[1], &f[2], &f[3], &f[4], &f[5], &f[6], &f[7], &a.lidar2img, &a.points,
+           &a.locations, &a.image_sizes, &a.weights}};
+}
+
+int64_t workspace_of(const char* op, const MultiViewBackwardJob& job, const CallTensors& tensors,
+                     DLDevice device) {
+  if (tensors.any_empty()) return 0;
+  const MultiViewJob& f = job.forward;
+  check_workspace_part(op, {f.batch, f.queries, f.channels});
+  check_workspace_part(op, {f.batch, f.cameras, f.items(), 6});
+  for (int level = 0; level < f.levels; ++level) {
+    check_workspace_part(op, {f.features[level].height, f.features[level].width, f.channels});
+  }
+  if (is_cpu(device)) return BEVEL_ON_INSTRUCTION_SET(f.cpu, multi_view_sample_backward_workspace(job));
   int64_t bytes = 0;
   bevel_cuda_message message = {};
   check_cuda(op, cuda_functions(op).multi_view_sample_backward_workspace(&job, &bytes, &message), message);
@@ -305,10 +326,9 @@ bevel_status bevel_multi_view_sample_forward(const bevel_multi_view_sample_forwa
           .compact();
       job.visible = visible.data_as<uint8_t>();
     }
-    const LevelArguments& f = a.features;
-    check_outputs_apart({&a.out, &visible},
-                        {&f[0], &f[1], &f[2], &f[3], &f[4], &f[5], &f[6], &f[7], &a.lidar2img, &a.points,
-                         &a.locations, &a.image_sizes, &a.weights});
+    const CallTensors tensors = forward_tensors(a, visible);
+    tensors.check_apart();
+    if (tensors.any_empty()) return tensors.write_zeros(device, stream);
     job.out = a.out.data();
     if (is_cpu(device)) {
       BEVEL_ON_INSTRUCTION_SET(a.cpu, multi_view_sample_forward(job));
@@ -327,8 +347,9 @@ bevel_status bevel_multi_view_sample_backward_workspace(const bevel_multi_view_s
     check_params(kBackward, params);
     if (!bytes) fail(BEVEL_INVALID_ARGUMENT, "%s: bytes must be given, got NULL", kBackward);
     const Arguments a(kBackward, *params, params->grad_out, "grad_out");
-    const MultiViewBackwardJob job = check(a, Gradients(kBackward, *params), *params);
-    *bytes = workspace_of(kBackward, job, a.out.device());
+    const Gradients g(kBackward, *params);
+    const MultiViewBackwardJob job = check(a, g, *params);
+    *bytes = workspace_of(kBackward, job, backward_tensors(a, g), a.out.device());
   });
 }
 
@@ -341,13 +362,11 @@ bevel_status bevel_multi_view_sample_backward(const bevel_multi_view_sample_back
     MultiViewBackwardJob job = check(a, g, *params);
     const DLDevice device = a.out.device();
     check_stream(kBackward, device, stream);
-    const TensorArgument workspace = check_workspace(kBackward, params->workspace, device,
-                                                     workspace_of(kBackward, on_one_thread(job), device));
-    const LevelArguments &f = a.features, &d = g.features;
-    check_outputs_apart({&d[0], &d[1], &d[2], &d[3], &d[4], &d[5], &d[6], &d[7], &g.points, &g.locations,
-                         &g.weights, &workspace},
-                        {&a.out, &f[0], &f[1], &f[2], &f[3], &f[4], &f[5], &f[6], &f[7], &a.lidar2img,
-                         &a.points, &a.locations, &a.image_sizes, &a.weights});
+    const CallTensors tensors = backward_tensors(a, g);
+    const TensorArgument workspace = check_workspace(
+        kBackward, params->workspace, device, workspace_of(kBackward, on_one_thread(job), tensors, device));
+    tensors.check_apart(workspace);
+    if (tensors.any_empty()) return tensors.write_zeros(device, stream);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(device)) {

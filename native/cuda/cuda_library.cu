@@ -11,6 +11,7 @@
 #include "lift_splat/lift_splat_cuda.hpp"
 #include "deform_attn/deform_attn_cuda.hpp"
 #include "multi_view_sample/multi_view_sample_cuda.hpp"
+#include "strided_blocks.hpp"
 
 #ifndef BEVEL_CUDA_ARCHITECTURES
 #error "BEVEL_CUDA_ARCHITECTURES must name what this library holds code for"
@@ -206,6 +207,17 @@ bevel_status multi_view_sample_backward(const bevel::MultiViewBackwardJob* job, 
                    [&] { bevel::enqueue_multi_view_sample_backward(*job, stream_of(stream)); });
 }
 
+bevel_status clear(const bevel::StridedBlocks* memory, int32_t device, void* stream,
+                   bevel_cuda_message* message) {
+  return on_device(device, message, [&] {
+    memory->for_each_block([&](uintptr_t block) {
+      check_cuda_call(cudaMemsetAsync(reinterpret_cast<void*>(block), 0, static_cast<size_t>(memory->block),
+                                      stream_of(stream)),
+                      "cudaMemsetAsync");
+    });
+  });
+}
+
 }  // namespace
 
 const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version) {
@@ -236,6 +248,7 @@ const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version) {
                                                      deform_conv_backward,
                                                      bev_warp_forward,
                                                      bev_warp_backward_workspace,
-                                                     bev_warp_backward};
+                                                     bev_warp_backward,
+                                                     clear};
   return abi_version == BEVEL_CUDA_ABI_VERSION ? &functions : nullptr;
 }

@@ -80,6 +80,63 @@ TEST(BevPoolArguments, AreRefusedWithTheReason) {
   expect_refused(problem, p, "must be float64");
 }
 
+/// Points that were not sorted by cell: what one interval wrote, the next one with its cell wrote over.
+TEST(BevPoolIntervals, TwoOfOneCellAreRefused) {
+  Tensor<float> feature({3, 1}), out({2, 1});
+  Tensor<int32_t> ranks_feature({3}), ranks_bev({3}), starts({3}), lengths({3});
+  const int32_t cells[] = {1, 0, 1};
+  for (int32_t i = 0; i < 3; ++i) {
+    feature[i] = 5;
+    ranks_feature[i] = starts[i] = i;
+    ranks_bev[i] = cells[i];
+    lengths[i] = 1;
+    out[i % 2] = -1;
+  }
+  bevel_bev_pool_forward_params p = {};
+  p.struct_size = sizeof p;
+  p.feature = feature.view();
+  p.ranks_feature = ranks_feature.view();
+  p.ranks_bev = ranks_bev.view();
+  p.interval_starts = starts.view();
+  p.interval_lengths = lengths.view();
+  p.out = out.view();
+  EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_bev_pool_forward(&p, nullptr));
+  EXPECT_STREQ(
+      "bev_pool_forward: ranks_bev must be sorted so that a cell has one interval, got a second one, "
+      "interval 2, "
+      "for cell 1",
+      bevel_last_error());
+  EXPECT_EQ(-1, out[0]);
+  lengths[2] = 0;  // an empty interval has no cell
+  EXPECT_BEVEL_OK(bevel_bev_pool_forward(&p, nullptr));
+  EXPECT_EQ(5, out[0]);
+  EXPECT_EQ(5, out[1]);
+  starts[2] = 0;
+  lengths[2] = 1;  // a point in two intervals
+  EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_bev_pool_forward(&p, nullptr));
+}
+
+/// Two points with one element of depth have one gradient to write: either's, by thread.
+TEST(BevPoolIntervals, ADepthOfTwoPointsIsRefusedBackward) {
+  Problem<float, float, float> problem({50, 60, 20, 10, 10, true}, 3);
+  bevel_bev_pool_backward_params b = problem.backward_params();
+  int64_t bytes = 0;
+  ASSERT_BEVEL_OK(bevel_bev_pool_backward_workspace(&b, &bytes));
+  Tensor<uint8_t> workspace({bytes});
+  b.workspace = workspace.view();
+  ASSERT_BEVEL_OK(bevel_bev_pool_backward(&b, nullptr));
+  int32_t* ranks = static_cast<int32_t*>(b.ranks_depth->data);
+  const int32_t first = static_cast<const int32_t*>(b.interval_starts->data)[0];
+  const int32_t last = static_cast<const int32_t*>(b.interval_starts->data)[1];
+  ranks[last] = ranks[first];
+  EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_bev_pool_backward(&b, nullptr));
+  EXPECT_NE(nullptr,
+            std::strstr(bevel_last_error(), "ranks_depth must name each element of depth once at most"))
+      << bevel_last_error();
+  b.grad_depth = nullptr;
+  EXPECT_BEVEL_OK(bevel_bev_pool_backward(&b, nullptr));
+}
+
 }  // namespace
 }  // namespace bevel::testing
 

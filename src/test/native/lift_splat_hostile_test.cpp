@@ -7,6 +7,8 @@
 namespace bevel::testing {
 namespace {
 
+/// Words of a plan before its first section.
+constexpr int64_t kPlanHeader = 64;
 constexpr uint64_t kSeed = 20260103;
 constexpr bevel_lift_splat_method kMethods[] = {BEVEL_LIFT_SPLAT_COLUMNS, BEVEL_LIFT_SPLAT_INTERVALS};
 
@@ -322,6 +324,67 @@ void expect_no_worse_than_a_plain_composition() {
 TEST(LiftSplatSixteenBit, IsNoWorseThanAPlainComposition) {
   expect_no_worse_than_a_plain_composition<Bfloat16>();
   expect_no_worse_than_a_plain_composition<Float16>();
+}
+
+/// A plan is memory that a caller can reach, and its indices are believed: every word that calls read is
+/// under the seal.
+TEST(LiftSplatPlan, AnyChangedWordIsNoticed) {
+  std::mt19937_64 random(kSeed);
+  for (bevel_lift_splat_method method : kMethods) {
+    PlanCase plan({1, 2, 12, 16, 9, 8, 24, 20, 1}, {.method = method});
+    plan.build();
+    Call<float> call(plan, {}, kSeed);
+    bevel_lift_splat_forward_params f = call.forward_params();
+    bevel_lift_splat_backward_params b = call.backward_params();
+    int64_t bytes = 0, backward_bytes = 0;
+    ASSERT_BEVEL_OK(bevel_lift_splat_forward_workspace(&f, &bytes));
+    ASSERT_BEVEL_OK(bevel_lift_splat_backward_workspace(&b, &backward_bytes));
+    Tensor<uint8_t> workspace({std::max(bytes, backward_bytes)});
+    f.workspace = b.workspace = workspace.view();
+    ASSERT_BEVEL_OK(bevel_lift_splat_forward(&f, nullptr));
+    ASSERT_BEVEL_OK(bevel_lift_splat_backward(&b, nullptr));
+    const std::vector<float> out(call.out.data(), call.out.data() + call.out.size());
+    int32_t* words = static_cast<int32_t*>(f.plan->data);
+    int64_t noticed = 0;
+    for (int64_t i = 0; i < f.plan->shape[0]; ++i) {
+      const int32_t kept = words[i];
+      words[i] ^= 1 << random() % 32;
+      const bevel_status status = bevel_lift_splat_forward(&f, nullptr);
+      EXPECT_EQ(status, bevel_lift_splat_backward(&b, nullptr));
+      if (status == BEVEL_OK) {
+        // A word that is not in use: of the room for more points.
+        ASSERT_EQ(0, std::memcmp(out.data(), call.out.data(), out.size() * 4)) << i;
+      } else {
+        ASSERT_EQ(BEVEL_INVALID_ARGUMENT, status) << i;
+        EXPECT_EQ(std::string("lift_splat_backward: plan "), std::string(bevel_last_error()).substr(0, 26));
+        ++noticed;
+      }
+      words[i] = kept;
+    }
+    const bevel_lift_splat_plan_info info = plan.info();
+    EXPECT_GT(noticed, method == BEVEL_LIFT_SPLAT_INTERVALS ? 4 * info.points : 4 * info.rows + info.runs);
+    // Pairs that cancel in a plain sum, and noise.
+    for (int times = 0; times < 300; ++times) {
+      const std::vector<int32_t> kept(words, words + f.plan->shape[0]);
+      const int64_t first = kPlanHeader, last = first + info.rows + info.points / 4;
+      if (times % 3 == 0) {
+        const int64_t i = first + static_cast<int64_t>(random() % 64),
+                      k = i + 64 * static_cast<int64_t>(1 + random() % 2);
+        words[i] ^= INT32_MIN;
+        words[k] ^= INT32_MIN;
+      } else if (times % 3 == 1) {
+        std::swap(words[first], words[first + 64]);
+        words[first + 64] += 1;
+        words[first] -= 1;
+      } else {
+        for (int64_t i = first; i < last; ++i) words[i] = static_cast<int32_t>(random());
+      }
+      EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_lift_splat_forward(&f, nullptr)) << times;
+      std::copy(kept.begin(), kept.end(), words);
+    }
+    ASSERT_BEVEL_OK(bevel_lift_splat_forward(&f, nullptr));
+    EXPECT_EQ(0, std::memcmp(out.data(), call.out.data(), out.size() * 4));
+  }
 }
 
 }  // namespace

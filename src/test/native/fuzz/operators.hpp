@@ -1,0 +1,34 @@
+// The parts of the table of entry points, and what they have in common.
+#pragma once
+
+#include "operator_table.hpp"
+
+namespace bevel::fuzz {
+
+std::vector<Operator> lift_splat_operators();
+std::vector<Operator> image_operators();
+
+template <class Params, bevel_status (*Run)(const Params*, void*)>
+bevel_status run(const void* params, void* stream) {
+  return Run(static_cast<const Params*>(params), stream);
+}
+template <class Params, bevel_status (*Query)(const Params*, int64_t*)>
+bevel_status query(const void* params, int64_t* bytes) {
+  return Query(static_cast<const Params*>(params), bytes);
+}
+
+#define AT(params, field) offsetof(params, field)
+
+/// Tensors with "workspace" last.
+inline std::vector<TensorLine> with_workspace(std::vector<TensorLine> tensors, size_t offset) {
+  tensors.push_back(
+      {.name = "workspace", .offset = offset, .role = Role::kWorkspace, .type = Type::kByte, .shape = "0"});
+  return tensors;
+}
+
+inline std::vector<TensorLine> joined(std::vector<TensorLine> a, const std::vector<TensorLine>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+}  // namespace bevel::fuzz
