@@ -336,7 +336,16 @@ void Fuzzer::harm_tensor(DrawnTensor& t) {
   }
 }
 
+/// Of the call or, with 0, of the process.
+void Fuzzer::ask_for_threads(int64_t threads) {
+  if (op_.has_threads) std::memcpy(d_.params.data() + op_.struct_size - 8, &threads, sizeof threads);
+}
+
 void Fuzzer::harm() {
+  if (d_.chance(0.03)) {
+    sound_ = false;
+    ask_for_threads(d_.chance(0.5) ? -d_.below(3) : any_of(kHuge, d_));
+  }
   for (int64_t times = 1 + d_.below(2); times > 0; --times) {
     sound_ = false;
     if (!d_.tensors.empty() && d_.chance(0.8)) {
@@ -533,7 +542,12 @@ void Fuzzer::run(int64_t set) {
       for (const DrawnTensor& t : d_.tensors)
         first.emplace_back(t.memory.data(), t.memory.data() + t.memory.bytes());
       // Again from another state of all that is written, and by other threads: the same bits.
-      bevel_set_num_threads(static_cast<int32_t>(2 + d_.below(6)));
+      const int64_t threads = 2 + d_.below(6);
+      if (op_.has_threads && d_.chance(0.5)) {
+        ask_for_threads(threads);
+      } else {
+        bevel_set_num_threads(static_cast<int32_t>(threads));
+      }
       if (!query(bytes)) wrong("refused with another number of threads");
       take_workspace(bytes);
       if (call(0x54, nullptr) != BEVEL_OK) wrong(std::string("refused when repeated: ") + bevel_last_error());
@@ -548,6 +562,7 @@ void Fuzzer::run(int64_t set) {
         });
       }
       // What one thread needs is the least that is taken.
+      ask_for_threads(1);
       bevel_set_num_threads(1);
       if (query(bytes) && bytes > 0 && d_.chance(0.3)) {
         take_workspace(bytes - 1);

@@ -29,6 +29,7 @@ class Fuzzer {
   void harm_tensor(DrawnTensor& tensor);
   bool lies(const DrawnTensor& tensor) const;
   void write_pointers();
+  void ask_for_threads(int64_t threads);
   void poison(unsigned char byte);
   void check_inputs() const;
   void check_untouched(unsigned char byte) const;

@@ -120,6 +120,8 @@ struct Operator {
   bevel_status (*run)(const void* params, void* stream) = nullptr;
   bevel_status (*workspace)(const void* params, int64_t* bytes) = nullptr;
   bool has_stream = true;
+  /// Whether the last field of the params struct is `threads`.
+  bool has_threads = true;
   /// Whether an empty tensor makes all that is written zero.
   bool zero_when_empty = true;
   /// Whether what is written is written wholly.

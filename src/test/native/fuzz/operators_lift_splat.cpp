@@ -158,7 +158,8 @@ Operator points_operator() {
           .fill = fill_geometry,
           .write_numbers = [](Draw& d) { write_geometry(d, d.as<P>().geometry); },
           .run = points,
-          .has_stream = false};
+          .has_stream = false,
+          .has_threads = false};
 }
 
 Operator cells_operator() {
@@ -177,7 +178,8 @@ Operator cells_operator() {
           .fill = fill_geometry,
           .write_numbers = [](Draw& d) { write_geometry(d, d.as<P>().geometry); },
           .run = cells,
-          .has_stream = false};
+          .has_stream = false,
+          .has_threads = false};
 }
 
 /// The workspace that plan_build needs; what it gives for the plan is asked for when the set is drawn.
@@ -423,6 +425,7 @@ Operator info() {
   op.write_numbers = [](Draw&) {};
   op.run = read_info;
   op.workspace = nullptr;
+  op.has_threads = false;
   return op;
 }
 
