@@ -63,8 +63,7 @@ public final class DeformConvFunction extends Function {
     this(settings, determinism, false);
   }
 
-  private DeformConvFunction(
-      DeformConvSettings settings, Determinism determinism, boolean masked) {
+  private DeformConvFunction(DeformConvSettings settings, Determinism determinism, boolean masked) {
     this.settings = Objects.requireNonNull(settings, "settings");
     this.determinism = Objects.requireNonNull(determinism, "determinism");
     this.masked = masked;
