@@ -50,6 +50,7 @@ public final class DeformConvFunction extends Function {
 
   private final DeformConvSettings settings;
   private final Determinism determinism;
+
   /** Whether the fourth input is the mask; a bias is the last one, with or without it. */
   private final boolean masked;
 
