@@ -3,6 +3,7 @@ module dev.bevel.torch {
   requires static org.jspecify;
   requires com.fasterxml.jackson.core;
   requires com.fasterxml.jackson.databind;
+  requires org.slf4j;
   requires org.snakeyaml.engine.v2;
   requires transitive dev.bevel.kernels;
   requires transitive dev.bevel.nuscenes;

@@ -15,16 +15,18 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Reads and writes safetensors files (Hugging Face): eight bytes with the length of a header
@@ -34,8 +36,14 @@ import org.bytedeco.pytorch.global.torch;
  * <p>Dtypes: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL. Every byte of a file is checked
  * before it is used: the header's length, its JSON, dtypes, shapes, that the tensors' bytes cover
  * the rest of the file without gap or overlap, and that those of BOOL are 0 or 1.
+ *
+ * <p>Files that Bevel writes carry CRC-32C sums of every tensor and of the header in their metadata
+ * ({@code bevel.crc32c}, {@code bevel.crc32c.NAME}); they are checked whenever a tensor or the
+ * metadata is read, and are not among the metadata handed out. Files of others have none: they are
+ * read with a warning in the log.
  */
 public final class SafeTensors {
+  private static final Logger LOG = LoggerFactory.getLogger("dev.bevel.torch");
   private static final long READ_CHUNK = 1 << 26;
   private static final int WRITE_CHUNK = 1 << 20;
 
@@ -70,10 +78,13 @@ public final class SafeTensors {
     Torch.initialize();
     try (FileChannel channel = open(file)) {
       SafeTensorsHeader header = readHeader(file, channel);
+      if (header.checksums() == null) {
+        LOG.warn("{} carries no checksums: were it damaged, nobody could tell", file);
+      }
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       for (SafeTensorsHeader.Entry entry : header.entries()) {
         if (wanted.test(entry.name())) {
-          tensors.put(entry.name(), readTensor(file, channel, header.dataStart(), entry));
+          tensors.put(entry.name(), readTensor(file, channel, header, entry));
         }
       }
       return new Contents(tensors, header.metadata());
@@ -100,35 +111,34 @@ public final class SafeTensors {
   }
 
   private static Tensor readTensor(
-      Path file, FileChannel channel, long dataStart, SafeTensorsHeader.Entry entry)
+      Path file, FileChannel channel, SafeTensorsHeader header, SafeTensorsHeader.Entry entry)
       throws IOException {
     Tensor tensor = torch.empty(entry.shape(), new TensorOptions(entry.dtype().scalarType()), null);
     try (Arena arena = Arena.ofConfined()) {
-      read(file, channel, dataStart, entry, Tensors.memory(tensor, arena));
+      MemorySegment memory = Tensors.memory(tensor, arena);
+      readFully(file, channel, header.dataStart() + entry.begin(), memory);
+      if (header.checksums() != null) {
+        header.checksums().require(file, entry.name(), memory);
+      }
+      requireBooleans(file, entry, memory);
     }
     return tensor;
   }
 
-  private static void read(
-      Path file,
-      FileChannel channel,
-      long dataStart,
-      SafeTensorsHeader.Entry entry,
-      MemorySegment memory)
-      throws IOException {
-    readFully(file, channel, dataStart + entry.begin(), memory);
-    if (entry.dtype() == SafeTensorsHeader.DType.BOOL) {
-      for (long i = 0; i < memory.byteSize(); i++) {
-        byte value = memory.get(ValueLayout.JAVA_BYTE, i);
-        if (value != 0 && value != 1) { // undefined behaviour in C++
-          throw SafeTensorsHeader.damaged(
-              file,
-              String.format(
-                  Locale.ROOT,
-                  "%s of dtype BOOL holds the byte %d, expected 0 or 1",
-                  SafeTensorsHeader.quote(entry.name()),
-                  value & 0xff));
-        }
+  private static void requireBooleans(
+      Path file, SafeTensorsHeader.Entry entry, MemorySegment memory) throws IOException {
+    if (entry.dtype() != SafeTensorsHeader.DType.BOOL) {
+      return;
+    }
+    for (long i = 0; i < memory.byteSize(); i++) {
+      byte value = memory.get(ValueLayout.JAVA_BYTE, i);
+      if (value != 0 && value != 1) { // undefined behaviour in C++
+        throw SafeTensorsHeader.damaged(
+            file,
+            SafeTensorsHeader.quote(entry.name())
+                + " of dtype BOOL holds the byte "
+                + (value & 0xff)
+                + ", expected 0 or 1");
       }
     }
   }
@@ -182,15 +192,22 @@ public final class SafeTensors {
    *
    * @param tensors by name, on the CPU, in any layout
    * @param metadata text by name
-   * @throws IOException if the file cannot be written
-   * @throws IllegalArgumentException if a tensor's name or dtype is none that the format has, or a
-   *     tensor is not on the CPU
+   * @throws IOException naming the file if it cannot be written
+   * @throws IllegalArgumentException if a tensor's name or dtype is none that the format has, a
+   *     tensor is not on the CPU, or the metadata has a key of a checksum
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
       throws IOException {
     Objects.requireNonNull(tensors, "SafeTensors.write: tensors is null");
     tensors.forEach((name, tensor) -> TensorHold.require("SafeTensors.write", name, tensor));
-    byte[] header = SafeTensorsHeader.format(tensors, metadata).getBytes(StandardCharsets.UTF_8);
+    Map<String, String> sums = new LinkedHashMap<>();
+    for (Map.Entry<String, Tensor> tensor : tensors.entrySet()) {
+      onMemory(tensor.getValue(), memory -> sums.put(tensor.getKey(), Checksums.of(memory)));
+    }
+    byte[] header =
+        SafeTensorsHeader.format(tensors, Checksums.add(metadata, sums))
+            .getBytes(StandardCharsets.UTF_8);
+    Checksums.seal(header);
     byte[] length =
         ByteBuffer.allocate(Long.BYTES)
             .order(ByteOrder.LITTLE_ENDIAN)
@@ -201,18 +218,32 @@ public final class SafeTensors {
       stream.write(length);
       stream.write(header);
       for (Tensor tensor : tensors.values()) {
-        writeTensor(stream, tensor);
+        onMemory(tensor, memory -> write(stream, memory));
       }
       target.commit();
+    } catch (IOException e) {
+      throw new IOException(file + ": cannot be written: " + reason(e), e);
     }
   }
 
-  private static void writeTensor(OutputStream stream, Tensor tensor) throws IOException {
+  /** Java's own messages begin with the file's name where they have it, and with a type else. */
+  private static String reason(IOException e) {
+    return e instanceof FileSystemException f && f.getReason() != null
+        ? f.getReason()
+        : String.valueOf(e.getMessage());
+  }
+
+  /** Something that is done with a tensor's memory, row-major and contiguous. */
+  private interface MemoryAction {
+    void accept(MemorySegment memory) throws IOException;
+  }
+
+  private static void onMemory(Tensor tensor, MemoryAction action) throws IOException {
     IOException[] failure = new IOException[1];
     Scopes.withoutGradient(
         () -> {
           try (Arena arena = Arena.ofConfined()) {
-            write(stream, Tensors.memory(tensor.contiguous(), arena));
+            action.accept(Tensors.memory(tensor.contiguous(), arena));
           } catch (IOException e) {
             failure[0] = e;
           }

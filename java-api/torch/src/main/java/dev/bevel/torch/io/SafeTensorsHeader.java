@@ -22,15 +22,21 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A checked header.
  *
  * @param entries in the order of their bytes, which they cover without gap
- * @param metadata text by name
+ * @param metadata text by name, without checksums
+ * @param checksums of the tensors, or null if the file carries none
  * @param dataStart position in the file of the first tensor's first byte
  */
-record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long dataStart) {
+record SafeTensorsHeader(
+    List<Entry> entries,
+    Map<String, String> metadata,
+    @Nullable Checksums checksums,
+    long dataStart) {
   /** Longest header accepted: names and shapes of some hundred thousand tensors. */
   static final long MAX_BYTES = 1 << 26;
 
@@ -105,7 +111,7 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     return "tensor '" + shorten(name) + "'";
   }
 
-  private static String shorten(Object text) {
+  static String shorten(Object text) {
     String line = text.toString().replaceAll("\\p{Cntrl}", "?");
     return line.length() > SHOWN ? line.substring(0, SHOWN) + "..." : line;
   }
@@ -141,7 +147,9 @@ record SafeTensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     }
     entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
     checkCoverage(file, entries, dataBytes);
-    return new SafeTensorsHeader(List.copyOf(entries), metadata, Long.BYTES + json.length);
+    Checksums checksums = Checksums.take(file, json, metadata);
+    return new SafeTensorsHeader(
+        List.copyOf(entries), metadata, checksums, Long.BYTES + json.length);
   }
 
   private static void readMetadata(Path file, JsonNode node, Map<String, String> metadata)
