@@ -42,6 +42,22 @@ class ParityCommandTest {
   }
 
   @Test
+  void tapsOfOtherNamesAreListedAndHeadOutputsMayNotLack() throws IOException {
+    String text = Files.readString(TestData.require(BEVDET));
+    Path renamed = folder.resolve("renamed.json");
+    Files.writeString(renamed, text.replace("\"view.bev\"", "\"view.of_another_name\""));
+    assertThat(run("--fixture", renamed.toString())).as("%s%s", out, failure).isZero();
+    assertThat(out.toString())
+        .containsPattern("view.of_another_name +- +- +not compared: the detector has no such tap")
+        .contains("all 47 taps agree, 1 not compared");
+
+    Files.writeString(renamed, text.replace("\"head.task5.vel\"", "\"head.task5.velocity\""));
+    assertThat(run("--fixture", renamed.toString())).isEqualTo(1);
+    assertThat(out.toString())
+        .contains("FAIL: the fixture has no tap of the head's outputs head.task5.vel");
+  }
+
+  @Test
   void disagreementExitsWithOne() throws IOException {
     String text = Files.readString(TestData.require(BEVDET));
     Path changed = folder.resolve("changed.json");

@@ -10,6 +10,8 @@ import dev.bevel.torch.nn.Tensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -114,5 +116,40 @@ class ParityTest {
     }
     Files.writeString(file, "[".repeat(100_000));
     assertThatThrownBy(() -> DetectorFixture.read(file)).isInstanceOf(FixtureException.class);
+  }
+
+  private static ParityReport report(int agreeing, int differing, int missing, String... outputs) {
+    List<TapResult> taps = new ArrayList<>();
+    for (int i = 0; i < agreeing; i++) {
+      taps.add(new TapResult("agreeing" + i, true, "[1]", 1e-6));
+    }
+    for (int i = 0; i < differing; i++) {
+      taps.add(new TapResult("differing" + i, true, "[1]", 1));
+    }
+    for (int i = 0; i < missing; i++) {
+      taps.add(TapResult.notCompared("missing" + i));
+    }
+    return new ParityReport("x", false, 1e-4, taps, List.of(outputs), 0, 0, 0);
+  }
+
+  /** Names of intermediate tensors are the fixture's choice; what they say is not. */
+  @Test
+  void tapsThatTheDetectorLacksSayNothingUnlessTheyAreMany() {
+    ParityReport few = report(18, 0, 2);
+    assertThat(few.passed()).isTrue();
+    assertThat(few.format())
+        .contains("missing1", "not compared: the detector has no such tap")
+        .contains("all 18 taps agree, 2 not compared")
+        .doesNotContain("FAIL");
+    assertThat(report(17, 0, 2).passed()).isFalse();
+    assertThat(report(17, 0, 2).format())
+        .contains("FAIL: more than a tenth of the fixture's taps are not compared");
+    assertThat(report(0, 0, 1).passed()).isFalse();
+    assertThat(report(18, 1, 1).passed()).isFalse();
+    assertThat(report(18, 1, 1).format()).contains("1 of 19 taps differ, 1 not compared");
+    ParityReport blind = report(18, 0, 1, "head.task0.vel");
+    assertThat(blind.passed()).isFalse();
+    assertThat(blind.format())
+        .contains("FAIL: the fixture has no tap of the head's outputs head.task0.vel");
   }
 }

@@ -21,6 +21,7 @@ record ExpectedTap(String name, long[] shape, double mean, double std, double l2
     if (!Arrays.equals(withoutOnes(tensor.shape()), withoutOnes(shape))) {
       return new TapResult(
           name,
+          true,
           "shape must be " + Arrays.toString(shape) + ", got " + Arrays.toString(tensor.shape()),
           Double.NaN);
     }
@@ -40,7 +41,7 @@ record ExpectedTap(String name, long[] shape, double mean, double std, double l2
     largest = worse(largest, Math.abs(actualMean - mean));
     // The norm grows with the root of the count: divided by it, it is on the scale of one element.
     largest = worse(largest, Math.abs(Math.sqrt(squares) - l2) / Math.sqrt(actual.length));
-    return new TapResult(name, Arrays.toString(shape), largest / std);
+    return new TapResult(name, true, Arrays.toString(shape), largest / std);
   }
 
   /** The sizes but for those of 1, which do not change the order of the elements. */

@@ -5,10 +5,12 @@ import dev.bevel.torch.model.Taps;
 import dev.bevel.torch.nn.Scopes;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
@@ -23,6 +25,9 @@ public final class Parity {
   public static final double DOUBLE_TOLERANCE = 1e-8;
 
   private static final double NANOS = 1e9;
+
+  /** Taps that are a detector's result, e.g. {@code head.task0.heatmap}. */
+  private static final Pattern HEAD_OUTPUT = Pattern.compile("head\\.task\\d+\\..+");
 
   /** Detectors by what the name of their fixture begins with. A new detector adds its line here. */
   private static final Map<String, Function<DetectorFixture, ParityModel>> MODELS =
@@ -81,18 +86,21 @@ public final class Parity {
     model.network().eval();
     model.prepare(dtype);
     List<TapResult> results;
+    List<String> headOutputs;
     double forwardSeconds;
     try (Collector collector = new Collector(expected.stream().map(t -> model.tap(t.name())))) {
       start = System.nanoTime();
       model.forward(collector);
       forwardSeconds = (System.nanoTime() - start) / NANOS;
       results = expected.stream().map(tap -> collector.compare(tap, model)).toList();
+      headOutputs = collector.headOutputsNotWanted();
     }
     return new ParityReport(
         fixture.name(),
         doublePrecision,
         doublePrecision ? DOUBLE_TOLERANCE : FLOAT_TOLERANCE,
         results,
+        headOutputs,
         fillSeconds,
         forwardSeconds,
         upstreamSeconds);
@@ -101,6 +109,7 @@ public final class Parity {
   /** Keeps the taps that are asked for until it is closed. */
   private static final class Collector implements Taps, AutoCloseable {
     private final Set<String> wanted;
+    private final Set<String> offered = new LinkedHashSet<>();
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
     Collector(Stream<String> names) {
@@ -114,6 +123,7 @@ public final class Parity {
 
     @Override
     public void accept(String name, Tensor tensor) {
+      offered.add(name);
       if (wants(name)) {
         tensors.put(name, tensor.<Tensor>retainReference());
       }
@@ -121,9 +131,14 @@ public final class Parity {
 
     TapResult compare(ExpectedTap tap, ParityModel model) {
       Tensor tensor = tensors.get(model.tap(tap.name()));
-      return tensor == null
-          ? new TapResult(tap.name(), "the detector has no such tap", Double.NaN)
-          : tap.compare(tensor);
+      return tensor == null ? TapResult.notCompared(tap.name()) : tap.compare(tensor);
+    }
+
+    /** Head outputs of the detector that no tap of the fixture stands for. */
+    List<String> headOutputsNotWanted() {
+      return offered.stream()
+          .filter(name -> HEAD_OUTPUT.matcher(name).matches() && !wanted.contains(name))
+          .toList();
     }
 
     @Override
