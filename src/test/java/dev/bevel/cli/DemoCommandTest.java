@@ -7,6 +7,7 @@ import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.Splits;
 import dev.bevel.nuscenes.report.RunFolder;
+import dev.bevel.nuscenes.report.RunLock;
 import dev.bevel.nuscenes.report.TrainingHistory;
 import dev.bevel.testing.SmallConfig;
 import dev.bevel.torch.train.ConfigDocument;
@@ -16,8 +17,11 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,6 +68,7 @@ class DemoCommandTest {
     assertThat(Splits.scenes(set, "sim_val"))
         .doesNotContainAnyElementsOf(Splits.scenes(set, "sim_train"));
     assertThat(outcome.report()).isRegularFile().isEqualTo(run.report());
+    assertThat(DemoFolder.obstacle(out)).as("a finished demo is not replaced").isPresent();
     outcome.print(new PrintWriter(printed, true));
     assertThat(printed.toString())
         .containsPattern(
@@ -126,9 +131,47 @@ class DemoCommandTest {
               .execute("demo", "--out", taken.toString());
       assertThat(status).isEqualTo(2);
       assertThat(error.toString())
-          .contains("--out must name a missing or empty folder, " + taken + " is ");
+          .contains("--out must name a missing or empty folder, or that of an unfinished demo, ")
+          .contains(taken + " is ");
     }
     assertThat(full).isDirectoryContaining("glob:**/x");
+  }
+
+  /** What a demo that ended early left is its own, and nobody has to remove it by hand. */
+  @Test
+  void anUnfinishedDemoIsReplacedAndNothingElse() throws IOException {
+    Path out = folder.resolve("demo");
+    Path kept = Files.writeString(folder.resolve("kept.txt"), "kept");
+    DemoFolder.take(out).close(); // killed at once
+    Files.createDirectories(out.resolve("data/samples"));
+    Files.writeString(out.resolve("data/samples/x.jpg"), "x");
+    Files.createSymbolicLink(out.resolve("data/link"), folder);
+    Files.createDirectories(out.resolve(".data." + UUID.randomUUID() + ".tmp/maps"));
+    Files.writeString(out.resolve(".last.safetensors." + UUID.randomUUID() + ".tmp"), "x");
+    Files.writeString(out.resolve("last.safetensors"), "x");
+    assertThat(DemoFolder.obstacle(out)).isEmpty();
+    try (DemoFolder home = DemoFolder.take(out)) {
+      assertThat(names(out)).containsExactlyInAnyOrder(RunLock.NAME, DemoFolder.MARKER);
+      assertThatThrownBy(() -> DemoFolder.take(out))
+          .hasMessageContaining("is being written to by this process");
+      home.finish();
+    }
+    assertThat(kept).hasContent("kept");
+    Files.writeString(out.resolve("report.html"), "finished");
+    assertThat(DemoFolder.obstacle(out).orElseThrow()).contains(out + " is not empty");
+
+    Path mixed = folder.resolve("mixed");
+    DemoFolder.take(mixed).close();
+    Path notes = Files.writeString(mixed.resolve("notes.txt"), "mine");
+    assertThat(DemoFolder.obstacle(mixed).orElseThrow()).contains("has also " + notes);
+    assertThatThrownBy(() -> DemoFolder.take(mixed)).hasMessageContaining("has also " + notes);
+    assertThat(notes).hasContent("mine");
+  }
+
+  private static List<String> names(Path folder) throws IOException {
+    try (Stream<Path> entries = Files.list(folder)) {
+      return entries.map(entry -> entry.getFileName().toString()).toList();
+    }
   }
 
   /** The default settings. Takes minutes: runs with {@code -Dbevel.test.long=true}. */

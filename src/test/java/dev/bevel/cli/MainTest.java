@@ -8,19 +8,15 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.ImageEncoder;
 import dev.bevel.nuscenes.NuScenes;
-import dev.bevel.nuscenes.TinyNuScenes;
 import dev.bevel.nuscenes.report.RunFolder;
 import dev.bevel.nuscenes.report.TrainingHistory;
 import dev.bevel.testing.JavaProcess;
-import dev.bevel.testing.SmallConfig;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.io.SafeTensors;
 import dev.bevel.torch.train.Checkpoint;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferByte;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,87 +31,13 @@ import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 /**
  * The whole command on a made-up data set: what it writes, and what it says of things that are
  * wrong.
  */
-class MainTest {
-  @TempDir private Path folder;
-
-  private Path data = Path.of("");
-  private Path config = Path.of("");
-  private Path out = Path.of("");
-  private String printed = "";
-  private String error = "";
-
-  @BeforeEach
-  void write() throws IOException {
-    data = folder.resolve("data");
-    out = folder.resolve("out");
-    config = folder.resolve("small.yaml");
-    Files.writeString(config, SmallConfig.yaml(1, "none"));
-    TinyNuScenes set = new TinyNuScenes(data).write();
-    set.writeSensorFiles(0, 10, 2, 0, 20, 1, 30, -3, 1, 9, 2);
-    set.writeSensorFiles(2, 10, 2, 0, 20, 1, 30, -3, 1, 9, 2);
-  }
-
-  private int run(String... arguments) {
-    StringWriter output = new StringWriter();
-    StringWriter errors = new StringWriter();
-    CommandLine command = Main.commandLine();
-    command.setOut(new PrintWriter(output, true)).setErr(new PrintWriter(errors, true));
-    int status = command.execute(arguments);
-    printed = output.toString();
-    error = errors.toString();
-    return status;
-  }
-
-  private int train(String steps, String... more) {
-    String[] common = {
-      "train",
-      "--config",
-      config.toString(),
-      "--data",
-      data.toString(),
-      "--steps",
-      steps,
-      "--out",
-      out.toString()
-    };
-    return run(Stream.concat(Arrays.stream(common), Arrays.stream(more)).toArray(String[]::new));
-  }
-
-  private int detect(Path checkpoint, String... more) {
-    String[] common = {
-      "detect",
-      "--checkpoint",
-      checkpoint.toString(),
-      "--data",
-      data.toString(),
-      "--out",
-      out.toString(),
-      "--score-threshold",
-      "0.01"
-    };
-    return run(Stream.concat(Arrays.stream(common), Arrays.stream(more)).toArray(String[]::new));
-  }
-
-  private Path checkpoint() {
-    return out.resolve("last.safetensors");
-  }
-
-  /** One sentence, and no stack trace. */
-  private void assertRefused(int status, int expected, String... parts) {
-    assertThat(status).as(error).isEqualTo(expected);
-    assertThat(error).startsWith("bevel: ").contains(parts).doesNotContain("\tat ");
-    assertThat(error.lines().count()).isLessThanOrEqualTo(2);
-  }
-
+class MainTest extends CommandTestCase {
   @Test
   void doctorTellsWhatThereIs() {
     assertThat(run("doctor")).as(printed).isZero();
@@ -132,7 +54,7 @@ class MainTest {
     assertThat(train("3", "--resume", checkpoint().toString())).as(error).isZero();
     assertThat(printed).contains("small: 1 steps on 2 sample(s), 3 in all");
     byte[] resumed = Files.readAllBytes(checkpoint());
-    assertThat(train("3")).as(error).isZero();
+    assertThat(train("3", "--overwrite")).as(error).isZero();
     assertThat(Files.readAllBytes(checkpoint())).isEqualTo(resumed);
 
     assertThat(detect(checkpoint())).as(error).isZero();
@@ -261,10 +183,10 @@ class MainTest {
     assertThat(run.training().orElseThrow().steps()).isEqualTo(3);
 
     // Of a checkpoint without its history only the steps from then on are known.
-    assertThat(train("3", "--resume", two.toString())).as(error).isZero();
+    assertThat(train("3", "--resume", two.toString(), "--overwrite")).as(error).isZero();
     assertThat(TrainingHistory.read(run.history()).column("step")).containsExactly(3);
     // From the beginning: nothing is left of the earlier training.
-    assertThat(train("1")).as(error).isZero();
+    assertThat(train("1", "--overwrite")).as(error).isZero();
     assertThat(TrainingHistory.read(run.history()).column("step")).containsExactly(1);
   }
 
@@ -297,7 +219,7 @@ class MainTest {
     try (Stream<Path> files = Files.walk(out)) {
       assertThat(files).noneMatch(f -> f.toString().endsWith(".png"));
     }
-    assertThat(detect(checkpoint(), "--pictures", "1")).as(error).isZero();
+    assertThat(detect(checkpoint(), "--pictures", "1", "--overwrite")).as(error).isZero();
     try (Stream<Path> files = Files.walk(out)) {
       assertThat(files.filter(f -> f.toString().endsWith("cameras.png"))).hasSize(2);
     }
@@ -384,6 +306,7 @@ class MainTest {
     Files.write(image, Arrays.copyOf(jpeg, jpeg.length / 2));
     assertRefused(train("2"), 1, image.getFileName().toString());
     Files.write(image, jpeg);
+    out = folder.resolve("other");
 
     Path sweep = sensorFile("LIDAR_TOP", ".bin");
     byte[] points = Files.readAllBytes(sweep);
@@ -400,16 +323,6 @@ class MainTest {
     Files.writeString(config, "name: [unclosed");
     assertRefused(train("1"), 1, "small.yaml", "not valid YAML");
     assertThat(checkpoint()).doesNotExist();
-  }
-
-  private Path sensorFile(String channel, String suffix) throws IOException {
-    try (Stream<Path> files = Files.walk(data)) {
-      return files
-          .filter(f -> f.toString().contains(channel) && f.toString().endsWith(suffix))
-          .sorted()
-          .findFirst()
-          .orElseThrow();
-    }
   }
 
   @Test

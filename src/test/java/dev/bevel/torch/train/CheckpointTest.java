@@ -4,14 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.bevel.nuscenes.BoxConvention;
+import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.testing.Seed;
 import dev.bevel.torch.TensorScope;
+import dev.bevel.torch.head.LossTerms;
 import dev.bevel.torch.io.SafeTensors;
+import dev.bevel.torch.nn.Scopes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -48,7 +55,7 @@ class CheckpointTest {
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 9)) {
       run(trainer, network, 2);
-      Checkpoint.write(file, trainer, "name: x", BoxConvention.MMDET3D_1);
+      Checkpoint.write(file, trainer, "name: x", BoxConvention.MMDET3D_1, null);
     }
     torch.manual_seed(12345);
     try (SmallNetwork network = new SmallNetwork(77);
@@ -61,7 +68,108 @@ class CheckpointTest {
       assertThat(everything(trainer)).containsExactlyEntriesOf(straight);
     }
     assertThat(Checkpoint.read(file))
-        .isEqualTo(new Checkpoint("name: x", BoxConvention.MMDET3D_1, 2, 9));
+        .isEqualTo(new Checkpoint("name: x", BoxConvention.MMDET3D_1, 2, 9, null));
+  }
+
+  /** Running statistics and the random generator have moved by the time a loss turns out bad. */
+  @Test
+  void afterAFailedStepTheStateBeforeItIsSaved() throws IOException {
+    List<Consumer<SmallNetwork>> failures =
+        List.of(
+            network -> {
+              throw new NuScenesException("a file is missing");
+            },
+            network -> {
+              throw new OutOfMemoryError("none left");
+            });
+    Path before = folder.resolve("before.safetensors");
+    Path after = folder.resolve("after.safetensors");
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 9)) {
+      run(trainer, network, 3);
+      Checkpoint.write(before, trainer, "", BoxConvention.MMDET3D_1, null);
+      for (Consumer<SmallNetwork> failure : failures) {
+        assertThatThrownBy(
+                () ->
+                    trainer.step(
+                        () -> {
+                          LossTerms terms = network.loss(7).get();
+                          failure.accept(network);
+                          return terms;
+                        }))
+            .isNotInstanceOf(TrainingException.class);
+        Checkpoint.write(after, trainer, "", BoxConvention.MMDET3D_1, null);
+        assertThat(after).hasSameBinaryContentAs(before);
+      }
+      assertThatThrownBy(
+              () ->
+                  trainer.step(
+                      () ->
+                          new LossTerms()
+                              .add(
+                                  "bad",
+                                  network.loss(7).get().total().mul(new Scalar(Double.NaN)))))
+          .isInstanceOf(TrainingException.class);
+      Checkpoint.write(after, trainer, "", BoxConvention.MMDET3D_1, null);
+      assertThat(after).hasSameBinaryContentAs(before);
+    }
+  }
+
+  @Test
+  void aStateWithNotANumberIsNotWritten() throws IOException {
+    Path file = folder.resolve("saved.safetensors");
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 9)) {
+      run(trainer, network, 1);
+      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1, null);
+      byte[] good = Files.readAllBytes(file);
+      for (double value : new double[] {Double.NaN, Double.NEGATIVE_INFINITY}) {
+        Scopes.withoutGradient(
+            () -> network.tensor("norm.running_var").narrow(0, 3, 2).fill_(new Scalar(value)));
+        assertThatThrownBy(() -> Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1, null))
+            .isInstanceOf(CheckpointException.class)
+            .hasMessageStartingWith(
+                file + " is not written: 2 of the 32 values of tensor norm.running_var are not");
+        assertThat(file).hasBinaryContent(good);
+      }
+    }
+  }
+
+  /** Every tensor and all of the header: no byte can be another one. */
+  @Test
+  void damageAnywhereIsRefusedByEveryReader() throws IOException {
+    Random random = Seed.random(CheckpointTest.class);
+    Path file = folder.resolve("saved.safetensors");
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 9)) {
+      run(trainer, network, 1);
+      Checkpoint.write(file, trainer, "name: x", BoxConvention.MMDET3D_1, null);
+      Map<String, String> before = everything(trainer);
+      byte[] bytes = Files.readAllBytes(file);
+      int inWeights = 0;
+      for (int at = 0; at < bytes.length; at += 1 + random.nextInt(60)) {
+        byte[] damaged = bytes.clone();
+        int length = Math.min(1 + random.nextInt(4), bytes.length - at);
+        for (int i = at; i < at + length; i++) {
+          damaged[i] ^= (byte) (1 + random.nextInt(255));
+        }
+        Files.write(file, damaged);
+        assertThatThrownBy(() -> Checkpoint.resume(file, trainer))
+            .as("byte %d of %d", at, bytes.length)
+            .isInstanceOf(IOException.class)
+            .hasMessageStartingWith(file + ": ");
+        try {
+          Checkpoint.loadWeights(file, network);
+        } catch (IOException e) {
+          inWeights++;
+        }
+      }
+      assertThat(inWeights).isPositive();
+      Files.write(file, bytes);
+      assertThat(everything(trainer).keySet()).isEqualTo(before.keySet());
+      Checkpoint.resume(file, trainer);
+      assertThat(everything(trainer)).isEqualTo(before);
+    }
   }
 
   private static void run(Trainer trainer, SmallNetwork network, int steps) {
@@ -89,14 +197,14 @@ class CheckpointTest {
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 1)) {
       run(trainer, network, 3);
-      Checkpoint.write(averaged, trainer, "", BoxConvention.MMDET3D_1);
+      Checkpoint.write(averaged, trainer, "", BoxConvention.MMDET3D_1, null);
       WeightAverage average = Objects.requireNonNull(trainer.average());
       mean = TrainerTest.bits(average.state());
     }
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = new Trainer(network, settings(null), 1)) {
       run(trainer, network, 3);
-      Checkpoint.write(plain, trainer, "", BoxConvention.MMDET3D_1);
+      Checkpoint.write(plain, trainer, "", BoxConvention.MMDET3D_1, null);
       weights = TrainerTest.bits(network.stateDict());
     }
     assertThat(mean).isNotEqualTo(weights);
@@ -114,7 +222,7 @@ class CheckpointTest {
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 9)) {
       run(trainer, network, 1);
-      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1);
+      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1, null);
     }
     try (SmallNetwork network = new SmallNetwork(2);
         Trainer otherSeed = trainer(network, 8)) {
@@ -137,7 +245,7 @@ class CheckpointTest {
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 9)) {
       run(trainer, network, 1);
-      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1);
+      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1, null);
       Map<String, String> before = everything(trainer);
 
       Path shape = rewrite(file, "optimizer.exp_avg.second.weight", Map.of());
@@ -181,7 +289,7 @@ class CheckpointTest {
     Path file = folder.resolve("saved.safetensors");
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 9)) {
-      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_0);
+      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_0, null);
       Checkpoint saved = Checkpoint.read(file);
       assertThat(saved.boxConvention()).isEqualTo(BoxConvention.MMDET3D_0);
       saved.require(file, BoxConvention.MMDET3D_0);
@@ -234,7 +342,7 @@ class CheckpointTest {
     Path file = folder.resolve("saved.safetensors");
     try (SmallNetwork network = new SmallNetwork(1);
         Trainer trainer = trainer(network, 9)) {
-      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1);
+      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1, null);
       Path random = rewrite(file, "random.torch", Map.of(), saved -> saved.bitwise_not());
       assertThatThrownBy(() -> Checkpoint.resume(random, trainer))
           .isInstanceOf(CheckpointException.class)

@@ -30,7 +30,8 @@ class DetectorTrainingTest {
   @BeforeEach
   void load() {
     samples =
-        DetectorTraining.usableSamples(NuScenes.load(TestData.require("nuscenes-one-sample")));
+        SampleSelection.toDetectIn(NuScenes.load(TestData.require("nuscenes-one-sample")), null)
+            .samples();
   }
 
   private static ConfigDocument config(int batch, boolean augmentation) throws IOException {

@@ -44,7 +44,8 @@ class OneSampleAcceptanceTest {
         Boolean.getBoolean("bevel.test.long"),
         "skipped: takes minutes, give -Dbevel.test.long=true");
     DetectionSample sample =
-        DetectorTraining.usableSamples(NuScenes.load(TestData.require("nuscenes-one-sample")))
+        SampleSelection.toDetectIn(NuScenes.load(TestData.require("nuscenes-one-sample")), null)
+            .samples()
             .getFirst();
     Path checkpoint = folder.resolve("last.safetensors");
     ConfigDocument config = ConfigDocument.load("bevdepth-r18-128x352");

@@ -1,10 +1,10 @@
 package dev.bevel.cli;
 
-import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.Splits;
-import dev.bevel.torch.train.DetectorTraining;
-import java.util.List;
+import dev.bevel.torch.train.SampleSelection;
+import dev.bevel.torch.train.TrainingConfig;
+import java.util.Collection;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -24,10 +24,17 @@ final class DataSetOptions extends DataFolderOptions {
     return split;
   }
 
-  /** Its samples of the split whose images are there. */
-  List<DetectionSample> samples(NuScenes set) {
-    return split == null
-        ? DetectorTraining.usableSamples(set)
-        : DetectorTraining.usableSamples(set, Splits.scenes(set, split));
+  /** The split's key frames whose images are there. */
+  SampleSelection toDetectIn(NuScenes set) {
+    return SampleSelection.toDetectIn(set, scenes(set));
+  }
+
+  /** The split's key frames that have what a configuration needs. */
+  SampleSelection toTrainOn(NuScenes set, TrainingConfig config) {
+    return SampleSelection.toTrainOn(set, scenes(set), config);
+  }
+
+  private @Nullable Collection<String> scenes(NuScenes set) {
+    return split == null ? null : Splits.scenes(set, split);
   }
 }

@@ -12,6 +12,7 @@ import dev.bevel.nuscenes.simulator.Simulator;
 import dev.bevel.torch.train.ConfigDocument;
 import dev.bevel.torch.train.DetectorInference;
 import dev.bevel.torch.train.DetectorTraining;
+import dev.bevel.torch.train.SampleSelection;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -70,7 +71,7 @@ final class Demo {
   }
 
   /**
-   * @param folder for everything, empty or missing
+   * @param folder for everything: empty, missing or of an unfinished demo
    * @param seed settles towns, weights and order
    * @param out told of each stage
    */
@@ -94,28 +95,35 @@ final class Demo {
    */
   Outcome run() throws IOException {
     ConfigDocument config = ConfigDocument.load(settings.config());
+    requireGoingOn();
+    try (DemoFolder home = DemoFolder.take(folder)) {
+      Outcome outcome = run(config);
+      home.finish();
+      return outcome;
+    }
+  }
+
+  private Outcome run(ConfigDocument config) throws IOException {
     RunFolder run = new RunFolder(folder);
-    RunFolder blackRun = new RunFolder(folder.resolve("black-images"));
-    Path data = folder.resolve("data");
+    RunFolder blackRun = DemoFolder.blackImages(folder);
+    Path data = DemoFolder.data(folder);
 
     simulate(data);
     NuScenes set = NuScenes.load(data, Simulator.VERSION);
-    List<DetectionSample> unseen = samples(set, VAL);
+    List<DetectionSample> unseen =
+        SampleSelection.toDetectIn(set, Splits.scenes(set, VAL)).samples();
     train(config, set, run);
     try (DetectorInference detector = DetectorInference.load(run.checkpoint())) {
       detect(detector, unseen, run, blackRun);
     }
     tell("evaluate on " + VAL + ", and on black images");
-    DetectionMetrics metrics = EvaluationRun.evaluate(set, VAL, run.results(), run).metrics();
-    DetectionMetrics black =
-        EvaluationRun.evaluate(set, VAL, blackRun.results(), blackRun).metrics();
+    EvaluationRun images = EvaluationRun.evaluate(set, VAL, run.results());
+    images.write(run);
+    EvaluationRun black = EvaluationRun.evaluate(set, VAL, blackRun.results());
+    black.write(blackRun);
     tell("report");
     RunReport.write(run, null, run.report());
-    return new Outcome(metrics, black, run.report());
-  }
-
-  private static List<DetectionSample> samples(NuScenes set, String split) {
-    return DetectorTraining.usableSamples(set, Splits.scenes(set, split));
+    return new Outcome(images.metrics(), black.metrics(), run.report());
   }
 
   private void simulate(Path data) {
@@ -137,7 +145,8 @@ final class Demo {
   }
 
   private void train(ConfigDocument config, NuScenes set, RunFolder run) throws IOException {
-    List<DetectionSample> samples = samples(set, TRAIN);
+    List<DetectionSample> samples =
+        SampleSelection.toTrainOn(set, Splits.scenes(set, TRAIN), config.training()).samples();
     String name = config.detector().name();
     tell(
         String.format(Locale.ROOT, "train %s on %d key frames of %s", name, samples.size(), TRAIN));

@@ -2,11 +2,9 @@ package dev.bevel.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -29,7 +27,8 @@ final class DemoCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "bevel-demo",
-      description = "Folder for everything; missing or empty (default: ${DEFAULT-VALUE}).")
+      description =
+          "Folder for everything; missing, empty or of an unfinished demo (default: ${DEFAULT-VALUE}).")
   private Path out;
 
   @Option(
@@ -42,7 +41,11 @@ final class DemoCommand implements Callable<Integer> {
   @Override
   @SuppressWarnings("try") // the shutdown is there to be closed
   public Integer call() throws IOException {
-    requireFree();
+    DemoFolder.obstacle(out)
+        .ifPresent(
+            obstacle -> {
+              throw new ParameterException(spec.commandLine(), obstacle);
+            });
     long start = System.nanoTime();
     PrintWriter print = spec.commandLine().getOut();
     Demo demo = new Demo(DemoSettings.DEFAULT, out, seed, print);
@@ -54,24 +57,5 @@ final class DemoCommand implements Callable<Integer> {
     print.printf(Locale.ROOT, "%.0f s in all%n", (System.nanoTime() - start) * 1e-9);
     print.flush();
     return 0;
-  }
-
-  private void requireFree() throws IOException {
-    if (Files.isDirectory(out)) {
-      try (Stream<Path> entries = Files.list(out)) {
-        if (entries.findAny().isEmpty()) {
-          return;
-        }
-      }
-    } else if (!Files.exists(out)) {
-      return;
-    }
-    throw new ParameterException(
-        spec.commandLine(),
-        String.format(
-            Locale.ROOT,
-            "--out must name a missing or empty folder, %s is %s; remove it or name another",
-            out,
-            Files.isDirectory(out) ? "not empty" : "a file"));
   }
 }

@@ -8,10 +8,11 @@ import dev.bevel.nuscenes.Printable;
 import dev.bevel.nuscenes.draw.Pictures;
 import dev.bevel.nuscenes.draw.SamplePictures;
 import dev.bevel.nuscenes.report.RunFolder;
+import dev.bevel.nuscenes.report.RunLock;
 import dev.bevel.torch.train.DetectorInference;
+import dev.bevel.torch.train.SampleSelection;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -46,6 +47,8 @@ final class DetectCommand implements Callable<Integer> {
   private Path checkpoint;
 
   @Mixin private DataSetOptions dataSet;
+
+  @Mixin private OverwriteOption overwrite;
 
   @Option(
       names = "--out",
@@ -94,18 +97,42 @@ final class DetectCommand implements Callable<Integer> {
           spec.commandLine(), "--pictures must not be negative, got " + pictures);
     }
     NuScenes set = dataSet.load();
-    List<DetectionSample> samples = dataSet.samples(set);
-    for (DetectionSample sample : samples) {
-      Path unused = pictureFolder(sample); // the name is checked before the work is done
-    }
+    SampleSelection selection = dataSet.toDetectIn(set);
+    requireDrawable(selection.samples());
     PrintWriter print = spec.commandLine().getOut();
+    RunFolder folder = new RunFolder(out);
+    try (DetectorInference detector = DetectorInference.load(checkpoint);
+        RunLock lock = folder.claim("bevel detect")) {
+      overwrite.requireFree(List.of(folder.results()));
+      selection.leftOut().ifPresent(print::println);
+      detect(
+          detector, set, selection.samples(), out.resolve(folder.results().getFileName()), print);
+    }
+    print.flush();
+    return 0;
+  }
+
+  /** What would end the command in its middle ends it now. */
+  private void requireDrawable(List<DetectionSample> samples) {
+    for (int i = 0; i < samples.size(); i++) {
+      DetectionSample sample = samples.get(i);
+      Path unused = pictureFolder(sample);
+      if (isDrawn(i, samples.size(), pictures) && sample.hasLidar()) {
+        sample.requireLidar();
+      }
+    }
+  }
+
+  @SuppressWarnings("try") // the shutdown is there to be closed
+  private void detect(
+      DetectorInference detector,
+      NuScenes set,
+      List<DetectionSample> samples,
+      Path results,
+      PrintWriter print) {
     AtomicBoolean toldToEnd = new AtomicBoolean();
-    Path results = out.resolve(new RunFolder(out).results().getFileName());
     double[] total = {0};
-    DetectorInference detector = DetectorInference.load(checkpoint);
-    try (OrderlyShutdown shutdown = new OrderlyShutdown(() -> toldToEnd.set(true));
-        detector) {
-      Files.createDirectories(out);
+    try (OrderlyShutdown shutdown = new OrderlyShutdown(() -> toldToEnd.set(true))) {
       new DetectionRun(scoreThreshold, toldToEnd::get)
           .write(
               detector.config().detector().name(),
@@ -127,8 +154,6 @@ final class DetectCommand implements Callable<Integer> {
         pictures > 0 ? " and the pictures beside it" : "",
         samples.size(),
         total[0] / samples.size());
-    print.flush();
-    return 0;
   }
 
   /** Whether a sample is one of at most {@code wanted}, the first among them, spread evenly. */

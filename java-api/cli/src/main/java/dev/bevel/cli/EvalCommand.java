@@ -1,13 +1,15 @@
 package dev.bevel.cli;
 
 import dev.bevel.nuscenes.DetectionClass;
-import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.evaluation.DetectionMetrics;
 import dev.bevel.nuscenes.evaluation.EvaluationConfig;
 import dev.bevel.nuscenes.evaluation.TruePositiveMetric;
 import dev.bevel.nuscenes.report.RunFolder;
+import dev.bevel.nuscenes.report.RunLock;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -50,10 +52,19 @@ final class EvalCommand implements Callable<Integer> {
       description = "Folder for the figures; made if missing.")
   private Path out;
 
+  @Mixin private OverwriteOption overwrite;
+
   @Override
-  public Integer call() {
-    NuScenes set = dataSet.load();
-    EvaluationRun run = EvaluationRun.evaluate(set, split, results, new RunFolder(out));
+  @SuppressWarnings("try") // the lock is there to be closed
+  public Integer call() throws IOException {
+    RunFolder folder = new RunFolder(out);
+    List<Path> figures = List.of(folder.metricsSummary(), folder.metricsDetails());
+    overwrite.requireFree(figures);
+    EvaluationRun run = EvaluationRun.evaluate(dataSet.load(), split, results);
+    try (RunLock lock = folder.claim("bevel eval")) {
+      overwrite.requireFree(figures);
+      run.write(folder);
+    }
     print(spec.commandLine().getOut(), run.metrics(), run.seconds());
     return 0;
   }

@@ -1,12 +1,17 @@
 package dev.bevel.cli;
 
 import dev.bevel.nuscenes.report.RunFolder;
+import dev.bevel.nuscenes.report.RunLock;
 import dev.bevel.nuscenes.report.RunReport;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -43,11 +48,21 @@ final class ReportCommand implements Callable<Integer> {
       description = "The page (default: report.html in the run's folder).")
   private @Nullable Path out;
 
+  @Mixin private OverwriteOption overwrite;
+
   @Override
-  public Integer call() {
+  @SuppressWarnings("try") // the lock is there to be closed
+  public Integer call() throws IOException {
     RunFolder folder = new RunFolder(run);
     Path page = out == null ? folder.report() : out;
-    RunReport.write(folder, data, page);
+    overwrite.requireFree(List.of(page));
+    if (out == null && Files.isDirectory(run)) {
+      try (RunLock lock = folder.claim("bevel report")) {
+        RunReport.write(folder, data, page);
+      }
+    } else {
+      RunReport.write(folder, data, page); // a run may be looked at while it goes on
+    }
     PrintWriter print = spec.commandLine().getOut();
     print.println("wrote " + page);
     print.flush();

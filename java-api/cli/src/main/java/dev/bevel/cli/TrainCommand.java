@@ -3,8 +3,11 @@ package dev.bevel.cli;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.report.RunFolder;
+import dev.bevel.nuscenes.report.RunLock;
+import dev.bevel.torch.train.Checkpoint;
 import dev.bevel.torch.train.ConfigDocument;
 import dev.bevel.torch.train.DetectorTraining;
+import dev.bevel.torch.train.SampleSelection;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -68,6 +71,13 @@ final class TrainCommand implements Callable<Integer> {
   private @Nullable Path resume;
 
   @Option(
+      names = "--other-data",
+      description = "Resume also if the checkpoint was trained on other samples.")
+  private boolean otherData;
+
+  @Mixin private OverwriteOption overwrite;
+
+  @Option(
       names = "--save-every",
       paramLabel = "N",
       defaultValue = "1000",
@@ -84,30 +94,71 @@ final class TrainCommand implements Callable<Integer> {
     }
     ConfigDocument document = ConfigDocument.load(config);
     NuScenes set = dataSet.load();
-    List<DetectionSample> samples = dataSet.samples(set);
+    SampleSelection selection = dataSet.toTrainOn(set, document.training());
+    if (resume != null) {
+      Checkpoint.read(resume); // it is there and sound, or nothing is begun
+    }
     RunFolder folder = new RunFolder(out);
-    Files.createDirectories(out);
+    PrintWriter print = spec.commandLine().getOut();
+    try (RunLock lock = folder.claim("bevel train")) {
+      requireOwnCheckpoint(folder.checkpoint());
+      selection.leftOut().ifPresent(print::println);
+      print.flush();
+      train(document, set, selection.samples(), folder, print);
+    }
+    return 0;
+  }
+
+  /** A folder's checkpoint is replaced by what goes on from it, and by nothing else unasked. */
+  private void requireOwnCheckpoint(Path checkpoint) throws IOException {
+    if (!Files.exists(checkpoint)
+        || overwrite.isGiven()
+        || (resume != null && Files.isSameFile(resume, checkpoint))) {
+      return;
+    }
+    throw overwrite.refusal(
+        String.format(
+            Locale.ROOT,
+            "%s is the checkpoint of another training; go on with that by --resume %s, ",
+            checkpoint,
+            checkpoint));
+  }
+
+  @SuppressWarnings("try") // the resources are there to be closed
+  private void train(
+      ConfigDocument document,
+      NuScenes set,
+      List<DetectionSample> samples,
+      RunFolder folder,
+      PrintWriter print)
+      throws IOException {
     String name = document.detector().name();
     DetectorTraining training = new DetectorTraining(document, samples, seed);
     try (OrderlyShutdown shutdown = new OrderlyShutdown(training::stop);
         training) {
       if (resume != null) {
-        training.resume(resume);
+        training.resume(resume, otherData);
       }
       long before = training.step();
-      new TrainingRun(folder, name, set, dataSet.split(), seed)
-          .train(training, steps, saveEvery, resume);
-      PrintWriter print = spec.commandLine().getOut();
+      Path checkpoint =
+          new TrainingRun(folder, name, set, dataSet.split(), seed)
+              .train(training, steps, saveEvery, resume);
       print.printf(
           Locale.ROOT,
-          "%s: %d steps on %d sample(s), %d in all; checkpoint %s%n",
+          "%s: %d steps on %d sample(s), %d in all; %s%n",
           name,
           training.step() - before,
           samples.size(),
           training.step(),
-          out.resolve(folder.checkpoint().getFileName()));
+          checkpoint == null ? "no checkpoint" : "checkpoint " + shown(checkpoint, folder));
       print.flush();
     }
-    return 0;
+  }
+
+  /** As the user named the folder. */
+  private Path shown(Path checkpoint, RunFolder folder) {
+    return checkpoint.equals(folder.checkpoint())
+        ? out.resolve(checkpoint.getFileName())
+        : checkpoint;
   }
 }

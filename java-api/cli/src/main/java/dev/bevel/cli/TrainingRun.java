@@ -5,6 +5,7 @@ import dev.bevel.nuscenes.report.RunFolder;
 import dev.bevel.torch.train.DetectorTraining;
 import dev.bevel.torch.train.HistoryWriter;
 import dev.bevel.torch.train.StepReport;
+import dev.bevel.torch.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -23,16 +24,28 @@ import org.jspecify.annotations.Nullable;
  */
 record TrainingRun(
     RunFolder folder, String config, NuScenes set, @Nullable String split, long seed) {
+  /** The last state on disk. */
+  private record Saved(long step, @Nullable Path checkpoint) {}
+
   /**
-   * Trains with a progress bar until a number of steps has been taken, or it is stopped.
+   * Trains with a progress bar until a number of steps has been taken, or it is stopped. Whatever
+   * ends it earlier, the steps taken are kept.
    *
    * @param steps since the beginning of the training
    * @param saveEvery steps after which the checkpoint is written, besides at the end
    * @param resumed the checkpoint that the training goes on from, or null; the history beside it
    *     goes on too
+   * @return the checkpoint of the state that the training is in; null if no step was taken
+   * @throws TrainingException if the training failed after its first step: the message says why,
+   *     and which checkpoint there is
    */
-  void train(DetectorTraining training, long steps, long saveEvery, @Nullable Path resumed)
+  @Nullable Path train(
+      DetectorTraining training, long steps, long saveEvery, @Nullable Path resumed)
       throws IOException {
+    Saved saved = new Saved(training.step(), resumed);
+    if (training.step() >= steps) {
+      return saved.checkpoint;
+    }
     Path before =
         resumed == null ? folder.history() : resumed.resolveSibling(folder.history().getFileName());
     try (HistoryWriter history = new HistoryWriter(folder.history(), before, training.step());
@@ -40,20 +53,81 @@ record TrainingRun(
       bar.stepTo(training.step());
       while (training.step() < steps && !training.isStopped()) {
         long until = Math.min(steps, training.step() + saveEvery - training.step() % saveEvery);
-        training.run(
-            until,
-            report -> {
-              history.add(report);
-              bar.setExtraMessage(describe(report));
-              bar.stepTo(report.step());
-            });
-        history.flush();
-        training.save(folder.checkpoint());
-        folder.write(
-            new RunFolder.Training(
-                config, set.dataRoot(), set.version(), split, training.step(), seed));
+        run(training, until, history, bar, saved);
+        saved = save(training, saved);
       }
     }
+    return saved.checkpoint;
+  }
+
+  private void run(
+      DetectorTraining training, long until, HistoryWriter history, Progress bar, Saved saved) {
+    try {
+      training.run(
+          until,
+          report -> {
+            history.add(report);
+            bar.setExtraMessage(describe(report));
+            bar.stepTo(report.step());
+          });
+      history.flush();
+    } catch (RuntimeException | Error failure) {
+      throw new TrainingException(
+          Main.sentence(failure) + kept(training, saved, history, failure), failure);
+    }
+  }
+
+  /** Saves what can be saved after a failure; says what there is. */
+  private String kept(
+      DetectorTraining training, Saved saved, HistoryWriter history, Throwable failure) {
+    boolean interrupted = Thread.interrupted(); // else nothing can be written
+    try {
+      flush(history, failure);
+      Saved last = training.step() == saved.step ? saved : write(training);
+      return last.checkpoint == null ? "" : "; the state after " + goOn(last);
+    } catch (IOException | RuntimeException | Error e) {
+      failure.addSuppressed(e);
+      String lost = "; the state after step " + training.step() + " is lost: " + Main.sentence(e);
+      return saved.checkpoint == null ? lost : lost + "; that after " + goOn(saved);
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** A checkpoint is worth more than the history that leads to it. */
+  private static void flush(HistoryWriter history, Throwable failure) {
+    try {
+      history.flush();
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
+  private Saved save(DetectorTraining training, Saved saved) {
+    if (training.step() == saved.step) {
+      return saved; // stopped before a step was taken
+    }
+    try {
+      return write(training);
+    } catch (IOException | RuntimeException e) {
+      throw new TrainingException(
+          Main.sentence(e) + (saved.checkpoint == null ? "" : "; the state after " + goOn(saved)),
+          e);
+    }
+  }
+
+  private Saved write(DetectorTraining training) throws IOException {
+    training.save(folder.checkpoint());
+    folder.write(
+        new RunFolder.Training(
+            config, set.dataRoot(), set.version(), split, training.step(), seed));
+    return new Saved(training.step(), folder.checkpoint());
+  }
+
+  private static String goOn(Saved saved) {
+    return "step " + saved.step + " is saved, go on with --resume " + saved.checkpoint;
   }
 
   private static String describe(StepReport report) {

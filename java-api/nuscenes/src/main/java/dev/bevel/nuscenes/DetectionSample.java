@@ -3,6 +3,7 @@ package dev.bevel.nuscenes;
 import dev.bevel.nuscenes.TableRecord.Sample;
 import dev.bevel.nuscenes.TableRecord.SampleAnnotation;
 import dev.bevel.nuscenes.TableRecord.SampleData;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -136,6 +137,35 @@ public record DetectionSample(
    */
   public LidarPoints readLidar() {
     return LidarPoints.read(lidar);
+  }
+
+  /** Whether the images of all cameras are there; they are not looked into. */
+  public boolean hasImages() {
+    return cameras.stream().map(CameraSample::image).allMatch(Files::exists);
+  }
+
+  /** Whether the key sweep is there; it is not looked into. */
+  public boolean hasLidar() {
+    return Files.exists(lidar);
+  }
+
+  /**
+   * Looks at the first bytes of all images: cheap, to find out before a long work what would end
+   * it.
+   *
+   * @throws NuScenesException naming a file that is missing, empty or no JPEG file
+   */
+  public void requireImages() {
+    cameras.stream().map(CameraSample::image).forEach(SensorFiles::requireJpeg);
+  }
+
+  /**
+   * Looks at the size of the key sweep.
+   *
+   * @throws NuScenesException naming the file if it is missing or does not hold whole points
+   */
+  public void requireLidar() {
+    LidarPoints.requireWhole(lidar);
   }
 
   /** The boxes to train on: of the ten classes, seen by at least one LiDAR or radar point. */

@@ -48,19 +48,28 @@ public final class LidarPoints {
   public static LidarPoints read(Path file) {
     byte[] bytes =
         SensorFiles.readAll(file, "LiDAR file", (long) MAX_POINTS * STRIDE * Float.BYTES);
-    if (bytes.length == 0 || bytes.length % (STRIDE * Float.BYTES) != 0) {
-      throw new NuScenesException(
-          String.format(
-              Locale.ROOT,
-              "LiDAR file %s must hold a whole number of 20-byte points, got %d bytes",
-              file,
-              bytes.length));
-    }
+    requireWhole(file, bytes.length);
     float[] data = new float[bytes.length / Float.BYTES];
     ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(data);
     LidarPoints points = checked(data, "LiDAR file " + file);
     points.requireLayout(file);
     return points;
+  }
+
+  /** Looks at a file's size without reading it. */
+  static void requireWhole(Path file) {
+    requireWhole(file, SensorFiles.size(file, "LiDAR file"));
+  }
+
+  private static void requireWhole(Path file, long bytes) {
+    if (bytes == 0 || bytes % (STRIDE * Float.BYTES) != 0) {
+      throw new NuScenesException(
+          String.format(
+              Locale.ROOT,
+              "LiDAR file %s must hold a whole number of 20-byte points, got %d bytes",
+              file,
+              bytes));
+    }
   }
 
   private void requireLayout(Path file) {

@@ -48,4 +48,34 @@ final class SensorFiles {
         String.format(Locale.ROOT, "%s %s cannot be read: %s", what, file, PathFaults.reason(e)),
         e);
   }
+
+  /**
+   * @param what names the kind of file in errors
+   */
+  static long size(Path file, String what) {
+    require(file, what);
+    try {
+      return Files.size(file);
+    } catch (IOException e) {
+      throw unreadable(file, what, e);
+    }
+  }
+
+  /** Reads no more of an image than the two bytes that every JPEG file begins with. */
+  static void requireJpeg(Path file) {
+    require(file, "image");
+    byte[] first;
+    try (InputStream in = Files.newInputStream(file)) {
+      first = in.readNBytes(2);
+    } catch (IOException e) {
+      throw unreadable(file, "image", e);
+    }
+    if (first.length < 2) {
+      throw new NuScenesException("image " + file + " is empty");
+    }
+    if (first[0] != (byte) 0xff || first[1] != (byte) 0xd8) {
+      throw new NuScenesException(
+          "image " + file + " is no JPEG file: it does not start with the bytes ff d8");
+    }
+  }
 }

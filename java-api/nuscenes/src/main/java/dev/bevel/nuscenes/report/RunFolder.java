@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -79,6 +80,26 @@ public final class RunFolder {
   /** The folder itself, absolute. */
   public Path folder() {
     return folder;
+  }
+
+  /**
+   * Makes this process the folder's owner until the result is closed, and removes what killed
+   * processes left of files that they were writing. The folder is made if missing.
+   *
+   * @param what the owner is, e.g. {@code "bevel train"}, for the message to others
+   * @throws NuScenesException naming the present owner if there is one
+   * @throws IOException if the folder cannot be made or written
+   */
+  public RunLock claim(String what) throws IOException {
+    RunLock lock = RunLock.take(folder, what);
+    files().forEach(AtomicFile::removeLeftovers);
+    return lock;
+  }
+
+  /** All files that a run has, there or not. */
+  public List<Path> files() {
+    return List.of(
+        run(), history(), checkpoint(), results(), metricsSummary(), metricsDetails(), report());
   }
 
   /** {@code run.json}. */

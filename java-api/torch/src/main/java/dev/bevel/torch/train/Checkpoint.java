@@ -16,6 +16,7 @@ import java.util.Objects;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A training in a safetensors file. The module's tensors stand under their own names, so that any
@@ -23,14 +24,18 @@ import org.bytedeco.pytorch.global.torch;
  * module's names again) and {@code random.torch} (LibTorch's CPU generator). Metadata: {@code
  * bevel.step}, {@code bevel.seed}, {@code bevel.config} (the YAML document), {@code
  * bevel.box_convention} (the {@link BoxConvention#stamp} of the boxes that the module predicts) and
- * {@code bevel.average_updates}.
+ * {@code bevel.average_updates}, {@code bevel.data} (what the training is on, see {@link
+ * DataIdentity}). Every tensor and the header carry checksums, see {@link SafeTensors}; no tensor
+ * holds NaN or infinity: such a state is neither written nor read.
  *
  * @param config the YAML document the training was started with
  * @param boxConvention of the boxes that the module predicts
  * @param step steps taken
  * @param seed of the training
+ * @param data what the training is on; null if that is not known
  */
-public record Checkpoint(String config, BoxConvention boxConvention, long step, long seed) {
+public record Checkpoint(
+    String config, BoxConvention boxConvention, long step, long seed, @Nullable DataIdentity data) {
   private static final String OPTIMIZER = "optimizer.";
   private static final String AVERAGE = "average.";
   private static final String RANDOM = "random.torch";
@@ -38,6 +43,7 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
   private static final String SEED = "bevel.seed";
   private static final String CONFIG = "bevel.config";
   private static final String BOX_CONVENTION = "bevel.box_convention";
+  private static final String DATA = "bevel.data";
   private static final String AVERAGE_UPDATES = "bevel.average_updates";
 
   /**
@@ -45,11 +51,20 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
    *
    * @param config the YAML document of model and training
    * @param boxConvention of the boxes that the module predicts
+   * @param data what the training is on, or null
+   * @throws CheckpointException if a tensor holds NaN or infinity; the file is unchanged then
+   * @throws IllegalStateException if the trainer's last step failed half-way
    * @throws IOException if the file cannot be written
    */
   @SuppressWarnings("try") // the scope is there to be closed
-  public static void write(Path file, Trainer trainer, String config, BoxConvention boxConvention)
+  public static void write(
+      Path file,
+      Trainer trainer,
+      String config,
+      BoxConvention boxConvention,
+      @Nullable DataIdentity data)
       throws IOException {
+    trainer.requireWhole();
     try (TensorScope scope = TensorScope.open()) {
       Map<String, Tensor> tensors = new LinkedHashMap<>(trainer.module().stateDict());
       trainer.optimizer().state().forEach((name, tensor) -> tensors.put(OPTIMIZER + name, tensor));
@@ -58,13 +73,39 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
       metadata.put(SEED, Long.toString(trainer.seed()));
       metadata.put(CONFIG, config);
       metadata.put(BOX_CONVENTION, boxConvention.stamp());
+      if (data != null) {
+        metadata.put(DATA, data.stamp());
+      }
       WeightAverage average = trainer.average();
       if (average != null) {
         average.state().forEach((name, tensor) -> tensors.put(AVERAGE + name, tensor));
         metadata.put(AVERAGE_UPDATES, Long.toString(average.updates()));
       }
       tensors.put(RANDOM, torch.getDefaultCPUGenerator().get_state());
+      requireFinite(file + " is not written", tensors);
       SafeTensors.write(file, tensors, metadata);
+    }
+  }
+
+  private static void requireFinite(String subject, Map<String, Tensor> tensors) {
+    for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
+      Tensor tensor = entry.getValue();
+      if (tensor.is_floating_point()) {
+        long finite = tensor.isfinite().sum().item_long();
+        if (finite != tensor.numel()) {
+          throw new CheckpointException(
+              String.format(
+                  Locale.ROOT,
+                  "%s: %d of the %d values of tensor %s are not finite (NaN or infinity): the"
+                      + " training has gone astray; go on from an earlier checkpoint, perhaps with"
+                      + " a lower learning rate",
+                  subject,
+                  tensor.numel() - finite,
+                  tensor.numel(),
+                  entry.getKey()),
+              null);
+        }
+      }
     }
   }
 
@@ -84,7 +125,8 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
         text(file, metadata, CONFIG),
         boxConvention(file, metadata),
         count(file, metadata, STEP),
-        number(file, metadata, SEED));
+        number(file, metadata, SEED),
+        metadata.containsKey(DATA) ? new DataIdentity(text(file, metadata, DATA)) : null);
   }
 
   private static BoxConvention boxConvention(Path file, Map<String, String> metadata) {
@@ -115,7 +157,8 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
    * Fills a module for inference: with the averaged weights where the checkpoint has them, else
    * with its weights.
    *
-   * @throws CheckpointException if names or shapes do not fit; the module is unchanged then
+   * @throws CheckpointException if names or shapes do not fit, or a tensor holds NaN or infinity;
+   *     the module is unchanged then
    * @throws IOException if the file cannot be read or is damaged
    */
   @SuppressWarnings("try") // the scope is there to be closed
@@ -123,6 +166,7 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
     try (TensorScope scope = TensorScope.open()) {
       Map<String, Tensor> tensors =
           SafeTensors.read(file, name -> !name.startsWith(OPTIMIZER)).tensors();
+      requireFinite(file.toString(), tensors);
       Map<String, Tensor> averaged = below(AVERAGE, tensors);
       load(file, module, averaged.isEmpty() ? weights(tensors) : averaged);
     }
@@ -140,6 +184,7 @@ public record Checkpoint(String config, BoxConvention boxConvention, long step, 
     try (TensorScope scope = TensorScope.open()) {
       SafeTensors.Contents contents = SafeTensors.read(file);
       Map<String, Tensor> tensors = contents.tensors();
+      requireFinite(file.toString(), tensors);
       Checkpoint saved = describe(file, contents.metadata());
       if (saved.seed() != trainer.seed()) {
         throw new CheckpointException(

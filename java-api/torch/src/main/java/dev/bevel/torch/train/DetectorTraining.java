@@ -1,26 +1,20 @@
 package dev.bevel.torch.train;
 
 import dev.bevel.kernels.SharedResource;
-import dev.bevel.nuscenes.CameraSample;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.ImageAugmentation;
-import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.NuScenesException;
-import dev.bevel.nuscenes.TableRecord;
 import dev.bevel.torch.model.Calibration;
 import dev.bevel.torch.model.Detector;
 import dev.bevel.torch.nn.Tensors;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
-import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -30,6 +24,8 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Trains a detector on the key frames of a nuScenes folder. The order of the samples and every
@@ -40,6 +36,8 @@ import org.jspecify.annotations.Nullable;
  * present step, which frees everything; calls that begin later throw {@link IllegalStateException}.
  */
 public final class DetectorTraining implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger("dev.bevel.torch");
+
   /** Share of the heap that prepared samples may take. */
   private static final int HEAP_PER_CACHE = 4;
 
@@ -47,6 +45,7 @@ public final class DetectorTraining implements AutoCloseable {
       new SharedResource("DetectorTraining: the training", this::free);
   private final ConfigDocument config;
   private final List<DetectionSample> samples;
+  private final DataIdentity data;
   private final DetectorInputs inputs;
   private final DetectorHead head;
   private final Detector detector;
@@ -81,6 +80,7 @@ public final class DetectorTraining implements AutoCloseable {
       ConfigDocument config, List<DetectionSample> samples, long seed, Detector detector) {
     this.config = config;
     this.samples = List.copyOf(samples);
+    this.data = DataIdentity.of(samples);
     this.detector = detector;
     try {
       if (samples.isEmpty()) {
@@ -96,64 +96,24 @@ public final class DetectorTraining implements AutoCloseable {
   }
 
   /**
-   * The key frames of a data set all of whose images are there, in table order.
+   * Goes on where a checkpoint of the same samples left off.
    *
-   * @throws NuScenesException if there is none
+   * @throws CheckpointException if the checkpoint is of another configuration, seed or data, or
+   *     damaged
    */
-  public static List<DetectionSample> usableSamples(NuScenes set) {
-    return usable(set, set.samples());
-  }
-
-  /**
-   * The key frames of some scenes all of whose images are there, in table order.
-   *
-   * @param sceneNames e.g. those of {@link dev.bevel.nuscenes.Splits#scenes}
-   * @throws NuScenesException if there is none
-   */
-  public static List<DetectionSample> usableSamples(NuScenes set, Collection<String> sceneNames) {
-    Set<String> wanted = Set.copyOf(sceneNames);
-    List<TableRecord.Sample> samples =
-        set.samples().stream().filter(s -> wanted.contains(set.scene(s).name())).toList();
-    if (samples.isEmpty()) {
-      throw new NuScenesException(
-          String.format(
-              Locale.ROOT,
-              "%s in %s has no sample of the %d scenes asked for",
-              set.version(),
-              set.dataRoot(),
-              wanted.size()));
-    }
-    return usable(set, samples);
-  }
-
-  private static List<DetectionSample> usable(
-      NuScenes set, Collection<TableRecord.Sample> samples) {
-    List<DetectionSample> usable = new ArrayList<>();
-    for (TableRecord.Sample sample : samples) {
-      if (set.keyFrames(sample).keySet().containsAll(DetectionSample.CAMERA_ORDER)) {
-        DetectionSample candidate = DetectionSample.of(set, sample);
-        if (candidate.cameras().stream().map(CameraSample::image).allMatch(Files::isRegularFile)) {
-          usable.add(candidate);
-        }
-      }
-    }
-    if (usable.isEmpty()) {
-      throw new NuScenesException(
-          String.format(
-              Locale.ROOT,
-              "nuScenes data folder %s: none of its %d samples has all six camera images",
-              set.dataRoot(),
-              samples.size()));
-    }
-    return usable;
+  public void resume(Path checkpoint) throws IOException {
+    resume(checkpoint, false);
   }
 
   /**
    * Goes on where a checkpoint left off.
    *
-   * @throws CheckpointException if the checkpoint is of another configuration or seed, or damaged
+   * @param otherData whether it may have been trained on other samples; the order of this
+   *     training's then begins in the middle of an epoch
+   * @throws CheckpointException if the checkpoint is of another configuration or seed, or, unless
+   *     that is allowed, of other samples, or damaged
    */
-  public void resume(Path checkpoint) throws IOException {
+  public void resume(Path checkpoint, boolean otherData) throws IOException {
     life.use();
     try {
       Checkpoint saved = Checkpoint.read(checkpoint);
@@ -162,6 +122,20 @@ public final class DetectorTraining implements AutoCloseable {
             checkpoint + ": the training was started with another configuration", null);
       }
       saved.require(checkpoint, inputs.convention());
+      if (saved.data() == null) {
+        LOG.warn(
+            "{} does not say what data it was trained on: it is taken to be these", checkpoint);
+      } else if (!otherData && !saved.data().equals(data)) {
+        throw new CheckpointException(
+            String.format(
+                Locale.ROOT,
+                "%s: the training was on other data (%s; now %s); give the same data, or ask for"
+                    + " a change of data (--other-data)",
+                checkpoint,
+                saved.data().stamp(),
+                data.stamp()),
+            null);
+      }
       Checkpoint.resume(checkpoint, trainer);
     } finally {
       life.release();
@@ -174,12 +148,16 @@ public final class DetectorTraining implements AutoCloseable {
    * @param steps does nothing if that many have been taken
    * @param listener told of each step, in the calling thread
    * @throws NuScenesException if a file is missing or damaged
-   * @throws TrainingException if the loss ceases to be finite
+   * @throws TrainingException if the loss ceases to be finite, or the thread is interrupted (it
+   *     stays so)
    */
   public void run(long steps, Consumer<StepReport> listener) {
     life.use();
     try {
       while (!stopped && trainer.step() < steps) {
+        if (Thread.currentThread().isInterrupted()) {
+          throw interrupted();
+        }
         List<DetectorInputs.Example> batch = batch(steps);
         listener.accept(
             trainer.step(
@@ -223,7 +201,7 @@ public final class DetectorTraining implements AutoCloseable {
   public void save(Path file) throws IOException {
     life.use();
     try {
-      Checkpoint.write(file, trainer, config.text(), inputs.convention());
+      Checkpoint.write(file, trainer, config.text(), inputs.convention(), data);
     } finally {
       life.release();
     }
@@ -242,8 +220,12 @@ public final class DetectorTraining implements AutoCloseable {
           : new IllegalStateException(e.getCause());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new TrainingException("the training was interrupted in step " + (step + 1));
+      throw interrupted();
     }
+  }
+
+  private TrainingException interrupted() {
+    return new TrainingException("the training was interrupted in step " + (trainer.step() + 1));
   }
 
   private Batch reading(long step) {

@@ -70,6 +70,7 @@ public final class Trainer implements AutoCloseable {
   private final @Nullable WeightAverage average;
   private final long seed;
   private long step;
+  private boolean torn;
 
   /**
    * A training of all parameters at its beginning.
@@ -117,7 +118,24 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
+   * @throws IllegalStateException if a step failed while it changed the parameters: what there is
+   *     now is the state of no training
+   */
+  void requireWhole() {
+    if (torn) {
+      throw new IllegalStateException(
+          "Trainer: step "
+              + (step + 1)
+              + " failed while it changed the parameters; go on from the last checkpoint");
+    }
+  }
+
+  /**
    * Takes one step.
+   *
+   * <p>After a failure before the parameters change (of the data, of the loss, of memory) the
+   * training is exactly where it was before the step, with running statistics and random generator,
+   * and can be saved.
    *
    * @param loss runs the module on the step's data; called once, in training mode, in the step's
    *     scope
@@ -135,25 +153,58 @@ public final class Trainer implements AutoCloseable {
 
   @SuppressWarnings("try") // the scope is there to be closed
   private StepReport takeStep(Supplier<LossTerms> loss) {
+    requireWhole();
     try (TensorScope scope = TensorScope.open()) {
-      module.train(true);
-      LossTerms terms = loss.get();
-      Map<String, Double> values = terms.values();
-      Tensor total = terms.total();
-      double value = total.item_double();
-      requireFinite("loss", value, values);
-      Autograd.backward(total);
-      double norm = clip();
-      requireFinite("norm of the gradient", norm, values);
-      double rate = settings.learningRate() * settings.schedule().factor(step);
-      optimizer.step(rate);
-      step++;
-      if (average != null) {
-        average.update(module);
+      Undo undo = Undo.of(module);
+      boolean done = false;
+      try {
+        module.train(true);
+        LossTerms terms = loss.get();
+        Map<String, Double> values = terms.values();
+        Tensor total = terms.total();
+        double value = total.item_double();
+        requireFinite("loss", value, values);
+        Autograd.backward(total);
+        double norm = clip();
+        requireFinite("norm of the gradient", norm, values);
+        double rate = settings.learningRate() * settings.schedule().factor(step);
+        torn = true;
+        optimizer.step(rate);
+        step++;
+        if (average != null) {
+          average.update(module);
+        }
+        torn = false;
+        done = true;
+        return new StepReport(step, value, values, rate, norm);
+      } finally {
+        if (!done && !torn) {
+          undo.run();
+        }
       }
-      return new StepReport(step, value, values, rate, norm);
     } finally {
       module.zeroGrad();
+    }
+  }
+
+  /** What a step changes before it changes the parameters, in the step's scope. */
+  private record Undo(List<Tensor> buffers, List<Tensor> before, Tensor random) {
+    static Undo of(Module module) {
+      List<Tensor> buffers = List.copyOf(module.namedBuffers().values());
+      return new Undo(
+          buffers,
+          buffers.stream().map(buffer -> buffer.clone()).toList(),
+          torch.getDefaultCPUGenerator().get_state());
+    }
+
+    void run() {
+      Scopes.withoutGradient(
+          () -> {
+            for (int i = 0; i < buffers.size(); i++) {
+              buffers.get(i).copy_(before.get(i));
+            }
+          });
+      torch.getDefaultCPUGenerator().set_state(random);
     }
   }
 

@@ -1,0 +1,190 @@
+package dev.bevel.torch.train;
+
+import dev.bevel.nuscenes.CameraSample;
+import dev.bevel.nuscenes.DetectionSample;
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.TableRecord;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The key frames of a data set that a detector can be run or trained on, found before the work
+ * begins: those whose files are there. A file that is there but cannot be one (an empty image, half
+ * a LiDAR point) is an error now and not in the middle of the work.
+ */
+public final class SampleSelection {
+  private final NuScenes set;
+  private final List<DetectionSample> samples;
+  private final int all;
+  private final boolean withLidar;
+  private final int withoutImages;
+  private final int withoutLidar;
+  private final @Nullable Path firstMissing;
+
+  private SampleSelection(
+      NuScenes set,
+      List<DetectionSample> samples,
+      int all,
+      boolean withLidar,
+      int withoutImages,
+      int withoutLidar,
+      @Nullable Path firstMissing) {
+    this.set = set;
+    this.samples = List.copyOf(samples);
+    this.all = all;
+    this.withLidar = withLidar;
+    this.withoutImages = withoutImages;
+    this.withoutLidar = withoutLidar;
+    this.firstMissing = firstMissing;
+  }
+
+  /**
+   * Key frames to detect things in: those all of whose six images are there, in table order.
+   *
+   * @param sceneNames of these scenes only, e.g. {@link dev.bevel.nuscenes.Splits#scenes}; null for
+   *     all there are
+   * @throws NuScenesException if there is none, or a file of one is damaged
+   */
+  public static SampleSelection toDetectIn(NuScenes set, @Nullable Collection<String> sceneNames) {
+    SampleSelection selection = select(set, inScenes(set, sceneNames), false);
+    selection.samples.parallelStream().forEach(DetectionSample::requireImages);
+    return selection;
+  }
+
+  /**
+   * Key frames to train a configuration on: those all of whose six images are there and, where it
+   * supervises depth, the LiDAR sweep; in table order.
+   *
+   * @param sceneNames as {@link #toDetectIn}
+   * @throws NuScenesException if there is none, a file of one is damaged, or there is no box to
+   *     learn from
+   */
+  public static SampleSelection toTrainOn(
+      NuScenes set, @Nullable Collection<String> sceneNames, TrainingConfig config) {
+    boolean withLidar = config.losses().depth() > 0;
+    SampleSelection selection = select(set, inScenes(set, sceneNames), withLidar);
+    selection.requireBoxes();
+    selection.samples.parallelStream().forEach(DetectionSample::requireImages);
+    if (withLidar) {
+      selection.samples.parallelStream().forEach(DetectionSample::requireLidar);
+    }
+    return selection;
+  }
+
+  private static Collection<TableRecord.Sample> inScenes(
+      NuScenes set, @Nullable Collection<String> sceneNames) {
+    if (sceneNames == null) {
+      return set.samples();
+    }
+    Set<String> wanted = Set.copyOf(sceneNames);
+    List<TableRecord.Sample> samples =
+        set.samples().stream().filter(s -> wanted.contains(set.scene(s).name())).toList();
+    if (samples.isEmpty()) {
+      throw new NuScenesException(
+          String.format(
+              Locale.ROOT,
+              "%s in %s has no sample of the %d scenes asked for",
+              set.version(),
+              set.dataRoot(),
+              wanted.size()));
+    }
+    return samples;
+  }
+
+  private static SampleSelection select(
+      NuScenes set, Collection<TableRecord.Sample> samples, boolean withLidar) {
+    List<DetectionSample> usable = new ArrayList<>();
+    int withoutImages = 0;
+    int withoutLidar = 0;
+    Path firstMissing = null;
+    for (TableRecord.Sample sample : samples) {
+      DetectionSample candidate =
+          set.keyFrames(sample).keySet().containsAll(DetectionSample.CAMERA_ORDER)
+              ? DetectionSample.of(set, sample)
+              : null;
+      if (candidate == null || !candidate.hasImages()) {
+        withoutImages++;
+        firstMissing = firstMissing == null ? missingImage(candidate) : firstMissing;
+      } else if (withLidar && !candidate.hasLidar()) {
+        withoutLidar++;
+        firstMissing = firstMissing == null ? candidate.lidar() : firstMissing;
+      } else {
+        usable.add(candidate);
+      }
+    }
+    SampleSelection selection =
+        new SampleSelection(
+            set, usable, samples.size(), withLidar, withoutImages, withoutLidar, firstMissing);
+    if (usable.isEmpty()) {
+      throw new NuScenesException(
+          "nuScenes data folder "
+              + set.dataRoot()
+              + ": "
+              + selection.leftOut().orElse("no samples"));
+    }
+    return selection;
+  }
+
+  private static @Nullable Path missingImage(@Nullable DetectionSample sample) {
+    return sample == null
+        ? null
+        : sample.cameras().stream()
+            .map(CameraSample::image)
+            .filter(image -> !Files.exists(image))
+            .findFirst()
+            .orElse(null);
+  }
+
+  private void requireBoxes() {
+    if (samples.stream().allMatch(sample -> sample.trainingBoxes().isEmpty())) {
+      boolean any = samples.stream().anyMatch(sample -> !sample.boxes().isEmpty());
+      throw new NuScenesException(
+          String.format(
+              Locale.ROOT,
+              "%s in %s has %s in the %d samples to train on, so that there is nothing to learn;"
+                  + " train on a version with annotations, e.g. v1.0-trainval or v1.0-mini",
+              set.version(),
+              set.dataRoot(),
+              any ? "no box of the ten classes that LiDAR or radar has seen" : "no annotations",
+              samples.size()));
+    }
+  }
+
+  /** The key frames, at least one. */
+  public List<DetectionSample> samples() {
+    return samples;
+  }
+
+  /** One sentence on the samples that are left out and why, if any are. */
+  public Optional<String> leftOut() {
+    if (samples.size() == all) {
+      return Optional.empty();
+    }
+    String what = "all six camera images";
+    if (withLidar) {
+      what +=
+          String.format(
+              Locale.ROOT,
+              " and the LiDAR sweep that depth supervision needs (%d lack an image, %d the sweep)",
+              withoutImages,
+              withoutLidar);
+    }
+    return Optional.of(
+        String.format(
+            Locale.ROOT,
+            "%s of %d samples %s %s%s",
+            samples.isEmpty() ? "none" : samples.size(),
+            all,
+            samples.size() <= 1 ? "has" : "have",
+            what,
+            firstMissing == null ? "" : "; the first file that is missing: " + firstMissing));
+  }
+}
