@@ -62,6 +62,7 @@ public final class Main implements Runnable {
 
   /** Runs the command and ends the process with its exit status. */
   public static void main(String[] arguments) {
+    Locale.setDefault(Locale.ROOT); // picocli orders options by it
     StandardOutput output = new StandardOutput();
     CommandLine command = commandLine().setOut(output.writer());
     int columns = Terminal.columns(Terminal.OUTPUT);
