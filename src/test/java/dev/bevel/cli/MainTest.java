@@ -77,7 +77,7 @@ class MainTest extends CommandTestCase {
     }
     assertThat(drivable()).as("there is no mask yet").isZero();
     writeMask(set);
-    assertThat(detect(checkpoint())).as(error).isZero();
+    assertThat(detect(checkpoint(), "--overwrite")).as(error).isZero();
     assertThat(drivable()).as("the ground of the map").isGreaterThan(10_000);
   }
 
@@ -286,10 +286,11 @@ class MainTest extends CommandTestCase {
   void missingThingsAreNamed() {
     Path real = config;
     config = folder.resolve("nowhere.yaml");
-    assertRefused(train("1"), 1, "nowhere.yaml", "there is no such file", "bevdepth-r18-128x352");
+    assertRefused(
+        train("1"), 1, "nowhere.yaml", "as a file it does not exist", "bevdepth-r18-128x352");
     config = real;
     assertRefused(train("1", "--resume", "gone.safetensors"), 1, "gone.safetensors");
-    assertRefused(detect(folder.resolve("gone.safetensors")), 1, "gone.safetensors: no such");
+    assertRefused(detect(folder.resolve("gone.safetensors")), 1, "gone.safetensors does not exist");
     out = config;
     assertRefused(train("1"), 1, config + ": is a file, must be a folder");
     out = folder.resolve("out");

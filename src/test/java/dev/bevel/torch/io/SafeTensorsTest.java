@@ -132,7 +132,8 @@ class SafeTensorsTest {
       Files.write(cut, Arrays.copyOf(bytes, length));
       assertThatThrownBy(() -> SafeTensors.read(cut))
           .as("length %d", length)
-          .hasMessageContaining(cut + ": not a safetensors");
+          .message()
+          .matches(Pattern.quote(cut + ": ") + ".*(not a|must be a) safetensors.*");
     }
     Files.write(cut, Arrays.copyOf(bytes, bytes.length + 1));
     assertThatThrownBy(() -> SafeTensors.read(cut))
@@ -379,6 +380,7 @@ class SafeTensorsTest {
   @Test
   void missingFileIsNamed() {
     Path file = folder.resolve("nothing.safetensors");
-    assertThatThrownBy(() -> SafeTensors.read(file)).hasMessage(file + ": no such checkpoint file");
+    assertThatThrownBy(() -> SafeTensors.read(file))
+        .hasMessage("checkpoint file " + file + " does not exist");
   }
 }

@@ -106,7 +106,7 @@ class ParityTest {
   void filesThatAreNoFixturesAreRefused() throws IOException {
     Path file = folder.resolve("x.json");
     assertThatThrownBy(() -> DetectorFixture.read(file))
-        .hasMessage(file + ": no such fixture file");
+        .hasMessage("fixture file " + file + " does not exist");
     for (String text :
         new String[] {"", "{", "[]", "{}", "{\"formula\": {\"version\": 3}}", "{} {}", "\0"}) {
       Files.writeString(file, text);
