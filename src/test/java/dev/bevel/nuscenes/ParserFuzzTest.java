@@ -79,7 +79,12 @@ class ParserFuzzTest {
     for (int points : new int[] {1, 40, 500}) {
       float[] data = new float[5 * points];
       for (int i = 0; i < data.length; i++) {
-        data[i] = (float) (100 * random.nextGaussian());
+        data[i] =
+            switch (i % 5) {
+              case 3 -> 255 * random.nextFloat(); // intensity
+              case 4 -> random.nextInt(32); // ring
+              default -> (float) (100 * random.nextGaussian());
+            };
       }
       tiny.writeLidar(0, data);
       sources.add(Files.readAllBytes(root.resolve("samples/LIDAR_TOP/LIDAR_TOP-0.pcd.bin")));
