@@ -77,7 +77,7 @@ class ParityCommandTest {
   void whatIsNoFixtureIsOneSentence() throws IOException {
     Path file = folder.resolve("x.json");
     assertThat(run("--fixture", file.toString())).isEqualTo(1);
-    assertThat(failure).isEqualTo(file + ": no such fixture file");
+    assertThat(failure).isEqualTo("fixture file " + file + " does not exist");
     Files.writeString(file, "{\"name\": 1");
     assertThat(run("--fixture", file.toString())).isEqualTo(1);
     assertThat(failure)

@@ -103,6 +103,6 @@ class ValidateCommandTest {
         .contains("--allow must be of [missing-files, blank-visibility,")
         .contains("--files must be all, key-frames or maps, got 'some'")
         .contains("--threads must be at least 1, got 0")
-        .contains("there is no folder of tables");
+        .contains("folder of tables ", "does not exist");
   }
 }

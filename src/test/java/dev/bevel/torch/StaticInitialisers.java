@@ -7,9 +7,12 @@ import dev.bevel.kernels.Workspace;
 import dev.bevel.torch.io.SafeTensors;
 import dev.bevel.torch.nn.Initializer;
 import dev.bevel.torch.nn.Tensors;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Modifier;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -66,19 +69,26 @@ final class StaticInitialisers {
       // Generated classes load their library when they are initialised: JavaCpp.initialize() is to
       // be called before.
       if (Files.isDirectory(root) && !root.toString().contains("test-classes")) {
-        try (Stream<Path> files = Files.walk(root)) {
-          files
-              .map(file -> root.relativize(file).toString())
-              .filter(file -> file.startsWith("dev/bevel/") && file.endsWith(".class"))
-              .filter(file -> !file.startsWith("dev/bevel/javacpp/abi/"))
-              .filter(
-                  file -> !file.startsWith("dev/bevel/bench/PeerLibrary")) // g++'s, for benchmarks
-              .filter(file -> !file.endsWith("-info.class") && !file.contains("/jmh/"))
-              .forEach(f -> names.add(f.substring(0, f.length() - 6).replace('/', '.')));
+        add(root, names);
+      } else if (root.getFileName().toString().matches("bevel-.*\\.jar")) {
+        try (FileSystem jar = FileSystems.newFileSystem(root)) {
+          add(jar.getPath("/"), names);
         }
       }
     }
     return names;
+  }
+
+  private static void add(Path root, List<String> names) throws IOException {
+    try (Stream<Path> files = Files.walk(root)) {
+      files
+          .map(file -> root.relativize(file).toString())
+          .filter(file -> file.startsWith("dev/bevel/") && file.endsWith(".class"))
+          .filter(file -> !file.startsWith("dev/bevel/javacpp/abi/"))
+          .filter(file -> !file.startsWith("dev/bevel/bench/PeerLibrary")) // g++'s, for benchmarks
+          .filter(file -> !file.endsWith("-info.class") && !file.contains("/jmh/"))
+          .forEach(f -> names.add(f.substring(0, f.length() - 6).replace('/', '.')));
+    }
   }
 
   private static void callTwice() {

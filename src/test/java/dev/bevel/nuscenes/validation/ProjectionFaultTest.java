@@ -122,7 +122,7 @@ class ProjectionFaultTest {
             finding -> {
               assertThat(finding.rule()).isEqualTo(Rule.FILE);
               assertThat(finding.token()).isEqualTo(EditableSet.token(record));
-              assertThat(finding.expected()).contains("decoded");
+              assertThat(finding.expected()).contains("JPEG");
             });
   }
 

@@ -107,7 +107,7 @@ class DetectorConfigTest {
           .isInstanceOf(ConfigException.class)
           .hasMessageStartingWith(
               "unknown configuration '" + name + "': it is none of bevdet-r50, bevdet-dev2")
-          .hasMessageEndingWith("and there is no such file");
+          .hasMessageEndingWith("and as a file it does not exist");
     }
   }
 

@@ -158,7 +158,9 @@ class DetectorTrainingTest {
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining("small: head.tasks: ")
         .hasMessageContaining("tram");
-    assertThat(detector.stateDict()).as("closed").isEmpty();
+    assertThatThrownBy(detector::stateDict)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("closed");
   }
 
   @Test

@@ -3,9 +3,9 @@ package dev.bevel.nuscenes.simulator.sensors;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.RgbImage;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,7 +48,7 @@ class JpegWriterTest {
     Rendering picture = CameraRenderer.render(SensorScenes.of(), SensorScenes.level(), 1, 1);
     Path file = folder.resolve("absent").resolve("picture.jpg");
     assertThatThrownBy(() -> JpegWriter.write(file, picture, 0.9f))
-        .isInstanceOf(NuScenesException.class)
+        .isInstanceOf(NoSuchFileException.class)
         .hasMessageContaining(file.toString());
   }
 }
