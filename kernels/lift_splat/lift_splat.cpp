@@ -186,7 +186,7 @@ bevel_status bevel_lift_splat_forward(const bevel_lift_splat_forward_params* par
         op, params->workspace, call.device, forward_workspace(op, on_one_thread(job), call, tensors.all));
     tensors.all.check_apart(workspace);
     if (tensors.all.any_empty()) return tensors.all.write_zeros(call.device, stream);
-    check_plan_sections(op, call);
+    check_plan_sections(op, call, job.cpu.threads);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(call.device)) {
@@ -220,7 +220,7 @@ bevel_status bevel_lift_splat_backward(const bevel_lift_splat_backward_params* p
         op, params->workspace, call.device, backward_workspace(op, on_one_thread(job), call, tensors.all));
     tensors.all.check_apart(workspace);
     if (tensors.all.any_empty()) return tensors.all.write_zeros(call.device, stream);
-    check_plan_sections(op, call);
+    check_plan_sections(op, call, job.cpu.threads);
     job.workspace = workspace.given() ? workspace.data_as<char>() : nullptr;
     job.workspace_bytes = workspace.given() ? workspace.extent(0) : 0;
     if (is_cpu(call.device)) {

@@ -6,6 +6,7 @@
 #include "cuda_loader.hpp"
 #include "settings.hpp"
 #include "status.hpp"
+#include "thread_pool.hpp"
 
 namespace bevel {
 namespace {
@@ -168,9 +169,10 @@ SealedPlanHeader read_plan_header(const char* op, const TensorArgument& plan, vo
   return header;
 }
 
-void check_plan_sections(const char* op, const LiftSplatCall& call) {
+void check_plan_sections(const char* op, const LiftSplatCall& call, int threads) {
   if (!is_cpu(call.device)) return;
-  if (call.header.sections_sum != plan_sections_sum(call.shape.layout, call.header.counts, call.plan)) {
+  Crew crew(threads, kMostSealTasks);
+  if (call.header.sections_sum != plan_sections_sum(crew, call.shape.layout, call.header.counts, call.plan)) {
     fail(
         BEVEL_INVALID_ARGUMENT,
         "%s: plan must be as bevel_lift_splat_plan_build wrote it, got one whose indices were changed since: "

@@ -21,8 +21,8 @@ struct LiftSplatCall {
 SealedPlanHeader read_plan_header(const char* op, const TensorArgument& plan, void* stream);
 
 /// Throws unless a plan on the CPU is what its builder wrote: its indices are believed from here on. To be
-/// called when everything else about the call has been checked.
-void check_plan_sections(const char* op, const LiftSplatCall& call);
+/// called when everything else about the call has been checked. `threads` at most.
+void check_plan_sections(const char* op, const LiftSplatCall& call, int threads);
 
 LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in, DLDevice device);
 

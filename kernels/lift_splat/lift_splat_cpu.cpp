@@ -227,31 +227,53 @@ class Forward {
   /// Sums the shared cells, zeroes the empty ones, and, where the output has another layout, brings the map
   /// there.
   void finish_cells(int64_t strip, const T* scratch, T* map) const {
-    const int32_t* slots = section(at_.cell_slots);
     const int64_t begin = strip * kStrip, end = std::min(begin + kStrip, at_.cells);
-    for (int64_t cell = begin; cell < end; ++cell) {
-      const int64_t first = slots[cell] >> 1, last = slots[cell + 1] >> 1;
-      const bool filled = slots[cell] & 1;
-      if (filled && first == last) continue;  // its only row stored it
-      for (int64_t c = 0; c < tile_.padded_channels; c += kLanes<T>) {
-        Vector<T> sum = filled ? load(scratch + first * tile_.padded_channels + c) : Vector<T>{};
-        for (int64_t slot = first + 1; slot < last; ++slot)
-          sum += load(scratch + slot * tile_.padded_channels + c);
-        store_cell(cell, c, sum, map);
-      }
+    constexpr int most = 8;
+    const int64_t vectors = tile_.padded_channels / kLanes<T>;
+    for (int64_t done = 0; done < vectors; done += most) {
+      with_constant<most>(std::min<int64_t>(most, vectors - done),
+                          [&](auto now) { sum_cells<now>(begin, end, done * kLanes<T>, scratch, map); });
     }
     if (!direct_out_) write_out(begin, end, map);
   }
 
-  void store_cell(int64_t cell, int64_t c, Vector<T> sum, T* map) const {
-    if constexpr (!std::is_same_v<T, Out>) {
-      if (direct_out_) {
-        store_as<T>(static_cast<Out*>(job_.out) + cell * tile_.channels + c, sum, kLanes<T>);
-        return;
+  /// V vectors of channels of the cells that have no row of their own. (In a function of its own: inlined
+  /// into the threads' loop it has too few registers.)
+  template <int V>
+  void sum_cells(int64_t begin, int64_t end, int64_t offset, const T* scratch, T* map) const {
+    const int32_t* slots = section(at_.cell_slots);
+    const int64_t stride = tile_.padded_channels;
+    const bool narrowed = !std::is_same_v<T, Out> && direct_out_;
+    const bool streamed = streamed_ && direct_out_;  // else it is read at once
+    scratch += offset;
+    map += offset;
+    for (int64_t cell = begin; cell < end; ++cell) {
+      const int64_t first = slots[cell] >> 1, last = slots[cell + 1] >> 1;
+      const bool filled = slots[cell] & 1;
+      if (filled && first == last) continue;  // its only row stored it
+      Vector<T> sum[V] = {};
+      if (filled) {
+        const T* row = scratch + first * stride;
+        for (int v = 0; v < V; ++v) sum[v] = load(row + v * kLanes<T>);
+        for (int64_t slot = first + 1; slot < last; ++slot) {
+          row += stride;
+#pragma GCC unroll 8
+          for (int v = 0; v < V; ++v) sum[v] += load(row + v * kLanes<T>);
+        }
+      }
+      T* out = map + cell * stride;
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) {
+        if (narrowed) {
+          store_as<T>(static_cast<Out*>(job_.out) + cell * tile_.channels + offset + v * kLanes<T>, sum[v],
+                      kLanes<T>);
+        } else if (streamed) {
+          stream(out + v * kLanes<T>, sum[v]);
+        } else {
+          store(out + v * kLanes<T>, sum[v]);
+        }
       }
     }
-    T* out = map + cell * tile_.padded_channels + c;
-    streamed_&& direct_out_ ? stream(out, sum) : store(out, sum);  // else it is read at once
   }
 
   void write_out(int64_t begin, int64_t end, const T* map) const {

@@ -338,7 +338,7 @@ void build_plan_cpu(const LiftSplatPlanJob& job) {
       build_intervals(crew, job, workspace, header);
     }
   }
-  SealedPlanHeader sealed = {header, plan_sections_sum(job.layout, header, job.plan), 0};
+  SealedPlanHeader sealed = {header, plan_sections_sum(crew, job.layout, header, job.plan), 0};
   sealed.header_sum = plan_header_sum(sealed);
   std::memset(job.plan, 0, kPlanHeaderElements * 4);
   std::memcpy(job.plan, &sealed, sizeof sealed);

@@ -5,6 +5,11 @@
 
 namespace bevel {
 
+class Crew;
+
+/// Of those that for_each_section goes through.
+constexpr int kMostPlanSections = 7;
+
 /// add(first element, elements) of each section that a plan uses, as far as its counts say, in one order.
 template <class Add>
 BEVEL_HD void for_each_section(const LiftSplatPlanLayout& at, const LiftSplatPlanHeader& counts,
@@ -65,8 +70,11 @@ struct PlanSeal {
   }
 };
 
+/// Tasks of plan_sections_sum at most.
+constexpr int kMostSealTasks = 16;
+
 /// On the CPU.
-uint64_t plan_sections_sum(const LiftSplatPlanLayout& layout, const LiftSplatPlanHeader& counts,
+uint64_t plan_sections_sum(Crew& crew, const LiftSplatPlanLayout& layout, const LiftSplatPlanHeader& counts,
                            const int32_t* plan);
 uint64_t plan_header_sum(const SealedPlanHeader& header);
 
