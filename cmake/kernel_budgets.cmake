@@ -9,7 +9,7 @@ function(bevel_kernel_budgets target)
   set_target_properties(${target} PROPERTIES CUDA_COMPILER_LAUNCHER ${BEVEL_ROOT}/cmake/capture_ptxas.sh)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-v>)
   add_test(NAME kernel_budgets COMMAND ${checker} $<TARGET_OBJECTS:${target}> COMMAND_EXPAND_LISTS)
-  set_tests_properties(kernel_budgets PROPERTIES LABELS cuda)
+  set_tests_properties(kernel_budgets PROPERTIES LABELS native)
   add_custom_target(update_kernel_budgets COMMAND ${checker} --update $<TARGET_OBJECTS:${target}>
     DEPENDS ${target} COMMAND_EXPAND_LISTS VERBATIM)
 endfunction()

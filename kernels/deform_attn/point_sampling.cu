@@ -11,6 +11,8 @@ namespace bevel {
 namespace {
 
 constexpr int kBlockThreads = 128;
+/// Room for 102 registers a thread. Left to itself the compiler now and then aims at one block more, and spills.
+constexpr int kBlocksAMultiprocessor = 5;
 
 /// float or double numbers, whichever the caller has.
 struct Numbers {
@@ -103,7 +105,7 @@ __device__ bool sees(const Sampling& s, const Matrix& matrix, const Pillar& pill
   return any;
 }
 
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads) point_sampling_kernel(Sampling s) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, kBlocksAMultiprocessor) point_sampling_kernel(Sampling s) {
   const int64_t thread = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x;
   if (thread >= s.batch * s.queries) return;
   const int64_t batch = thread / s.queries, query = thread % s.queries;
