@@ -11,7 +11,8 @@ namespace bevel {
 namespace {
 
 constexpr int kBlockThreads = 128;
-/// Room for 102 registers a thread. Left to itself the compiler now and then aims at one block more, and spills.
+/// Room for 102 registers a thread. Left to itself the compiler now and then aims at one block more, and
+/// spills.
 constexpr int kBlocksAMultiprocessor = 5;
 
 /// float or double numbers, whichever the caller has.
