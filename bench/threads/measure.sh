@@ -2,31 +2,32 @@
 # What threads cost and gain: seconds of a training and times of kernels for several candidates (a build and its settings), in turns,
 # alone on the machine, beside one busy process, beside two, and under a quota of one processor.
 #
-# Usage: measure.sh [--rounds N] [--steps N] [--situations LIST] [--measures LIST] [--data DIR] OUT NAME=TREE[,VARIABLE=VALUE]... ...
+# Usage: measure.sh [--rounds N] [--steps N] [--seconds S] [--situations LIST] [--measures LIST] [--data DIR] OUT NAME=TREE[,VARIABLE=VALUE]... ...
 #   OUT           folder of results.csv and table.md; lines of results that are there are kept, and new ones added
 #   NAME=TREE     a candidate: a checkout of Bevel that is built (it has ./bevel and its jars), and environment variables for it
 #   --rounds      each round runs every candidate once in every situation, in another order each time (default 3)
 #   --situations  some of alone,one,two,quota (default all)
 #   --measures    some of train,kernels (default both)
 #   --steps       of a training of bevdepth-demo (default 12)
+#   --seconds     for each measurement of a kernel (default 1)
 #   --data        a data set with split sim_train; by default one is simulated into OUT/data
 #
 # Example: measure.sh /tmp/m now=. sleep=.,GOMP_SPINCOUNT=0 single=.,OMP_NUM_THREADS=1 before=../before
 #
 # "quota" is a cgroup of one processor where this user may make one, else one processor by affinity; the table says which. Trainings must
-# have the same losses, within 1 %, and kernels are verified by the benchmark, or the script ends.
+# have the same losses, within 3 % (LibTorch adds in another order with other threads), and kernels are verified by the benchmark, or the script ends.
 set -euo pipefail
 
-rounds=3 steps=12 situations=alone,one,two,quota measures=train,kernels data=
+rounds=3 steps=12 seconds=1 situations=alone,one,two,quota measures=train,kernels data=
 while [[ ${1:-} == --* ]]; do
   [ $# -ge 2 ] || { echo "measure.sh: $1 needs a value" >&2; exit 2; }
   case $1 in
-    --rounds) rounds=$2 ;; --steps) steps=$2 ;; --situations) situations=$2 ;; --measures) measures=$2 ;; --data) data=$2 ;;
+    --rounds) rounds=$2 ;; --steps) steps=$2 ;; --seconds) seconds=$2 ;; --situations) situations=$2 ;; --measures) measures=$2 ;; --data) data=$2 ;;
     *) echo "measure.sh: no option $1" >&2; exit 2 ;;
   esac
   shift 2
 done
-[ $# -ge 2 ] || { sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,20s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 out=$1
 shift
 names=() trees=() settings=()
@@ -99,7 +100,7 @@ train() { # round, situation, index
   if [ -f "$out/losses" ]; then
     awk -v a="$(cat "$out/losses")" -v b="$losses" 'BEGIN {
       n = split(a, x, " "); if (split(b, y, " ") != n) exit 1
-      for (i = 1; i <= n; ++i) if ((x[i] - y[i]) ^ 2 > (0.01 * x[i]) ^ 2) exit 1
+      for (i = 1; i <= n; ++i) if ((x[i] - y[i]) ^ 2 > (0.03 * x[i]) ^ 2) exit 1
     }' || { echo "measure.sh: ${names[$3]}: losses differ: $losses; before: $(cat "$out/losses")" >&2; exit 1; }
   else
     echo "$losses" >"$out/losses"
@@ -108,7 +109,7 @@ train() { # round, situation, index
 
 kernels() { # round, situation, index
   local json=$out/kernels.json
-  run_in "$2" "$3" bench lift-splat --case bevdet --threads 1,2 --seconds 1 --json "$json"
+  run_in "$2" "$3" bench lift-splat --case bevdet --threads 1,2 --seconds "$seconds" --json "$json"
   # Bevel's own fp32 passes, one JSON field a line.
   awk -F'"' -v ROUND="$1,$2,${names[$3]}" '
     /"pass"/ { pass = $4 } /"dtype"/ { dtype = $4 } /"variant"/ { variant = $4 }
