@@ -3,6 +3,7 @@ package dev.bevel.bench.nuscenes;
 import com.fasterxml.jackson.core.JsonEncoding;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.bevel.nuscenes.Folders;
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.SubmissionWriter;
 import java.io.IOException;
@@ -56,14 +57,14 @@ public final class SyntheticDataSet {
     }
     try {
       Files.createDirectories(root);
-      TemporaryFolder.delete(unfinished); // of a run that was killed
+      Folders.delete(unfinished); // of a run that was killed
       Files.createDirectory(unfinished);
       try {
         writeTables(unfinished, size, seed, submission);
         writeSplits(unfinished, size);
         Files.move(unfinished, folder);
       } finally {
-        TemporaryFolder.delete(unfinished);
+        Folders.delete(unfinished);
       }
     } catch (IOException e) {
       throw new NuScenesException("made-up tables cannot be written to " + folder + ": " + e, e);

@@ -1,13 +1,9 @@
 package dev.bevel.bench.nuscenes;
 
+import dev.bevel.nuscenes.Folders;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Comparator;
-import java.util.List;
-import java.util.stream.Stream;
 
 /** A folder that ends with its scope, or with the process where that is told to end (Ctrl-C). */
 final class TemporaryFolder implements AutoCloseable {
@@ -28,8 +24,8 @@ final class TemporaryFolder implements AutoCloseable {
   private void deleteWhatIsThere() {
     for (int attempt = 0; attempt < 5 && Files.exists(path); attempt++) {
       try {
-        delete(path);
-      } catch (IOException | UncheckedIOException e) {
+        Folders.delete(path);
+      } catch (IOException e) {
         if (attempt == 4) {
           System.err.println("bevel: " + path + " cannot be deleted: " + e);
         }
@@ -37,21 +33,9 @@ final class TemporaryFolder implements AutoCloseable {
     }
   }
 
-  static void delete(Path folder) throws IOException {
-    List<Path> all;
-    try (Stream<Path> walk = Files.walk(folder)) {
-      all = walk.sorted(Comparator.reverseOrder()).toList();
-    } catch (NoSuchFileException e) {
-      return;
-    }
-    for (Path each : all) {
-      Files.deleteIfExists(each);
-    }
-  }
-
   @Override
   public void close() throws IOException {
-    delete(path);
+    Folders.delete(path);
     try {
       Runtime.getRuntime().removeShutdownHook(hook);
     } catch (IllegalStateException e) {

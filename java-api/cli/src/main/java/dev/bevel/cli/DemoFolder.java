@@ -1,14 +1,12 @@
 package dev.bevel.cli;
 
+import dev.bevel.nuscenes.Folders;
 import dev.bevel.nuscenes.report.RunFolder;
 import dev.bevel.nuscenes.report.RunLock;
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -72,7 +70,7 @@ final class DemoFolder implements AutoCloseable {
       }
       try (Stream<Path> entries = Files.list(folder)) {
         for (Path entry : entries.filter(entry -> !isLock(entry) && !isMarker(entry)).toList()) {
-          delete(entry);
+          Folders.delete(entry);
         }
       }
       Files.writeString(
@@ -121,30 +119,6 @@ final class DemoFolder implements AutoCloseable {
 
   private static boolean isNamed(String name, String ours) {
     return name.equals(ours) || (name.startsWith("." + ours + ".") && name.endsWith(".tmp"));
-  }
-
-  /** Links are removed, not followed. */
-  private static void delete(Path entry) throws IOException {
-    Files.walkFileTree(
-        entry,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-              throws IOException {
-            Files.delete(file);
-            return FileVisitResult.CONTINUE;
-          }
-
-          @Override
-          public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException failure)
-              throws IOException {
-            if (failure != null) {
-              throw failure;
-            }
-            Files.delete(directory);
-            return FileVisitResult.CONTINUE;
-          }
-        });
   }
 
   @Override

@@ -1,18 +1,16 @@
 package dev.bevel.nuscenes.simulator;
 
 import dev.bevel.nuscenes.FileOutput;
+import dev.bevel.nuscenes.Folders;
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.PathFaults;
 import dev.bevel.nuscenes.simulator.SceneRecorder.Observation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -24,7 +22,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Makes a data set in nuScenes' format of made-up towns with traffic, seen by six cameras and a
@@ -205,30 +202,8 @@ public final class Simulator {
   }
 
   private static void delete(Path folder) {
-    if (!Files.exists(folder)) {
-      return;
-    }
     try {
-      Files.walkFileTree(
-          folder,
-          new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-                throws IOException {
-              Files.delete(file);
-              return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException error)
-                throws IOException {
-              if (error != null) {
-                throw error;
-              }
-              Files.delete(visited);
-              return FileVisitResult.CONTINUE;
-            }
-          });
+      Folders.delete(folder);
     } catch (IOException e) {
       throw new NuScenesException(
           String.format(
