@@ -14,6 +14,7 @@ import dev.bevel.torch.train.SampleSelection;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -37,6 +38,9 @@ import picocli.CommandLine.Spec;
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the options
 final class DetectCommand implements Callable<Integer> {
+  private static final String FROM_ABOVE = "bev.png";
+  private static final String CAMERAS = "cameras.png";
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -103,13 +107,27 @@ final class DetectCommand implements Callable<Integer> {
     RunFolder folder = new RunFolder(out);
     try (DetectorInference detector = DetectorInference.load(checkpoint);
         RunLock lock = folder.claim("bevel detect")) {
-      overwrite.requireFree(List.of(folder.results()));
+      overwrite.requireFree(written(folder, selection.samples()));
       selection.leftOut().ifPresent(print::println);
       detect(
           detector, set, selection.samples(), out.resolve(folder.results().getFileName()), print);
     }
     print.flush();
     return 0;
+  }
+
+  /** The files that the command writes. */
+  private List<Path> written(RunFolder folder, List<DetectionSample> samples) {
+    List<Path> files = new ArrayList<>(List.of(folder.results()));
+    for (int i = 0; i < samples.size(); i++) {
+      if (isDrawn(i, samples.size(), pictures)) {
+        for (Path of : pictureFolders(samples.get(i), samples.size(), i == 0)) {
+          files.add(of.resolve(FROM_ABOVE));
+          files.add(of.resolve(CAMERAS));
+        }
+      }
+    }
+    return files;
   }
 
   /** What would end the command in its middle ends it now. */
@@ -186,15 +204,19 @@ final class DetectCommand implements Callable<Integer> {
             .withDetections(detections, drawThreshold);
     var above = drawn.bev();
     var cameras = drawn.cameras();
-    if (first) {
-      Pictures.writePng(above, out.resolve("bev.png"));
-      Pictures.writePng(cameras, out.resolve("cameras.png"));
+    for (Path folder : pictureFolders(sample, samples, first)) {
+      Pictures.writePng(above, folder.resolve(FROM_ABOVE));
+      Pictures.writePng(cameras, folder.resolve(CAMERAS));
     }
-    if (samples > 1) {
-      Path folder = pictureFolder(sample);
-      Pictures.writePng(above, folder.resolve("bev.png"));
-      Pictures.writePng(cameras, folder.resolve("cameras.png"));
+  }
+
+  /** Where the pictures of a sample go: those of the first one beside the results too. */
+  private List<Path> pictureFolders(DetectionSample sample, int samples, boolean first) {
+    if (samples == 1) {
+      return List.of(out);
     }
+    Path own = pictureFolder(sample);
+    return first ? List.of(out, own) : List.of(own);
   }
 
   private Path pictureFolder(DetectionSample sample) {
