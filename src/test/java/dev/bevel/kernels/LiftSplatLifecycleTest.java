@@ -71,21 +71,6 @@ class LiftSplatLifecycleTest {
   }
 
   @Test
-  @SuppressWarnings("NullAway") // what callers without a nullness checker can do
-  void nullIsNamed() {
-    try (Arena arena = Arena.ofConfined();
-        LiftSplatPlan plan = LiftSplatPlan.build(SCENE.withMatrices())) {
-      Tensors good = Tensors.of(arena, plan);
-      assertThatThrownBy(() -> new LiftSplatForward(plan, null, good.context, good.out))
-          .isInstanceOf(NullPointerException.class)
-          .hasMessage("depth");
-      assertThatThrownBy(() -> TensorView.of((MemorySegment) null, DType.FLOAT32))
-          .isInstanceOf(NullPointerException.class)
-          .hasMessage("segment");
-    }
-  }
-
-  @Test
   void readOnlyMemoryIsNotWritten() {
     try (Arena arena = Arena.ofConfined();
         LiftSplatPlan plan = LiftSplatPlan.build(SCENE.withMatrices())) {

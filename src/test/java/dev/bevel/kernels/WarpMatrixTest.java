@@ -97,13 +97,14 @@ class WarpMatrixTest {
   @Test
   void badPosesAreRefused() {
     assertThatThrownBy(() -> WarpMatrix.betweenFrames(new double[12], pose(0, 0, 0), GRID))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("current must be 4×4, 16 numbers, got 12");
+        .isInstanceOf(BevelException.class)
+        .hasMessageContaining("current must have 16 numbers, got 12");
     assertThatThrownBy(() -> WarpMatrix.betweenFrames(pose(0, 0, 0), new double[16], GRID))
         .isInstanceOf(ArithmeticException.class)
         .hasMessageContaining("adjacent frame is singular");
     assertThatThrownBy(() -> WarpMatrix.pose(new double[8], new double[3]))
-        .isInstanceOf(IndexOutOfBoundsException.class);
+        .isInstanceOf(BevelException.class)
+        .hasMessageContaining("rotation must have 9 numbers, got 8");
   }
 
   @Test

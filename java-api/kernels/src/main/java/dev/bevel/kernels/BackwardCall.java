@@ -1,7 +1,5 @@
 package dev.bevel.kernels;
 
-import java.util.Objects;
-
 /**
  * Arguments of a backward pass in which one gradient, that of what is sampled, adds up over many
  * outputs.
@@ -14,7 +12,7 @@ public abstract class BackwardCall<C extends BackwardCall<C>> extends WorkspaceC
 
   BackwardCall(String operator, TensorView gradOut) {
     super(operator);
-    this.gradOut = Objects.requireNonNull(gradOut, "gradOut");
+    this.gradOut = Given.argument(gradOut, getClass(), "gradOut");
   }
 
   /**
@@ -24,7 +22,7 @@ public abstract class BackwardCall<C extends BackwardCall<C>> extends WorkspaceC
    * @param choice the order of additions
    */
   public final C determinism(Determinism choice) {
-    determinism = Objects.requireNonNull(choice, "choice");
+    determinism = Given.argument(choice, getClass(), "choice");
     return self();
   }
 

@@ -1,7 +1,6 @@
 package dev.bevel.kernels;
 
 import java.util.Locale;
-import java.util.Objects;
 
 /**
  * A bird's-eye-view grid in metres. Cell i of an axis spans [lower + i·cellSize, lower + (i +
@@ -68,11 +67,11 @@ public record BevGrid(Axis x, Axis y, Axis z, CellRounding rounding, RowAxis row
 
   /** Checks for null. */
   public BevGrid {
-    Objects.requireNonNull(x, "x");
-    Objects.requireNonNull(y, "y");
-    Objects.requireNonNull(z, "z");
-    Objects.requireNonNull(rounding, "rounding");
-    Objects.requireNonNull(rowAxis, "rowAxis");
+    Given.argument(x, BevGrid.class, "x");
+    Given.argument(y, BevGrid.class, "y");
+    Given.argument(z, BevGrid.class, "z");
+    Given.argument(rounding, BevGrid.class, "rounding");
+    Given.argument(rowAxis, BevGrid.class, "rowAxis");
   }
 
   /**

@@ -4,7 +4,6 @@ import dev.bevel.kernels.internal.BevPoolLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.NativeFunction;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,7 +41,7 @@ public final class BevPool {
       @Nullable TensorView gradFeature) {
     /** Checks for null. */
     public Gradients {
-      Objects.requireNonNull(gradOut, "gradOut");
+      Given.argument(gradOut, BevPool.class, "gradOut");
     }
   }
 
@@ -187,9 +186,9 @@ public final class BevPool {
         TensorView out) {
       super("bev_pool_forward");
       this.depth = depth;
-      this.feature = Objects.requireNonNull(feature, "feature");
-      this.intervals = Objects.requireNonNull(intervals, "intervals");
-      this.out = Objects.requireNonNull(out, "out");
+      this.feature = Given.argument(feature, BevPool.class, "feature");
+      this.intervals = Given.argument(intervals, BevPool.class, "intervals");
+      this.out = Given.argument(out, BevPool.class, "out");
     }
 
     @Override
@@ -221,8 +220,8 @@ public final class BevPool {
 
     BackwardCall(Gradients gradients, BevPoolIntervals intervals) {
       super("bev_pool_backward");
-      this.gradients = Objects.requireNonNull(gradients, "gradients");
-      this.intervals = Objects.requireNonNull(intervals, "intervals");
+      this.gradients = Given.argument(gradients, BevPool.class, "gradients");
+      this.intervals = Given.argument(intervals, BevPool.class, "intervals");
     }
 
     @Override

@@ -1,6 +1,5 @@
 package dev.bevel.kernels;
 
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,9 +25,9 @@ public record BevPoolIntervals(
     TensorView intervalLengths) {
   /** Checks for null. */
   public BevPoolIntervals {
-    Objects.requireNonNull(ranksFeature, "ranksFeature");
-    Objects.requireNonNull(ranksBev, "ranksBev");
-    Objects.requireNonNull(intervalStarts, "intervalStarts");
-    Objects.requireNonNull(intervalLengths, "intervalLengths");
+    Given.argument(ranksFeature, BevPoolIntervals.class, "ranksFeature");
+    Given.argument(ranksBev, BevPoolIntervals.class, "ranksBev");
+    Given.argument(intervalStarts, BevPoolIntervals.class, "intervalStarts");
+    Given.argument(intervalLengths, BevPoolIntervals.class, "intervalLengths");
   }
 }

@@ -38,7 +38,7 @@ public final class BevWarp {
    * @param call its arguments
    */
   public static void forward(BevWarpForward call) {
-    OperatorCall.run(call, Native.FORWARD);
+    OperatorCall.run(Given.argument(call, BevWarp.class, "call"), Native.FORWARD);
   }
 
   /**
@@ -47,7 +47,8 @@ public final class BevWarp {
    * @param call its arguments
    */
   public static void backward(BevWarpBackward call) {
-    WorkspaceCall.run(call, Native.BACKWARD_WORKSPACE, Native.BACKWARD);
+    WorkspaceCall.run(
+        Given.argument(call, BevWarp.class, "call"), Native.BACKWARD_WORKSPACE, Native.BACKWARD);
   }
 
   /**
@@ -56,7 +57,8 @@ public final class BevWarp {
    * @param call its arguments; the workspace itself may be missing
    */
   public static long workspaceBytes(BevWarpBackward call) {
-    return WorkspaceCall.workspaceBytes(call, Native.BACKWARD_WORKSPACE);
+    return WorkspaceCall.workspaceBytes(
+        Given.argument(call, BevWarp.class, "call"), Native.BACKWARD_WORKSPACE);
   }
 
   /** Initialised when the library is loaded. */

@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.BevWarpLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,7 +37,7 @@ public final class BevWarpBackward extends BackwardCall<BevWarpBackward> {
    */
   public BevWarpBackward(TensorView gradOut, WarpPositions positions) {
     super("bev_warp_backward", gradOut);
-    this.positions = Objects.requireNonNull(positions, "positions");
+    this.positions = Given.argument(positions, BevWarpBackward.class, "positions");
   }
 
   /**
@@ -47,7 +46,7 @@ public final class BevWarpBackward extends BackwardCall<BevWarpBackward> {
    * @param gradient shaped as input, with strides as free as there; written wholly
    */
   public BevWarpBackward gradInput(TensorView gradient) {
-    gradInput = Objects.requireNonNull(gradient, "gradient");
+    gradInput = Given.argument(gradient, BevWarpBackward.class, "gradient");
     return this;
   }
 
@@ -58,8 +57,8 @@ public final class BevWarpBackward extends BackwardCall<BevWarpBackward> {
    * @param gradient like the grid, written wholly
    */
   public BevWarpBackward gradGrid(TensorView map, TensorView gradient) {
-    input = Objects.requireNonNull(map, "map");
-    gradGrid = Objects.requireNonNull(gradient, "gradient");
+    input = Given.argument(map, BevWarpBackward.class, "map");
+    gradGrid = Given.argument(gradient, BevWarpBackward.class, "gradient");
     return this;
   }
 
@@ -69,7 +68,7 @@ public final class BevWarpBackward extends BackwardCall<BevWarpBackward> {
    * @param order channels first if not called
    */
   public BevWarpBackward layout(Layout order) {
-    layout = Objects.requireNonNull(order, "order");
+    layout = Given.argument(order, BevWarpBackward.class, "order");
     return this;
   }
 

@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.BevWarpLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Arguments of {@link BevWarp#forward(BevWarpForward)}. */
@@ -30,9 +29,9 @@ public final class BevWarpForward extends OperatorCall<BevWarpForward> {
    */
   public BevWarpForward(TensorView input, WarpPositions positions, TensorView out) {
     super("bev_warp_forward");
-    this.input = Objects.requireNonNull(input, "input");
-    this.positions = Objects.requireNonNull(positions, "positions");
-    this.out = Objects.requireNonNull(out, "out");
+    this.input = Given.argument(input, BevWarpForward.class, "input");
+    this.positions = Given.argument(positions, BevWarpForward.class, "positions");
+    this.out = Given.argument(out, BevWarpForward.class, "out");
   }
 
   /**
@@ -41,7 +40,7 @@ public final class BevWarpForward extends OperatorCall<BevWarpForward> {
    * @param order channels first if not called
    */
   public BevWarpForward layout(Layout order) {
-    layout = Objects.requireNonNull(order, "order");
+    layout = Given.argument(order, BevWarpForward.class, "order");
     return this;
   }
 

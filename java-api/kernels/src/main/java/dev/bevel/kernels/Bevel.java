@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.NativeCapabilities;
 import dev.bevel.kernels.internal.NativeLibrary;
 import java.nio.file.Path;
-import java.util.Objects;
 
 /**
  * The native library: which one was loaded, what it can do here, and its settings. It is loaded by
@@ -78,7 +77,7 @@ public final class Bevel {
    * @param choice fails with {@link Status#UNSUPPORTED} where the machine lacks it
    */
   public static void setInstructionSet(InstructionSet choice) {
-    NativeLibrary.instructionSet(Objects.requireNonNull(choice, "choice"));
+    NativeLibrary.instructionSet(Given.argument(choice, Bevel.class, "choice"));
   }
 
   /**

@@ -19,6 +19,12 @@ public record Capabilities(
     int cudaDriver,
     String cudaArchitectures,
     String cudaReason) {
+  /** Checks for null. */
+  public Capabilities {
+    Given.argument(cudaArchitectures, Capabilities.class, "cudaArchitectures");
+    Given.argument(cudaReason, Capabilities.class, "cudaReason");
+  }
+
   /** Whether operators can run on a CUDA device. */
   public boolean cudaUsable() {
     return cudaReason.isEmpty();

@@ -41,7 +41,7 @@ public final class DeformAttn {
    * @param call its arguments
    */
   public static void forward(DeformAttnForward call) {
-    OperatorCall.run(call, Native.FORWARD);
+    OperatorCall.run(Given.argument(call, DeformAttn.class, "call"), Native.FORWARD);
   }
 
   /**
@@ -50,7 +50,8 @@ public final class DeformAttn {
    * @param call its arguments
    */
   public static void backward(DeformAttnBackward call) {
-    WorkspaceCall.run(call, Native.BACKWARD_WORKSPACE, Native.BACKWARD);
+    WorkspaceCall.run(
+        Given.argument(call, DeformAttn.class, "call"), Native.BACKWARD_WORKSPACE, Native.BACKWARD);
   }
 
   /**
@@ -59,7 +60,8 @@ public final class DeformAttn {
    * @param call its arguments; the workspace itself may be missing
    */
   public static long workspaceBytes(DeformAttnBackward call) {
-    return WorkspaceCall.workspaceBytes(call, Native.BACKWARD_WORKSPACE);
+    return WorkspaceCall.workspaceBytes(
+        Given.argument(call, DeformAttn.class, "call"), Native.BACKWARD_WORKSPACE);
   }
 
   /** Initialised when the library is loaded. */

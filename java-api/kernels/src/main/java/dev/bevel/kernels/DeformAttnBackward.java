@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.DeformAttnLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,7 +33,7 @@ public final class DeformAttnBackward extends BackwardCall<DeformAttnBackward> {
    */
   public DeformAttnBackward(DeformAttnInputs inputs, TensorView gradOut) {
     super("deform_attn_backward", gradOut);
-    this.inputs = Objects.requireNonNull(inputs, "inputs");
+    this.inputs = Given.argument(inputs, DeformAttnBackward.class, "inputs");
   }
 
   /**
@@ -43,7 +42,7 @@ public final class DeformAttnBackward extends BackwardCall<DeformAttnBackward> {
    * @param gradient like value, compact, written wholly
    */
   public DeformAttnBackward gradValue(TensorView gradient) {
-    gradValue = Objects.requireNonNull(gradient, "gradient");
+    gradValue = Given.argument(gradient, DeformAttnBackward.class, "gradient");
     return this;
   }
 
@@ -53,7 +52,7 @@ public final class DeformAttnBackward extends BackwardCall<DeformAttnBackward> {
    * @param gradient like reference, compact, written wholly
    */
   public DeformAttnBackward gradReference(TensorView gradient) {
-    gradReference = Objects.requireNonNull(gradient, "gradient");
+    gradReference = Given.argument(gradient, DeformAttnBackward.class, "gradient");
     return this;
   }
 
@@ -63,7 +62,7 @@ public final class DeformAttnBackward extends BackwardCall<DeformAttnBackward> {
    * @param gradient like offsets, strides as free as theirs, written wholly
    */
   public DeformAttnBackward gradOffsets(TensorView gradient) {
-    gradOffsets = Objects.requireNonNull(gradient, "gradient");
+    gradOffsets = Given.argument(gradient, DeformAttnBackward.class, "gradient");
     return this;
   }
 
@@ -73,7 +72,7 @@ public final class DeformAttnBackward extends BackwardCall<DeformAttnBackward> {
    * @param gradient like logits, strides as free as theirs, written wholly
    */
   public DeformAttnBackward gradLogits(TensorView gradient) {
-    gradLogits = Objects.requireNonNull(gradient, "gradient");
+    gradLogits = Given.argument(gradient, DeformAttnBackward.class, "gradient");
     return this;
   }
 

@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.DeformAttnLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Arguments of {@link DeformAttn#forward(DeformAttnForward)}. */
@@ -24,8 +23,8 @@ public final class DeformAttnForward extends OperatorCall<DeformAttnForward> {
    */
   public DeformAttnForward(DeformAttnInputs inputs, TensorView out) {
     super("deform_attn_forward");
-    this.inputs = Objects.requireNonNull(inputs, "inputs");
-    this.out = Objects.requireNonNull(out, "out");
+    this.inputs = Given.argument(inputs, DeformAttnForward.class, "inputs");
+    this.out = Given.argument(out, DeformAttnForward.class, "out");
   }
 
   @Override

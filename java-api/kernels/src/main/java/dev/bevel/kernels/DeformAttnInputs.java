@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.DeformAttnLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,13 +50,13 @@ public record DeformAttnInputs(
 
   /** Checks for null. */
   public DeformAttnInputs {
-    Objects.requireNonNull(value, "value");
-    Objects.requireNonNull(levels, "levels");
-    Objects.requireNonNull(reference, "reference");
-    Objects.requireNonNull(offsets, "offsets");
-    Objects.requireNonNull(logits, "logits");
-    Objects.requireNonNull(referenceKind, "referenceKind");
-    Objects.requireNonNull(combination, "combination");
+    Given.argument(value, DeformAttnInputs.class, "value");
+    Given.argument(levels, DeformAttnInputs.class, "levels");
+    Given.argument(reference, DeformAttnInputs.class, "reference");
+    Given.argument(offsets, DeformAttnInputs.class, "offsets");
+    Given.argument(logits, DeformAttnInputs.class, "logits");
+    Given.argument(referenceKind, DeformAttnInputs.class, "referenceKind");
+    Given.argument(combination, DeformAttnInputs.class, "combination");
   }
 
   /**

@@ -35,7 +35,8 @@ public final class DeformConv {
    * @param call its arguments
    */
   public static void forward(DeformConvForward call) {
-    WorkspaceCall.run(call, Native.FORWARD_WORKSPACE, Native.FORWARD);
+    WorkspaceCall.run(
+        Given.argument(call, DeformConv.class, "call"), Native.FORWARD_WORKSPACE, Native.FORWARD);
   }
 
   /**
@@ -44,7 +45,8 @@ public final class DeformConv {
    * @param call its arguments; the workspace itself may be missing
    */
   public static long workspaceBytes(DeformConvForward call) {
-    return WorkspaceCall.workspaceBytes(call, Native.FORWARD_WORKSPACE);
+    return WorkspaceCall.workspaceBytes(
+        Given.argument(call, DeformConv.class, "call"), Native.FORWARD_WORKSPACE);
   }
 
   /**
@@ -54,7 +56,8 @@ public final class DeformConv {
    * @param call its arguments
    */
   public static void backward(DeformConvBackward call) {
-    WorkspaceCall.run(call, Native.BACKWARD_WORKSPACE, Native.BACKWARD);
+    WorkspaceCall.run(
+        Given.argument(call, DeformConv.class, "call"), Native.BACKWARD_WORKSPACE, Native.BACKWARD);
   }
 
   /**
@@ -63,7 +66,8 @@ public final class DeformConv {
    * @param call its arguments; the workspace itself may be missing
    */
   public static long workspaceBytes(DeformConvBackward call) {
-    return WorkspaceCall.workspaceBytes(call, Native.BACKWARD_WORKSPACE);
+    return WorkspaceCall.workspaceBytes(
+        Given.argument(call, DeformConv.class, "call"), Native.BACKWARD_WORKSPACE);
   }
 
   /** Initialised when the library is loaded. */

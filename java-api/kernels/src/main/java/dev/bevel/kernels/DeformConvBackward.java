@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.DeformConvLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,7 +36,7 @@ public final class DeformConvBackward extends BackwardCall<DeformConvBackward> {
    */
   public DeformConvBackward(DeformConvInputs inputs, TensorView gradOut) {
     super("deform_conv_backward", gradOut);
-    this.inputs = Objects.requireNonNull(inputs, "inputs");
+    this.inputs = Given.argument(inputs, DeformConvBackward.class, "inputs");
   }
 
   /**
@@ -46,7 +45,7 @@ public final class DeformConvBackward extends BackwardCall<DeformConvBackward> {
    * @param gradient like input, written wholly
    */
   public DeformConvBackward gradInput(TensorView gradient) {
-    gradInput = Objects.requireNonNull(gradient, "gradient");
+    gradInput = Given.argument(gradient, DeformConvBackward.class, "gradient");
     return this;
   }
 
@@ -57,7 +56,7 @@ public final class DeformConvBackward extends BackwardCall<DeformConvBackward> {
    * @param gradient like offset, written wholly
    */
   public DeformConvBackward gradOffset(TensorView gradient) {
-    gradOffset = Objects.requireNonNull(gradient, "gradient");
+    gradOffset = Given.argument(gradient, DeformConvBackward.class, "gradient");
     return this;
   }
 
@@ -67,7 +66,7 @@ public final class DeformConvBackward extends BackwardCall<DeformConvBackward> {
    * @param gradient like mask, written wholly
    */
   public DeformConvBackward gradMask(TensorView gradient) {
-    gradMask = Objects.requireNonNull(gradient, "gradient");
+    gradMask = Given.argument(gradient, DeformConvBackward.class, "gradient");
     return this;
   }
 
@@ -77,7 +76,7 @@ public final class DeformConvBackward extends BackwardCall<DeformConvBackward> {
    * @param gradient like weight, written wholly
    */
   public DeformConvBackward gradWeight(TensorView gradient) {
-    gradWeight = Objects.requireNonNull(gradient, "gradient");
+    gradWeight = Given.argument(gradient, DeformConvBackward.class, "gradient");
     return this;
   }
 
@@ -87,7 +86,7 @@ public final class DeformConvBackward extends BackwardCall<DeformConvBackward> {
    * @param gradient [O], dtype of weight, written wholly
    */
   public DeformConvBackward gradBias(TensorView gradient) {
-    gradBias = Objects.requireNonNull(gradient, "gradient");
+    gradBias = Given.argument(gradient, DeformConvBackward.class, "gradient");
     return this;
   }
 

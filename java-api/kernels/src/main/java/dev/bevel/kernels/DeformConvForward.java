@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.DeformConvLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Arguments of {@link DeformConv#forward(DeformConvForward)}. */
@@ -26,8 +25,8 @@ public final class DeformConvForward extends WorkspaceCall<DeformConvForward> {
    */
   public DeformConvForward(DeformConvInputs inputs, TensorView out) {
     super("deform_conv_forward");
-    this.inputs = Objects.requireNonNull(inputs, "inputs");
-    this.out = Objects.requireNonNull(out, "out");
+    this.inputs = Given.argument(inputs, DeformConvForward.class, "inputs");
+    this.out = Given.argument(out, DeformConvForward.class, "out");
   }
 
   /**
@@ -36,7 +35,7 @@ public final class DeformConvForward extends WorkspaceCall<DeformConvForward> {
    * @param perOutput [O], dtype of weight
    */
   public DeformConvForward bias(TensorView perOutput) {
-    bias = Objects.requireNonNull(perOutput, "perOutput");
+    bias = Given.argument(perOutput, DeformConvForward.class, "perOutput");
     return this;
   }
 

@@ -1,7 +1,6 @@
 package dev.bevel.kernels;
 
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,10 +25,10 @@ public record DeformConvInputs(
     DeformConvSettings settings) {
   /** Checks for null. */
   public DeformConvInputs {
-    Objects.requireNonNull(input, "input");
-    Objects.requireNonNull(offset, "offset");
-    Objects.requireNonNull(weight, "weight");
-    Objects.requireNonNull(settings, "settings");
+    Given.argument(input, DeformConvInputs.class, "input");
+    Given.argument(offset, DeformConvInputs.class, "offset");
+    Given.argument(weight, DeformConvInputs.class, "weight");
+    Given.argument(settings, DeformConvInputs.class, "settings");
   }
 
   /** Writes the four tensors, which stand in this order in both structs. */

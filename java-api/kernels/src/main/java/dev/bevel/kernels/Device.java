@@ -1,7 +1,5 @@
 package dev.bevel.kernels;
 
-import java.util.Objects;
-
 /**
  * Where a tensor's memory lives.
  *
@@ -35,7 +33,7 @@ public record Device(Type type, int index) {
 
   /** Checks the index. */
   public Device {
-    Objects.requireNonNull(type, "type");
+    Given.argument(type, Device.class, "type");
     if (index < 0) {
       throw new BevelException(
           Status.INVALID_ARGUMENT, "Device: index must be 0 or more, got " + index);

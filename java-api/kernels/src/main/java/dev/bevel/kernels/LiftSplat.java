@@ -46,7 +46,8 @@ public final class LiftSplat {
    * @param call its arguments
    */
   public static void forward(LiftSplatForward call) {
-    WorkspaceCall.run(call, Native.FORWARD_WORKSPACE, Native.FORWARD);
+    WorkspaceCall.run(
+        Given.argument(call, LiftSplat.class, "call"), Native.FORWARD_WORKSPACE, Native.FORWARD);
   }
 
   /**
@@ -55,7 +56,8 @@ public final class LiftSplat {
    * @param call its arguments; the workspace itself may be missing
    */
   public static long workspaceBytes(LiftSplatForward call) {
-    return WorkspaceCall.workspaceBytes(call, Native.FORWARD_WORKSPACE);
+    return WorkspaceCall.workspaceBytes(
+        Given.argument(call, LiftSplat.class, "call"), Native.FORWARD_WORKSPACE);
   }
 
   /**
@@ -88,7 +90,8 @@ public final class LiftSplat {
    * @param call its arguments
    */
   public static void backward(LiftSplatBackward call) {
-    WorkspaceCall.run(call, Native.BACKWARD_WORKSPACE, Native.BACKWARD);
+    WorkspaceCall.run(
+        Given.argument(call, LiftSplat.class, "call"), Native.BACKWARD_WORKSPACE, Native.BACKWARD);
   }
 
   /**
@@ -97,7 +100,8 @@ public final class LiftSplat {
    * @param call its arguments; the workspace itself may be missing
    */
   public static long workspaceBytes(LiftSplatBackward call) {
-    return WorkspaceCall.workspaceBytes(call, Native.BACKWARD_WORKSPACE);
+    return WorkspaceCall.workspaceBytes(
+        Given.argument(call, LiftSplat.class, "call"), Native.BACKWARD_WORKSPACE);
   }
 
   /**
@@ -107,6 +111,8 @@ public final class LiftSplat {
    * @param points written wholly: float32 or float64 [B, N, D, H, W, 3]
    */
   public static void points(LiftSplatGeometry geometry, TensorView points) {
+    Given.argument(geometry, LiftSplat.class, "geometry");
+    Given.argument(points, LiftSplat.class, "points");
     NativeLibrary.require();
     try (Scratch scratch = Scratch.begin("lift_splat_points", Native.POINTS.tensors())) {
       long struct = GeometryStruct.write(scratch, geometry);
@@ -125,6 +131,8 @@ public final class LiftSplat {
    * @param cells written wholly: int32 [B, N, D, H, W], −1 for points outside the grid
    */
   public static void cells(LiftSplatGeometry geometry, TensorView cells) {
+    Given.argument(geometry, LiftSplat.class, "geometry");
+    Given.argument(cells, LiftSplat.class, "cells");
     NativeLibrary.require();
     try (Scratch scratch = Scratch.begin("lift_splat_cells", Native.CELLS.tensors())) {
       long struct = GeometryStruct.write(scratch, geometry);

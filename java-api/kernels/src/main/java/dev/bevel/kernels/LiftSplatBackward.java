@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.LiftSplatLayouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,10 +50,10 @@ public final class LiftSplatBackward extends WorkspaceCall<LiftSplatBackward> {
   public LiftSplatBackward(
       LiftSplatPlan plan, TensorView gradOut, TensorView probabilities, TensorView context) {
     super("lift_splat_backward");
-    this.plan = Objects.requireNonNull(plan, "plan");
-    this.gradOut = Objects.requireNonNull(gradOut, "gradOut");
-    this.probabilities = Objects.requireNonNull(probabilities, "probabilities");
-    this.context = Objects.requireNonNull(context, "context");
+    this.plan = Given.argument(plan, LiftSplatBackward.class, "plan");
+    this.gradOut = Given.argument(gradOut, LiftSplatBackward.class, "gradOut");
+    this.probabilities = Given.argument(probabilities, LiftSplatBackward.class, "probabilities");
+    this.context = Given.argument(context, LiftSplatBackward.class, "context");
   }
 
   /**
@@ -63,7 +62,7 @@ public final class LiftSplatBackward extends WorkspaceCall<LiftSplatBackward> {
    * @param gradient [B, N, D, H, W], written wholly
    */
   public LiftSplatBackward gradDepth(TensorView gradient) {
-    gradDepth = Objects.requireNonNull(gradient, "gradient");
+    gradDepth = Given.argument(gradient, LiftSplatBackward.class, "gradient");
     return this;
   }
 
@@ -73,7 +72,7 @@ public final class LiftSplatBackward extends WorkspaceCall<LiftSplatBackward> {
    * @param gradient as context, written wholly
    */
   public LiftSplatBackward gradContext(TensorView gradient) {
-    gradContext = Objects.requireNonNull(gradient, "gradient");
+    gradContext = Given.argument(gradient, LiftSplatBackward.class, "gradient");
     return this;
   }
 
@@ -83,7 +82,7 @@ public final class LiftSplatBackward extends WorkspaceCall<LiftSplatBackward> {
    * @param kind logits or probabilities
    */
   public LiftSplatBackward depthKind(DepthKind kind) {
-    depthKind = Objects.requireNonNull(kind, "kind");
+    depthKind = Given.argument(kind, LiftSplatBackward.class, "kind");
     return this;
   }
 
@@ -93,7 +92,7 @@ public final class LiftSplatBackward extends WorkspaceCall<LiftSplatBackward> {
    * @param layout the order
    */
   public LiftSplatBackward contextLayout(Layout layout) {
-    contextLayout = Objects.requireNonNull(layout, "layout");
+    contextLayout = Given.argument(layout, LiftSplatBackward.class, "layout");
     return this;
   }
 
@@ -103,7 +102,7 @@ public final class LiftSplatBackward extends WorkspaceCall<LiftSplatBackward> {
    * @param layout the order
    */
   public LiftSplatBackward outLayout(Layout layout) {
-    outLayout = Objects.requireNonNull(layout, "layout");
+    outLayout = Given.argument(layout, LiftSplatBackward.class, "layout");
     return this;
   }
 
@@ -114,8 +113,8 @@ public final class LiftSplatBackward extends WorkspaceCall<LiftSplatBackward> {
    * @param weight f, [B, N, H, W]
    */
   public LiftSplatBackward prior(TensorView distribution, TensorView weight) {
-    prior = Objects.requireNonNull(distribution, "distribution");
-    priorWeight = Objects.requireNonNull(weight, "weight");
+    prior = Given.argument(distribution, LiftSplatBackward.class, "distribution");
+    priorWeight = Given.argument(weight, LiftSplatBackward.class, "weight");
     return this;
   }
 

@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.LiftSplatLayouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -53,10 +52,10 @@ public final class LiftSplatForward extends WorkspaceCall<LiftSplatForward> {
   public LiftSplatForward(
       LiftSplatPlan plan, TensorView depth, TensorView context, TensorView out) {
     super("lift_splat_forward");
-    this.plan = Objects.requireNonNull(plan, "plan");
-    this.depth = Objects.requireNonNull(depth, "depth");
-    this.context = Objects.requireNonNull(context, "context");
-    this.out = Objects.requireNonNull(out, "out");
+    this.plan = Given.argument(plan, LiftSplatForward.class, "plan");
+    this.depth = Given.argument(depth, LiftSplatForward.class, "depth");
+    this.context = Given.argument(context, LiftSplatForward.class, "context");
+    this.out = Given.argument(out, LiftSplatForward.class, "out");
   }
 
   /**
@@ -65,7 +64,7 @@ public final class LiftSplatForward extends WorkspaceCall<LiftSplatForward> {
    * @param kind logits or probabilities
    */
   public LiftSplatForward depthKind(DepthKind kind) {
-    depthKind = Objects.requireNonNull(kind, "kind");
+    depthKind = Given.argument(kind, LiftSplatForward.class, "kind");
     return this;
   }
 
@@ -75,7 +74,7 @@ public final class LiftSplatForward extends WorkspaceCall<LiftSplatForward> {
    * @param layout the order
    */
   public LiftSplatForward contextLayout(Layout layout) {
-    contextLayout = Objects.requireNonNull(layout, "layout");
+    contextLayout = Given.argument(layout, LiftSplatForward.class, "layout");
     return this;
   }
 
@@ -85,7 +84,7 @@ public final class LiftSplatForward extends WorkspaceCall<LiftSplatForward> {
    * @param layout the order
    */
   public LiftSplatForward outLayout(Layout layout) {
-    outLayout = Objects.requireNonNull(layout, "layout");
+    outLayout = Given.argument(layout, LiftSplatForward.class, "layout");
     return this;
   }
 
@@ -97,8 +96,8 @@ public final class LiftSplatForward extends WorkspaceCall<LiftSplatForward> {
    * @param weight f, [B, N, H, W], 0 ≤ f ≤ 1
    */
   public LiftSplatForward prior(TensorView distribution, TensorView weight) {
-    prior = Objects.requireNonNull(distribution, "distribution");
-    priorWeight = Objects.requireNonNull(weight, "weight");
+    prior = Given.argument(distribution, LiftSplatForward.class, "distribution");
+    priorWeight = Given.argument(weight, LiftSplatForward.class, "weight");
     return this;
   }
 
@@ -108,7 +107,7 @@ public final class LiftSplatForward extends WorkspaceCall<LiftSplatForward> {
    * @param softmax [B, N, D, H, W], written wholly
    */
   public LiftSplatForward probabilities(TensorView softmax) {
-    probabilities = Objects.requireNonNull(softmax, "softmax");
+    probabilities = Given.argument(softmax, LiftSplatForward.class, "softmax");
     return this;
   }
 

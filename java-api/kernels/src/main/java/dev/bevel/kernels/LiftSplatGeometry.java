@@ -2,7 +2,6 @@ package dev.bevel.kernels;
 
 import java.lang.foreign.Arena;
 import java.util.Arrays;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -176,11 +175,12 @@ public final class LiftSplatGeometry {
    */
   private record Matrix(String name, TensorView tensor, boolean flat) {
     static Matrix of(String name, TensorView tensor) {
-      return new Matrix(name, Objects.requireNonNull(tensor, name), false);
+      return new Matrix(name, Given.argument(tensor, LiftSplatGeometry.class, name), false);
     }
 
     /** The copy lives as long as the geometry: nobody closes one. */
     static Matrix of(String name, double[] values) {
+      Given.argument(values, LiftSplatGeometry.class, name);
       return new Matrix(name, TensorView.copyOf(Arena.ofAuto(), values, values.length), true);
     }
 
@@ -308,7 +308,7 @@ public final class LiftSplatGeometry {
      * @param bevGrid in the BEV frame
      */
     public Builder grid(BevGrid bevGrid) {
-      grid = Objects.requireNonNull(bevGrid, "bevGrid");
+      grid = Given.argument(bevGrid, LiftSplatGeometry.class, "bevGrid");
       return this;
     }
 
@@ -402,7 +402,7 @@ public final class LiftSplatGeometry {
      *     element, or negative for points outside the grid
      */
     public Builder cells(TensorView values) {
-      cells = Objects.requireNonNull(values, "values");
+      cells = Given.argument(values, LiftSplatGeometry.class, "values");
       return this;
     }
 

@@ -12,7 +12,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.ref.Reference;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -173,8 +172,10 @@ public final class LiftSplatPlan implements AutoCloseable {
       long maxPoints,
       long stream,
       int threads) {
-    Objects.requireNonNull(memory, "memory");
-    Objects.requireNonNull(workspace, "workspace");
+    Given.argument(memory, LiftSplatPlan.class, "memory");
+    Given.argument(workspace, LiftSplatPlan.class, "workspace");
+    Given.argument(geometry, LiftSplatPlan.class, "geometry");
+    Given.argument(method, LiftSplatPlan.class, "method");
     LiftSplatPlan plan = new LiftSplatPlan(memory, geometry, maxPoints, null);
     plan.build(memory, geometry, method, workspace, stream, threads);
     if (!memory.device().isCuda()) {
@@ -193,7 +194,9 @@ public final class LiftSplatPlan implements AutoCloseable {
    */
   public static Size size(
       LiftSplatGeometry geometry, PoolingMethod method, long maxPoints, Device.Type device) {
-    Objects.requireNonNull(device, "device");
+    Given.argument(geometry, LiftSplatPlan.class, "geometry");
+    Given.argument(method, LiftSplatPlan.class, "method");
+    Given.argument(device, LiftSplatPlan.class, "device");
     try (Scratch scratch = Scratch.begin("lift_splat_plan_size", GeometryStruct.TENSORS)) {
       long params = writeParams(scratch, geometry, method, maxPoints);
       long sizes = scratch.longs(2);
@@ -281,7 +284,7 @@ public final class LiftSplatPlan implements AutoCloseable {
    */
   public long[] contextShape(long channels, Layout layout) {
     Dimensions d = dimensions;
-    return layout == Layout.CHANNELS_FIRST
+    return Given.argument(layout, LiftSplatPlan.class, "layout") == Layout.CHANNELS_FIRST
         ? new long[] {d.batch, d.cameras, channels, d.height, d.width}
         : new long[] {d.batch, d.cameras, d.height, d.width, channels};
   }
@@ -294,7 +297,7 @@ public final class LiftSplatPlan implements AutoCloseable {
    */
   public long[] outShape(long channels, Layout layout) {
     BevGrid grid = dimensions.grid;
-    return layout == Layout.CHANNELS_FIRST
+    return Given.argument(layout, LiftSplatPlan.class, "layout") == Layout.CHANNELS_FIRST
         ? new long[] {dimensions.batch, grid.z().cells(), channels, grid.rows(), grid.columns()}
         : new long[] {dimensions.batch, grid.z().cells(), grid.rows(), grid.columns(), channels};
   }

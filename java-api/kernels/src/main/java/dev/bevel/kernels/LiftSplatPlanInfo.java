@@ -20,4 +20,9 @@ public record LiftSplatPlanInfo(
     long rows,
     long sharedRows,
     long sharedCells,
-    long filledCells) {}
+    long filledCells) {
+  /** Checks for null. */
+  public LiftSplatPlanInfo {
+    Given.argument(method, LiftSplatPlanInfo.class, "method");
+  }
+}

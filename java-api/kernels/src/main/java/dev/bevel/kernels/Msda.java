@@ -34,7 +34,7 @@ public final class Msda {
    * @param call its arguments
    */
   public static void forward(MsdaForward call) {
-    OperatorCall.run(call, Native.FORWARD);
+    OperatorCall.run(Given.argument(call, Msda.class, "call"), Native.FORWARD);
   }
 
   /**
@@ -43,7 +43,8 @@ public final class Msda {
    * @param call its arguments
    */
   public static void backward(MsdaBackward call) {
-    WorkspaceCall.run(call, Native.BACKWARD_WORKSPACE, Native.BACKWARD);
+    WorkspaceCall.run(
+        Given.argument(call, Msda.class, "call"), Native.BACKWARD_WORKSPACE, Native.BACKWARD);
   }
 
   /**
@@ -52,7 +53,8 @@ public final class Msda {
    * @param call its arguments; the workspace itself may be missing
    */
   public static long workspaceBytes(MsdaBackward call) {
-    return WorkspaceCall.workspaceBytes(call, Native.BACKWARD_WORKSPACE);
+    return WorkspaceCall.workspaceBytes(
+        Given.argument(call, Msda.class, "call"), Native.BACKWARD_WORKSPACE);
   }
 
   /** Initialised when the library is loaded. */

@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.DeformAttnLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Arguments of {@link Msda#backward(MsdaBackward)}: ask for one gradient or more. */
@@ -29,7 +28,7 @@ public final class MsdaBackward extends BackwardCall<MsdaBackward> {
    */
   public MsdaBackward(MsdaInputs inputs, TensorView gradOut) {
     super("msda_backward", gradOut);
-    this.inputs = Objects.requireNonNull(inputs, "inputs");
+    this.inputs = Given.argument(inputs, MsdaBackward.class, "inputs");
   }
 
   /**
@@ -38,7 +37,7 @@ public final class MsdaBackward extends BackwardCall<MsdaBackward> {
    * @param gradient like value, written wholly
    */
   public MsdaBackward gradValue(TensorView gradient) {
-    gradValue = Objects.requireNonNull(gradient, "gradient");
+    gradValue = Given.argument(gradient, MsdaBackward.class, "gradient");
     return this;
   }
 
@@ -48,7 +47,7 @@ public final class MsdaBackward extends BackwardCall<MsdaBackward> {
    * @param gradient like locations, written wholly
    */
   public MsdaBackward gradLocations(TensorView gradient) {
-    gradLocations = Objects.requireNonNull(gradient, "gradient");
+    gradLocations = Given.argument(gradient, MsdaBackward.class, "gradient");
     return this;
   }
 
@@ -58,7 +57,7 @@ public final class MsdaBackward extends BackwardCall<MsdaBackward> {
    * @param gradient like weights, written wholly
    */
   public MsdaBackward gradWeights(TensorView gradient) {
-    gradWeights = Objects.requireNonNull(gradient, "gradient");
+    gradWeights = Given.argument(gradient, MsdaBackward.class, "gradient");
     return this;
   }
 

@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.DeformAttnLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Arguments of {@link Msda#forward(MsdaForward)}. */
@@ -23,8 +22,8 @@ public final class MsdaForward extends OperatorCall<MsdaForward> {
    */
   public MsdaForward(MsdaInputs inputs, TensorView out) {
     super("msda_forward");
-    this.inputs = Objects.requireNonNull(inputs, "inputs");
-    this.out = Objects.requireNonNull(out, "out");
+    this.inputs = Given.argument(inputs, MsdaForward.class, "inputs");
+    this.out = Given.argument(out, MsdaForward.class, "out");
   }
 
   @Override

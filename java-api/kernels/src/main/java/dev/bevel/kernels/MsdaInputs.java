@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.DeformAttnLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 
 /**
  * What {@link Msda} reads in both passes. Sizes: B batch elements, Q queries, M heads of D
@@ -24,10 +23,10 @@ public record MsdaInputs(
 
   /** Checks for null. */
   public MsdaInputs {
-    Objects.requireNonNull(value, "value");
-    Objects.requireNonNull(levels, "levels");
-    Objects.requireNonNull(locations, "locations");
-    Objects.requireNonNull(weights, "weights");
+    Given.argument(value, MsdaInputs.class, "value");
+    Given.argument(levels, MsdaInputs.class, "levels");
+    Given.argument(locations, MsdaInputs.class, "locations");
+    Given.argument(weights, MsdaInputs.class, "weights");
   }
 
   /** Writes the fields, which follow value in the params of both passes. */

@@ -33,7 +33,7 @@ public final class MultiViewSample {
    * @param call its arguments
    */
   public static void forward(MultiViewSampleForward call) {
-    OperatorCall.run(call, Native.FORWARD);
+    OperatorCall.run(Given.argument(call, MultiViewSample.class, "call"), Native.FORWARD);
   }
 
   /**
@@ -42,7 +42,10 @@ public final class MultiViewSample {
    * @param call its arguments
    */
   public static void backward(MultiViewSampleBackward call) {
-    WorkspaceCall.run(call, Native.BACKWARD_WORKSPACE, Native.BACKWARD);
+    WorkspaceCall.run(
+        Given.argument(call, MultiViewSample.class, "call"),
+        Native.BACKWARD_WORKSPACE,
+        Native.BACKWARD);
   }
 
   /**
@@ -51,7 +54,8 @@ public final class MultiViewSample {
    * @param call its arguments; the workspace itself may be missing
    */
   public static long workspaceBytes(MultiViewSampleBackward call) {
-    return WorkspaceCall.workspaceBytes(call, Native.BACKWARD_WORKSPACE);
+    return WorkspaceCall.workspaceBytes(
+        Given.argument(call, MultiViewSample.class, "call"), Native.BACKWARD_WORKSPACE);
   }
 
   /** Initialised when the library is loaded. */

@@ -35,7 +35,7 @@ public final class MultiViewSampleBackward extends BackwardCall<MultiViewSampleB
    */
   public MultiViewSampleBackward(MultiViewSampleInputs inputs, TensorView gradOut) {
     super("multi_view_sample_backward", gradOut);
-    this.inputs = Objects.requireNonNull(inputs, "inputs");
+    this.inputs = Given.argument(inputs, MultiViewSampleBackward.class, "inputs");
     this.gradFeatures = new @Nullable TensorView[inputs.levels()];
   }
 
@@ -46,8 +46,8 @@ public final class MultiViewSampleBackward extends BackwardCall<MultiViewSampleB
    * @param gradient like that level in the inputs' layout, compact, written wholly
    */
   public MultiViewSampleBackward gradFeatures(int level, TensorView gradient) {
-    Objects.checkIndex(level, gradFeatures.length);
-    gradFeatures[level] = Objects.requireNonNull(gradient, "gradient");
+    Given.argument(gradient, MultiViewSampleBackward.class, "gradient");
+    gradFeatures[Objects.checkIndex(level, gradFeatures.length)] = gradient;
     return this;
   }
 
@@ -58,7 +58,7 @@ public final class MultiViewSampleBackward extends BackwardCall<MultiViewSampleB
    * @param gradient like points, written wholly
    */
   public MultiViewSampleBackward gradPoints(TensorView gradient) {
-    gradPoints = Objects.requireNonNull(gradient, "gradient");
+    gradPoints = Given.argument(gradient, MultiViewSampleBackward.class, "gradient");
     return this;
   }
 
@@ -68,7 +68,7 @@ public final class MultiViewSampleBackward extends BackwardCall<MultiViewSampleB
    * @param gradient like locations, written wholly
    */
   public MultiViewSampleBackward gradLocations(TensorView gradient) {
-    gradLocations = Objects.requireNonNull(gradient, "gradient");
+    gradLocations = Given.argument(gradient, MultiViewSampleBackward.class, "gradient");
     return this;
   }
 
@@ -78,7 +78,7 @@ public final class MultiViewSampleBackward extends BackwardCall<MultiViewSampleB
    * @param gradient like weights, compact, written wholly
    */
   public MultiViewSampleBackward gradWeights(TensorView gradient) {
-    gradWeights = Objects.requireNonNull(gradient, "gradient");
+    gradWeights = Given.argument(gradient, MultiViewSampleBackward.class, "gradient");
     return this;
   }
 

@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.MultiViewSampleLayouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Arguments of {@link MultiViewSample#forward(MultiViewSampleForward)}. */
@@ -25,8 +24,8 @@ public final class MultiViewSampleForward extends OperatorCall<MultiViewSampleFo
    */
   public MultiViewSampleForward(MultiViewSampleInputs inputs, TensorView out) {
     super("multi_view_sample_forward");
-    this.inputs = Objects.requireNonNull(inputs, "inputs");
-    this.out = Objects.requireNonNull(out, "out");
+    this.inputs = Given.argument(inputs, MultiViewSampleForward.class, "inputs");
+    this.out = Given.argument(out, MultiViewSampleForward.class, "out");
   }
 
   /**
@@ -35,7 +34,7 @@ public final class MultiViewSampleForward extends OperatorCall<MultiViewSampleFo
    * @param mask uint8 [B, N, Q, P], written wholly: 1 where the camera sees the point, else 0
    */
   public MultiViewSampleForward visible(TensorView mask) {
-    visible = Objects.requireNonNull(mask, "mask");
+    visible = Given.argument(mask, MultiViewSampleForward.class, "mask");
     return this;
   }
 

@@ -5,7 +5,6 @@ import dev.bevel.kernels.internal.MultiViewSampleLayouts;
 import dev.bevel.kernels.internal.Scratch;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,12 +50,12 @@ public final class MultiViewSampleInputs {
       @Nullable TensorView points,
       @Nullable TensorView locations,
       TensorView weights) {
-    this.features = List.copyOf(features);
-    this.layout = Objects.requireNonNull(layout, "layout");
+    this.features = List.copyOf(Given.argument(features, MultiViewSampleInputs.class, "features"));
+    this.layout = Given.argument(layout, MultiViewSampleInputs.class, "layout");
     this.lidarToImage = lidarToImage;
     this.points = points;
     this.locations = locations;
-    this.weights = Objects.requireNonNull(weights, "weights");
+    this.weights = Given.argument(weights, MultiViewSampleInputs.class, "weights");
     if (this.features.isEmpty() || this.features.size() > MultiViewSampleLayouts.MAX_LEVELS) {
       throw new BevelException(
           Status.INVALID_ARGUMENT,
@@ -89,8 +88,8 @@ public final class MultiViewSampleInputs {
     return new MultiViewSampleInputs(
         features,
         layout,
-        Objects.requireNonNull(lidarToImage, "lidarToImage"),
-        Objects.requireNonNull(points, "points"),
+        Given.argument(lidarToImage, MultiViewSampleInputs.class, "lidarToImage"),
+        Given.argument(points, MultiViewSampleInputs.class, "points"),
         null,
         weights);
   }
@@ -107,7 +106,12 @@ public final class MultiViewSampleInputs {
   public static MultiViewSampleInputs located(
       List<TensorView> features, Layout layout, TensorView locations, TensorView weights) {
     return new MultiViewSampleInputs(
-        features, layout, null, null, Objects.requireNonNull(locations, "locations"), weights);
+        features,
+        layout,
+        null,
+        null,
+        Given.argument(locations, MultiViewSampleInputs.class, "locations"),
+        weights);
   }
 
   /**
@@ -130,7 +134,7 @@ public final class MultiViewSampleInputs {
    *     element's for all; pass that one with a stride of 0 over B for the same.)
    */
   public MultiViewSampleInputs imageSizes(TensorView sizes) {
-    imageSizes = Objects.requireNonNull(sizes, "sizes");
+    imageSizes = Given.argument(sizes, MultiViewSampleInputs.class, "sizes");
     return this;
   }
 
@@ -140,7 +144,7 @@ public final class MultiViewSampleInputs {
    * @param range in metres
    */
   public MultiViewSampleInputs pointRange(PointRange range) {
-    pointRange = Objects.requireNonNull(range, "range");
+    pointRange = Given.argument(range, MultiViewSampleInputs.class, "range");
     return this;
   }
 

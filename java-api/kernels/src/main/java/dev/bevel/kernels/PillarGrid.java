@@ -15,6 +15,7 @@ import java.util.Locale;
 public record PillarGrid(int rows, int columns, int anchors, PointRange range) {
   /** Checks the sizes. */
   public PillarGrid {
+    Given.argument(range, PillarGrid.class, "range");
     if (rows < 1 || columns < 1 || anchors < 1 || anchors > 256) {
       throw invalid(
           String.format(

@@ -4,7 +4,6 @@ import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.NativeFunction;
 import dev.bevel.kernels.internal.PointSamplingLayouts;
 import dev.bevel.kernels.internal.Scratch;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,11 +58,11 @@ public final class PointSampling extends OperatorCall<PointSampling> {
     super("point_sampling");
     this.grid = grid;
     this.points = points;
-    this.lidarToImage = images.lidarToImage;
+    this.lidarToImage = Given.argument(images, PointSampling.class, "images").lidarToImage;
     this.imageHeight = images.height;
     this.imageWidth = images.width;
-    this.reference = Objects.requireNonNull(reference, "reference");
-    this.visible = Objects.requireNonNull(visible, "visible");
+    this.reference = Given.argument(reference, PointSampling.class, "reference");
+    this.visible = Given.argument(visible, PointSampling.class, "visible");
   }
 
   /**
@@ -78,7 +77,7 @@ public final class PointSampling extends OperatorCall<PointSampling> {
   public record Images(TensorView lidarToImage, int height, int width) {
     /** Checks for null. */
     public Images {
-      Objects.requireNonNull(lidarToImage, "lidarToImage");
+      Given.argument(lidarToImage, PointSampling.class, "lidarToImage");
     }
   }
 
@@ -93,7 +92,7 @@ public final class PointSampling extends OperatorCall<PointSampling> {
   public static PointSampling of(
       PillarGrid grid, Images images, TensorView reference, TensorView visible) {
     return new PointSampling(
-        Objects.requireNonNull(grid, "grid"), null, images, reference, visible);
+        Given.argument(grid, PointSampling.class, "grid"), null, images, reference, visible);
   }
 
   /**
@@ -108,7 +107,7 @@ public final class PointSampling extends OperatorCall<PointSampling> {
   public static PointSampling of(
       TensorView points, Images images, TensorView reference, TensorView visible) {
     return new PointSampling(
-        null, Objects.requireNonNull(points, "points"), images, reference, visible);
+        null, Given.argument(points, PointSampling.class, "points"), images, reference, visible);
   }
 
   /**
@@ -117,7 +116,7 @@ public final class PointSampling extends OperatorCall<PointSampling> {
    * @param seen uint8 [B, N, Q, Z], written wholly
    */
   public PointSampling mask(TensorView seen) {
-    mask = Objects.requireNonNull(seen, "seen");
+    mask = Given.argument(seen, PointSampling.class, "seen");
     return this;
   }
 
@@ -140,7 +139,7 @@ public final class PointSampling extends OperatorCall<PointSampling> {
    * @param factor in the dtype of reference, [B, Q], written wholly
    */
   public PointSampling meanFactor(TensorView factor) {
-    meanFactor = Objects.requireNonNull(factor, "factor");
+    meanFactor = Given.argument(factor, PointSampling.class, "factor");
     return this;
   }
 

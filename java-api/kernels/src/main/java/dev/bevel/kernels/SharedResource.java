@@ -1,6 +1,5 @@
 package dev.bevel.kernels;
 
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -25,8 +24,8 @@ public final class SharedResource implements MemoryOwner, AutoCloseable {
    * @param free run once, on the thread that closes or that ends the last use
    */
   public SharedResource(String name, Runnable free) {
-    this.name = Objects.requireNonNull(name, "name");
-    this.free = Objects.requireNonNull(free, "free");
+    this.name = Given.argument(name, SharedResource.class, "name");
+    this.free = Given.argument(free, SharedResource.class, "free");
   }
 
   @Override

@@ -67,7 +67,7 @@ public final class TensorView {
    * @param shape up to 8 sizes, each 0 or more; none for a scalar
    */
   public static TensorView of(MemorySegment segment, DType dtype, long... shape) {
-    return inSegment(segment, dtype, shape.clone(), null);
+    return inSegment(segment, dtype, copy("shape", shape), null);
   }
 
   /**
@@ -80,7 +80,7 @@ public final class TensorView {
    */
   public static TensorView ofStrided(
       MemorySegment segment, DType dtype, long[] shape, long[] strides) {
-    return inSegment(segment, dtype, shape.clone(), strides.clone());
+    return inSegment(segment, dtype, copy("shape", shape), copy("strides", strides));
   }
 
   /**
@@ -92,7 +92,7 @@ public final class TensorView {
    * @param shape up to 8 sizes, each 0 or more
    */
   public static TensorView of(ByteBuffer buffer, DType dtype, long... shape) {
-    if (!buffer.isDirect()) {
+    if (!Given.argument(buffer, TensorView.class, "buffer").isDirect()) {
       throw invalid(
           "a direct ByteBuffer is needed (ByteBuffer.allocateDirect), got one on the Java heap");
     }
@@ -109,7 +109,7 @@ public final class TensorView {
    * @param shape up to 8 sizes, each 0 or more
    */
   public static TensorView ofAddress(long address, DType dtype, Device device, long... shape) {
-    return atAddress(address, dtype, device, shape.clone(), null);
+    return atAddress(address, dtype, device, copy("shape", shape), null);
   }
 
   /**
@@ -124,7 +124,7 @@ public final class TensorView {
    */
   public static TensorView ofAddressStrided(
       long address, DType dtype, Device device, long[] shape, long[] strides) {
-    return atAddress(address, dtype, device, shape.clone(), strides.clone());
+    return atAddress(address, dtype, device, copy("shape", shape), copy("strides", strides));
   }
 
   /**
@@ -135,7 +135,8 @@ public final class TensorView {
    * @param shape up to 8 sizes, each 0 or more
    */
   public static TensorView allocate(Arena arena, DType dtype, long... shape) {
-    long bytes = Math.max(1, byteSize(dtype, shape));
+    Given.argument(arena, TensorView.class, "arena");
+    long bytes = Math.max(1, byteSize(dtype, copy("shape", shape)));
     return of(arena.allocate(bytes, ALIGNMENT), dtype, shape);
   }
 
@@ -147,6 +148,7 @@ public final class TensorView {
    * @param shape up to 8 sizes
    */
   public static TensorView copyOf(Arena arena, float[] values, long... shape) {
+    Given.argument(values, TensorView.class, "values");
     TensorView view = allocateFor(arena, DType.FLOAT32, values.length, shape);
     MemorySegment.copy(values, 0, view.segment, ValueLayout.JAVA_FLOAT, 0, values.length);
     return view;
@@ -160,6 +162,7 @@ public final class TensorView {
    * @param shape up to 8 sizes
    */
   public static TensorView copyOf(Arena arena, double[] values, long... shape) {
+    Given.argument(values, TensorView.class, "values");
     TensorView view = allocateFor(arena, DType.FLOAT64, values.length, shape);
     MemorySegment.copy(values, 0, view.segment, ValueLayout.JAVA_DOUBLE, 0, values.length);
     return view;
@@ -173,6 +176,7 @@ public final class TensorView {
    * @param shape up to 8 sizes
    */
   public static TensorView copyOf(Arena arena, int[] values, long... shape) {
+    Given.argument(values, TensorView.class, "values");
     TensorView view = allocateFor(arena, DType.INT32, values.length, shape);
     MemorySegment.copy(values, 0, view.segment, ValueLayout.JAVA_INT, 0, values.length);
     return view;
@@ -192,7 +196,7 @@ public final class TensorView {
         shape,
         strides,
         owner,
-        Objects.requireNonNull(memoryHolder, "memoryHolder"));
+        Given.argument(memoryHolder, TensorView.class, "memoryHolder"));
   }
 
   /**
@@ -201,7 +205,7 @@ public final class TensorView {
    * @param memoryOwner knows whether the memory is there, and keeps it during a use
    */
   public TensorView ownedBy(MemoryOwner memoryOwner) {
-    Objects.requireNonNull(memoryOwner, "memoryOwner");
+    Given.argument(memoryOwner, TensorView.class, "memoryOwner");
     MemoryOwner all = owner == null ? memoryOwner : new BothOwners(owner, memoryOwner);
     return new TensorView(segment, dtype, device, shape, strides, all, kept);
   }
@@ -217,7 +221,7 @@ public final class TensorView {
    * @param newShape sizes with the same product; this view must be compact
    */
   public TensorView reshape(long... newShape) {
-    long[] copy = newShape.clone();
+    long[] copy = copy("newShape", newShape);
     if (!isCompact() || elementCount(copy) != elementCount()) {
       throw invalid(
           String.format(Locale.ROOT, "%s cannot be seen as %s", this, Arrays.toString(newShape)));
@@ -393,7 +397,7 @@ public final class TensorView {
 
   private static TensorView inSegment(
       MemorySegment segment, DType dtype, long[] shape, long @Nullable [] strides) {
-    Objects.requireNonNull(segment, "segment");
+    Given.argument(segment, TensorView.class, "segment");
     if (!segment.isNative()) {
       throw invalid(
           "native memory is needed (Arena.allocate or a direct buffer), got a segment on the Java heap");
@@ -416,7 +420,7 @@ public final class TensorView {
 
   private static TensorView atAddress(
       long address, DType dtype, Device device, long[] shape, long @Nullable [] strides) {
-    Objects.requireNonNull(device, "device");
+    Given.argument(device, TensorView.class, "device");
     checkShape(shape, strides);
     long bytes = extent(dtype, shape, strides);
     if (address == 0 && bytes > 0) {
@@ -429,7 +433,7 @@ public final class TensorView {
   }
 
   private static TensorView allocateFor(Arena arena, DType dtype, int values, long[] shape) {
-    if (elementCount(shape) != values) {
+    if (elementCount(copy("shape", shape)) != values) {
       throw invalid(
           String.format(
               Locale.ROOT,
@@ -438,6 +442,10 @@ public final class TensorView {
               values));
     }
     return allocate(arena, dtype, shape);
+  }
+
+  private static long[] copy(String name, long[] numbers) {
+    return Given.argument(numbers, TensorView.class, name).clone();
   }
 
   private static void checkShape(long[] shape, long @Nullable [] strides) {
@@ -499,7 +507,7 @@ public final class TensorView {
   }
 
   private static long byteSize(DType dtype, long[] shape) {
-    Objects.requireNonNull(dtype, "dtype");
+    Given.argument(dtype, TensorView.class, "dtype");
     try {
       return Math.multiplyExact(elementCount(shape), dtype.byteSize());
     } catch (ArithmeticException overflow) {

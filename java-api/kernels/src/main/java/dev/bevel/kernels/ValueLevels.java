@@ -52,7 +52,7 @@ public record ValueLevels(List<Level> levels) {
 
   /** Checks the number of levels. */
   public ValueLevels {
-    levels = List.copyOf(levels);
+    levels = List.copyOf(Given.argument(levels, ValueLevels.class, "levels"));
     if (levels.isEmpty() || levels.size() > MAX_LEVELS) {
       throw invalid(
           String.format(
@@ -66,7 +66,7 @@ public record ValueLevels(List<Level> levels) {
    * @param sizes height and width of the first level, of the second, ..
    */
   public static ValueLevels of(int... sizes) {
-    if (sizes.length % 2 != 0) {
+    if (Given.argument(sizes, ValueLevels.class, "sizes").length % 2 != 0) {
       throw invalid("sizes must be pairs of height and width, got " + Arrays.toString(sizes));
     }
     List<Level> levels = new ArrayList<>();

@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 
 /**
  * An affine warp in {@link WarpCoordinates#PIXELS}: output pixel (column, row) reads the input at x
@@ -37,8 +36,11 @@ public record WarpMatrix(double a, double b, double c, double d, double e, doubl
    * @param grid of the maps
    */
   public static WarpMatrix betweenFrames(double[] current, double[] adjacent, BevGrid grid) {
-    requirePose("current", current);
-    requirePose("adjacent", adjacent);
+    Given.argument(current, WarpMatrix.class, "current");
+    Given.argument(adjacent, WarpMatrix.class, "adjacent");
+    Given.argument(grid, WarpMatrix.class, "grid");
+    requireLength("current", current, POSE);
+    requireLength("adjacent", adjacent, POSE);
     double[] motion = multiply(current, inverse(adjacent));
     BevGrid.Axis x = grid.x();
     BevGrid.Axis y = grid.y();
@@ -62,8 +64,10 @@ public record WarpMatrix(double a, double b, double c, double d, double e, doubl
    * @param translation 3
    */
   public static double[] pose(double[] rotation, double[] translation) {
-    Objects.checkFromIndexSize(0, 9, rotation.length);
-    Objects.checkFromIndexSize(0, 3, translation.length);
+    Given.argument(rotation, WarpMatrix.class, "rotation");
+    Given.argument(translation, WarpMatrix.class, "translation");
+    requireLength("rotation", rotation, 9);
+    requireLength("translation", translation, 3);
     double[] pose = new double[POSE];
     for (int row = 0; row < 3; row++) {
       System.arraycopy(rotation, 3 * row, pose, 4 * row, 3);
@@ -134,7 +138,7 @@ public record WarpMatrix(double a, double b, double c, double d, double e, doubl
    * @param matrices in order
    */
   public static float[] floats(List<WarpMatrix> matrices) {
-    float[] values = new float[6 * matrices.size()];
+    float[] values = new float[6 * Given.argument(matrices, WarpMatrix.class, "matrices").size()];
     for (int i = 0; i < matrices.size(); i++) {
       WarpMatrix m = matrices.get(i);
       double[] row = {m.a, m.b, m.c, m.d, m.e, m.f};
@@ -145,14 +149,16 @@ public record WarpMatrix(double a, double b, double c, double d, double e, doubl
     return values;
   }
 
-  private static void requirePose(String argument, double[] pose) {
-    if (pose.length != POSE) {
-      throw new IllegalArgumentException(
+  private static void requireLength(String argument, double[] numbers, int length) {
+    if (numbers.length != length) {
+      throw new BevelException(
+          Status.INVALID_ARGUMENT,
           String.format(
               Locale.ROOT,
-              "WarpMatrix: %s must be 4×4, 16 numbers, got %d",
+              "WarpMatrix: %s must have %d numbers, got %d",
               argument,
-              pose.length));
+              length,
+              numbers.length));
     }
   }
 

@@ -1,7 +1,5 @@
 package dev.bevel.kernels;
 
-import java.util.Objects;
-
 /**
  * Where the pixels of an output read: what {@link BevWarp} takes in both passes.
  *
@@ -16,9 +14,9 @@ public record WarpPositions(
     TensorView tensor, boolean isGrid, WarpCoordinates coordinates, Interpolation interpolation) {
   /** Checks for null. */
   public WarpPositions {
-    Objects.requireNonNull(tensor, "tensor");
-    Objects.requireNonNull(coordinates, "coordinates");
-    Objects.requireNonNull(interpolation, "interpolation");
+    Given.argument(tensor, WarpPositions.class, "tensor");
+    Given.argument(coordinates, WarpPositions.class, "coordinates");
+    Given.argument(interpolation, WarpPositions.class, "interpolation");
   }
 
   /**

@@ -44,6 +44,7 @@ public final class Workspace implements AutoCloseable {
    * @param memory compact {@link DType#UINT8}, aligned to 64 bytes
    */
   public static Workspace of(TensorView memory) {
+    Given.argument(memory, Workspace.class, "memory");
     if (memory.dtype() != DType.UINT8
         || !memory.isCompact()
         || memory.address() % TensorView.ALIGNMENT != 0) {

@@ -3,7 +3,6 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.NativeFunction;
 import dev.bevel.kernels.internal.Scratch;
 import java.lang.ref.Reference;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,7 +25,7 @@ public abstract class WorkspaceCall<C extends WorkspaceCall<C>> extends Operator
    *     Workspace#cpu})
    */
   public final C workspace(Workspace scratchMemory) {
-    workspace = Objects.requireNonNull(scratchMemory, "scratchMemory");
+    workspace = Given.argument(scratchMemory, getClass(), "scratchMemory");
     return self();
   }
 
