@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** LibTorch has as many threads as the kernels, and they sleep soon; each in a JVM of its own. */
@@ -63,5 +65,32 @@ class TorchThreadsTest {
     String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(text).isZero();
     return text.lines().toList();
+  }
+
+  /** libgomp and OpenBLAS would end the process, or stop, at the thread that cannot be made. */
+  @Test
+  void threadsThatCannotBeStartedAreNotAskedFor() {
+    AtomicInteger left = new AtomicInteger(3);
+    List<Thread> started = new ArrayList<>();
+    int threads =
+        TorchThreads.startable(
+            8,
+            task ->
+                new Thread(task) {
+                  @Override
+                  public void start() {
+                    if (left.getAndDecrement() == 0) {
+                      throw new OutOfMemoryError("unable to create native thread");
+                    }
+                    started.add(this);
+                    super.start();
+                  }
+                });
+    assertThat(threads).isEqualTo(1);
+    assertThat(started)
+        .hasSize(3)
+        .allSatisfy(thread -> assertThat(thread.join(Duration.ofSeconds(10))).isTrue());
+    assertThat(TorchThreads.startable(3, Thread::new)).isEqualTo(3);
+    assertThat(TorchThreads.startable(1, Thread::new)).isEqualTo(1);
   }
 }
