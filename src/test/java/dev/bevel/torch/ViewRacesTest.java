@@ -43,7 +43,8 @@ class ViewRacesTest {
         .contains("an element of a vector: ok")
         .contains("a scope that closes: ok")
         .contains("views made beside it: ok")
-        .contains("a tensor that closes: ok");
+        .contains("a tensor that closes: ok")
+        .contains("one that closes, and its scope: ok");
   }
 
   /** Runs the races; status 0 if all went well. */
@@ -70,6 +71,10 @@ class ViewRacesTest {
         tensorCloses(threads);
       }
       System.out.println("a tensor that closes: ok");
+      for (int i = 0; i < ROUNDS; i++) {
+        tensorAndScopeClose(threads);
+      }
+      System.out.println("one that closes, and its scope: ok");
     } catch (Throwable e) {
       e.printStackTrace(System.out);
       System.exit(1);
@@ -164,6 +169,22 @@ class ViewRacesTest {
     List<Future<Throwable>> ends = new ArrayList<>();
     try (TensorScope scope = TensorScope.open()) {
       Tensor input = Scopes.own(input());
+      TensorView view = TensorViews.of(input);
+      for (int i = 0; i < THREADS; i++) {
+        ends.add(threads.submit(() -> untilRefused(() -> convolve(view), running)));
+      }
+      running.await();
+      TensorHold.close(input);
+    }
+    allRefused(ends);
+  }
+
+  /** The close gives back the scope's reference, and the scope's end one of the running calls'. */
+  private static void tensorAndScopeClose(ExecutorService threads) throws Exception {
+    CountDownLatch running = new CountDownLatch(THREADS);
+    List<Future<Throwable>> ends = new ArrayList<>();
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor input = input();
       TensorView view = TensorViews.of(input);
       for (int i = 0; i < THREADS; i++) {
         ends.add(threads.submit(() -> untilRefused(() -> convolve(view), running)));

@@ -2,6 +2,7 @@ package dev.bevel.torch;
 
 import dev.bevel.kernels.MemoryOwner;
 import java.util.Objects;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -10,12 +11,20 @@ import org.jspecify.annotations.Nullable;
  * runs the tensor stays, whatever scope ends meanwhile on whatever thread, or whoever calls {@code
  * close()}: the end of the last use frees it.
  *
- * <p>JavaCPP's own count of references is what holds it. {@link TensorScope} and {@link #close}
- * count under the tensor's monitor, so that a use either finds the tensor freed or keeps it. {@code
- * Tensor.deallocate()} asks nobody: it is for tensors that no other thread uses.
+ * <p>JavaCPP's own count of references holds the Java object's native part. {@link TensorScope} and
+ * {@link #close} count under the tensor's monitor, so that a use either finds the tensor freed or
+ * keeps it. Somebody may yet give back a reference that is not his: {@code close()} on a tensor of
+ * a scope takes the scope's, and the scope's end one more. So a running use has a native tensor of
+ * its own besides, which shares the memory and keeps it. {@code Tensor.deallocate()} asks nobody:
+ * it is for tensors that no other thread uses.
  */
 public final class TensorHold implements MemoryOwner {
   private final Tensor tensor;
+
+  /** While uses run: shares the tensor's memory. */
+  private @Nullable Tensor keeper;
+
+  private int uses;
 
   /** Of the first element when the hold was made; 0 where only the tensor itself is held. */
   private final long address;
@@ -114,14 +123,34 @@ public final class TensorHold implements MemoryOwner {
         // Made outside every scope: the owner's reference, which close() will give back.
         tensor.retainReference();
       }
+      if (uses == 0) {
+        keeper = outsideScopes(tensor);
+      }
+      uses++;
       tensor.retainReference();
       return true;
     }
   }
 
+  private static Tensor outsideScopes(Tensor tensor) {
+    Tensor copy = new Tensor(tensor);
+    copy.retainReference(); // the holder's, before the thread's scope gives its own back
+    if (PointerScope.getInnerScope() instanceof ScopePointers scope) {
+      scope.detach(copy);
+    }
+    return copy;
+  }
+
   @Override
   public void release() {
-    close(tensor);
+    synchronized (tensor) {
+      close(tensor);
+      uses--;
+      if (uses == 0 && keeper != null) {
+        keeper.deallocate();
+        keeper = null;
+      }
+    }
   }
 
   @Override

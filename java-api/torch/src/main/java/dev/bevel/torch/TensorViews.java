@@ -35,6 +35,11 @@ public final class TensorViews {
           "TensorViews: the tensor must be dense, got "
               + (tensor.defined() ? tensor.layout().toString() : "an undefined tensor"));
     }
+    if (tensor.is_neg()) {
+      throw new IllegalArgumentException(
+          "TensorViews: the tensor's memory holds its elements with the other sign (LibTorch's"
+              + " negative bit, which imag() of a conjugate sets); call resolve_neg() first");
+    }
     // An element of a TensorVector, say, does not own itself: an owner of its memory is made.
     Tensor owner = tensor.referenceCount() < 0 ? new Tensor(tensor) : tensor;
     DType dtype = dtype(tensor.scalar_type());
