@@ -125,6 +125,27 @@ class ChecksFirstTest extends CommandTestCase {
     assertThat(out.resolve("results_nusc.json")).doesNotExist();
   }
 
+  /** Finite weights, and an output that is not: no street is so empty. */
+  @Test
+  @SuppressWarnings("try") // the scope is there to be closed
+  void aNetworkThatOverflowsIsToldApartFromAnEmptyStreet() throws IOException {
+    assertThat(train("1")).as(error).isZero();
+    Path bad = folder.resolve("bad.safetensors");
+    try (TensorScope scope = TensorScope.open()) {
+      SafeTensors.Contents contents = SafeTensors.read(checkpoint());
+      Map<String, Tensor> tensors = new LinkedHashMap<>(contents.tensors());
+      tensors.forEach(
+          (name, tensor) -> {
+            if (name.endsWith("head.shared_conv.conv.weight") && tensor.is_floating_point()) {
+              tensor.fill_(new Scalar(3e38));
+            }
+          });
+      SafeTensors.write(bad, tensors, contents.metadata());
+    }
+    assertRefused(detect(bad), 1, "numbers that are not finite", "the network overflows");
+    assertThat(out.resolve("results_nusc.json")).doesNotExist();
+  }
+
   /** A page of zeros in the middle, as a bad disk leaves it. */
   @Test
   void aDamagedCheckpointIsNeitherUsedNorTrainedOn() throws IOException {

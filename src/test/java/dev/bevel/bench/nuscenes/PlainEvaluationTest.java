@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -155,5 +156,28 @@ class PlainEvaluationTest {
     Path file = folder.resolve("results.json");
     SyntheticDataSet.writeWithSubmission(folder, SyntheticSize.val(2 / 150.0), 11, file);
     assertThat(score(folder, file, SyntheticDataSet.SPLIT)).isBetween(0.3, 0.7);
+  }
+
+  @SuppressWarnings("NullAway") // what callers without a nullness checker can do
+  private static EvaluationBox car(@Nullable DetectionClass type, double score, int points) {
+    return new EvaluationBox(0, type, 5, 5, 0, 2, 4, 1.5, 0, 0, 0, score, "", points);
+  }
+
+  @Test
+  void predictionsHaveNoPointsAndMustHaveAClass() {
+    List<EvaluationBox> truth = List.of(car(DetectionClass.CAR, 0, 7));
+    for (int points : new int[] {-1, 0, 3}) {
+      List<EvaluationBox> found = List.of(car(DetectionClass.CAR, 0.9, points));
+      DetectionMetrics metrics =
+          DetectionEvaluation.evaluate(truth, found, EvaluationSettings.BENCHMARK);
+      assertThat(metrics.averagePrecision(DetectionClass.CAR))
+          .as("points %d", points)
+          .isCloseTo(1, within(1e-12));
+    }
+    List<EvaluationBox> nothing = List.of(car(null, 0.9, 1));
+    assertThatThrownBy(
+            () -> DetectionEvaluation.evaluate(truth, nothing, EvaluationSettings.BENCHMARK))
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageContaining("predictions has a box without a class");
   }
 }

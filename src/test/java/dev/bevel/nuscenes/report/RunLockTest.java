@@ -27,6 +27,21 @@ class RunLockTest {
     }
   }
 
+  /** What a link leads to is nobody's to empty. */
+  @Test
+  void aLockThatIsALinkOrNoFileIsRefused() throws IOException {
+    Path precious = Files.writeString(folder.resolve("precious.txt"), "kept");
+    for (Path target : List.of(precious, Path.of("/dev/full"), folder.resolve("nowhere"))) {
+      Path run = Files.createDirectory(folder.resolve("run-" + target.getFileName()));
+      Files.createSymbolicLink(run.resolve(RunLock.NAME), target);
+      assertThatThrownBy(() -> RunLock.take(run, "a test"))
+          .isInstanceOf(NuScenesException.class)
+          .hasMessageContaining(run.resolve(RunLock.NAME) + " must be a file of Bevel's own");
+    }
+    assertThat(precious).hasContent("kept");
+    assertThat(folder.resolve("nowhere")).doesNotExist();
+  }
+
   @Test
   void aLivingProcessIsNamedAndADeadOneIsNoOwner() throws IOException, InterruptedException {
     Path run = folder.resolve("run");

@@ -6,6 +6,7 @@ import static dev.bevel.nuscenes.validation.EditableSet.text;
 import static dev.bevel.nuscenes.validation.EditableSet.token;
 import static dev.bevel.nuscenes.validation.EditableSet.turn;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.bevel.testing.Seed;
 import java.awt.image.BufferedImage;
@@ -23,10 +24,12 @@ import java.util.Random;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -264,5 +267,20 @@ class FileFaultTest {
     assertThat(one.findings()).hasSize(Findings.KEPT);
     assertThat(one.total()).isGreaterThan(Findings.KEPT);
     assertThat(DataSetValidator.of(data).threads(7).validate()).isEqualTo(one);
+  }
+
+  /** A pipe in a file's place would never begin. */
+  @Test
+  @Timeout(60)
+  void aPipeIsNotWaitedFor() throws IOException, InterruptedException {
+    Path pipe = folder.resolve("pipe");
+    assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+    for (ThrowingCallable look :
+        List.<ThrowingCallable>of(
+            () -> FileInspector.lidar(pipe),
+            () -> JpegInspector.inspect(pipe, 8, 8),
+            () -> PngInspector.inspect(pipe))) {
+      assertThatThrownBy(look).hasMessageContaining("is not a regular file");
+    }
   }
 }

@@ -102,12 +102,12 @@ public final class FileOutput extends FilterOutputStream {
 
   /** Something that may fail. */
   @FunctionalInterface
-  interface Step {
+  public interface Step {
     void run() throws IOException;
   }
 
   /** Runs a step on a file and names the file if it fails. */
-  static void guarded(Path file, Step step) throws IOException {
+  public static void guarded(Path file, Step step) throws IOException {
     try {
       step.run();
     } catch (NoSuchFileException e) {

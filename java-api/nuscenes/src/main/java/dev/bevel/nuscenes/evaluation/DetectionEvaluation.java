@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 
 /** Runs the benchmark. */
 public final class DetectionEvaluation {
@@ -61,9 +62,13 @@ public final class DetectionEvaluation {
       Collection<EvaluationBox> truth,
       Collection<EvaluationBox> predictions,
       EvaluationSettings settings) {
+    requireBoxes("truth", truth);
+    requireBoxes("predictions", predictions);
+    Objects.requireNonNull(settings, "DetectionEvaluation.evaluate: settings is null");
     requireFew(predictions, settings);
     Map<Integer, Integer> samples = new HashMap<>();
-    List<EvaluationBox> objects = counted(truth, settings, samples);
+    List<EvaluationBox> objects =
+        counted(truth.stream().filter(box -> box.points() != 0).toList(), settings, samples);
     List<EvaluationBox> detections = counted(predictions, settings, samples);
     return evaluate(samples.size(), objects, detections, settings);
   }
@@ -72,9 +77,21 @@ public final class DetectionEvaluation {
       Collection<EvaluationBox> boxes, EvaluationSettings settings, Map<Integer, Integer> samples) {
     return boxes.stream()
         .filter(box -> Math.hypot(box.x(), box.y()) < settings.range(box.detectionClass()))
-        .filter(box -> box.points() != 0)
         .map(box -> box.ofSample(samples.computeIfAbsent(box.sample(), s -> samples.size())))
         .toList();
+  }
+
+  private static void requireBoxes(String argument, Collection<EvaluationBox> boxes) {
+    Objects.requireNonNull(boxes, "DetectionEvaluation.evaluate: " + argument + " is null");
+    for (EvaluationBox box : boxes) {
+      if (box == null || box.detectionClass() == null) {
+        throw new NuScenesException(
+            "DetectionEvaluation.evaluate: "
+                + argument
+                + " has "
+                + (box == null ? "null for a box" : "a box without a class: " + box));
+      }
+    }
   }
 
   private static void requireFew(Collection<EvaluationBox> boxes, EvaluationSettings settings) {

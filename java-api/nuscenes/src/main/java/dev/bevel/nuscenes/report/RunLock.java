@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.report;
 
+import dev.bevel.nuscenes.FileOutput;
 import dev.bevel.nuscenes.NuScenesException;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -9,6 +10,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
@@ -68,15 +70,22 @@ public final class RunLock implements AutoCloseable {
     }
     RunLock taken = null;
     try {
+      Path file = real.resolve(NAME);
+      if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)
+          && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+        throw new NuScenesException(
+            file + " must be a file of Bevel's own, it is a link or no file; remove it");
+      }
       FileChannel channel =
           FileChannel.open(
-              real.resolve(NAME),
+              file,
               StandardOpenOption.CREATE,
               StandardOpenOption.READ,
-              StandardOpenOption.WRITE);
+              StandardOpenOption.WRITE,
+              LinkOption.NOFOLLOW_LINKS);
       try {
         lock(channel, folder);
-        write(channel, self(what));
+        FileOutput.guarded(file, () -> write(channel, self(what)));
         taken = new RunLock(real, channel);
         return taken;
       } finally {

@@ -1,9 +1,11 @@
 package dev.bevel.nuscenes.validation;
 
+import dev.bevel.nuscenes.PathFaults;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -28,9 +30,18 @@ final class FileInspector {
    * @param most bytes; a larger file is not read to its end
    */
   static byte[] read(Path file, long most) throws IOException {
-    try (InputStream in = Files.newInputStream(file)) {
+    try (InputStream in = open(file)) {
       return in.readNBytes(Math.toIntExact(most + 1));
     }
+  }
+
+  /** A regular file's bytes; a pipe might never end, or never begin. */
+  static InputStream open(Path file) throws IOException {
+    String fault = PathFaults.asFile(file);
+    if (fault != null) {
+      throw new FileSystemException(file.toString(), null, fault);
+    }
+    return Files.newInputStream(file);
   }
 
   /** Points of a LiDAR file, or what is wrong with it. */

@@ -46,7 +46,7 @@ final class PngInspector {
   static FileInspector.@Nullable Fault inspect(Path file) throws IOException {
     PngInspector png = new PngInspector();
     try (DataInputStream in =
-        new DataInputStream(new BufferedInputStream(Files.newInputStream(file), 1 << 16))) {
+        new DataInputStream(new BufferedInputStream(FileInspector.open(file), 1 << 16))) {
       String problem = png.problem(in, Files.size(file));
       return problem == null
           ? null

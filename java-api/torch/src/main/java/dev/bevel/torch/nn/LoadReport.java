@@ -1,5 +1,6 @@
 package dev.bevel.torch.nn;
 
+import dev.bevel.nuscenes.Printable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -81,7 +82,8 @@ public record LoadReport(List<String> missing, List<String> unexpected, List<Mis
 
   private static void describe(List<String> parts, String what, List<?> items) {
     if (!items.isEmpty()) {
-      List<String> shown = items.stream().limit(SHOWN).map(Object::toString).toList();
+      List<String> shown =
+          items.stream().limit(SHOWN).map(item -> Printable.of(item.toString(), 200)).toList();
       String more = items.size() > SHOWN ? ", ..." : "";
       parts.add(items.size() + " " + what + " (" + String.join(", ", shown) + more + ")");
     }

@@ -2,6 +2,7 @@ package dev.bevel.torch.train;
 
 import dev.bevel.nuscenes.BoxConvention;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.Printable;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TorchException;
 import dev.bevel.torch.io.SafeTensors;
@@ -327,7 +328,12 @@ public record Checkpoint(
       return Long.parseLong(value);
     } catch (NumberFormatException e) {
       throw new CheckpointException(
-          String.format(Locale.ROOT, "%s: %s must be a whole number, got '%s'", file, key, value),
+          String.format(
+              Locale.ROOT,
+              "%s: %s must be a whole number, got '%s'",
+              file,
+              key,
+              Printable.of(value, 80)),
           e);
     }
   }

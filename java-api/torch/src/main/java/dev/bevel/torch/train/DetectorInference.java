@@ -4,6 +4,7 @@ import dev.bevel.kernels.SharedResource;
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.Printable;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.model.Detector;
 import dev.bevel.torch.model.DetectorOutput;
@@ -11,9 +12,12 @@ import dev.bevel.torch.nn.Tensors;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 
 /**
  * A trained detector at work. Owns the detector. Several threads may detect at once. Closing marks
@@ -116,9 +120,28 @@ public final class DetectorInference implements AutoCloseable {
               config.detector().image().height(),
               config.detector().image().width());
       DetectorOutput output = detector.forward(images, input.calibration());
+      requireFinite(output, sample);
       return head.detections(output, scoreThreshold).getFirst().stream()
           .map(d -> new Detection(d.box().transformed(toEgo), d.detectionClass(), d.score()))
           .toList();
+    }
+  }
+
+  /** A map with numbers that are none has no maxima: it would look like an empty street. */
+  private void requireFinite(DetectorOutput output, DetectionSample sample) {
+    for (Map<String, Tensor> task : output.tasks()) {
+      for (Map.Entry<String, Tensor> map : task.entrySet()) {
+        if (!torch.isfinite(map.getValue()).all().item_bool()) {
+          throw new TrainingException(
+              String.format(
+                  Locale.ROOT,
+                  "%s: the head's %s has numbers that are not finite for sample %s; with these"
+                      + " weights the network overflows",
+                  config.detector().name(),
+                  map.getKey(),
+                  Printable.of(sample.token(), 80)));
+        }
+      }
     }
   }
 

@@ -4,6 +4,7 @@ import dev.bevel.kernels.SharedResource;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.ImageAugmentation;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.Printable;
 import dev.bevel.torch.model.Calibration;
 import dev.bevel.torch.model.Detector;
 import dev.bevel.torch.nn.Tensors;
@@ -132,7 +133,7 @@ public final class DetectorTraining implements AutoCloseable {
                 "%s: the training was on other data (%s; now %s); give the same data, or ask for"
                     + " a change of data (--other-data)",
                 checkpoint,
-                saved.data().stamp(),
+                Printable.of(saved.data().stamp(), 200),
                 data.stamp()),
             null);
       }
