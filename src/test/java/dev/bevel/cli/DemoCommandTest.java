@@ -131,7 +131,7 @@ class DemoCommandTest {
               .execute("demo", "--out", taken.toString());
       assertThat(status).isEqualTo(2);
       assertThat(error.toString())
-          .contains("--out must name a missing or empty folder, or that of an unfinished demo, ")
+          .contains("--out must name a missing or empty folder, or that of an unfinished demo; ")
           .contains(taken + " is ");
     }
     assertThat(full).isDirectoryContaining("glob:**/x");

@@ -180,7 +180,7 @@ class EnvironmentTest {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (Progress progress =
         Progress.on(new PrintStream(bytes, true, StandardCharsets.UTF_8), columns, "a task", 200)) {
-      progress.setExtraMessage("loss 1.000 (" + "heatmap 2.000 ".repeat(20) + ")");
+      progress.setExtraMessage("loss 1.000", " (" + "heatmap 2.000 ".repeat(3) + ")");
       for (int i = 0; i < 200; i++) {
         progress.step();
       }
@@ -194,6 +194,9 @@ class EnvironmentTest {
     String drawn = progress(columns);
     assertThat(drawn).contains("\r");
     assertThat(drawn.split("[\r\n]")).allMatch(line -> line.length() <= Math.min(columns, 150));
+    // What there is room for is whole: the loss, but not half of its terms.
+    assertThat(drawn.contains("loss 1.000")).isEqualTo(columns >= 80);
+    assertThat(drawn.contains("heatmap")).isEqualTo(columns >= 150);
   }
 
   @Test
@@ -217,6 +220,13 @@ class EnvironmentTest {
         out.toString());
     assertThat(out).isSymbolicLink();
     assertThat(disk.resolve("simulated/v1.0-sim/sample.json")).isRegularFile();
+    Path astray = Files.createSymbolicLink(folder.resolve("astray"), disk.resolve("no/where"));
+    assertThat(
+            Main.commandLine()
+                .setErr(new PrintWriter(new StringWriter()))
+                .execute("simulate", "--scenes", "1", "--seconds", "1", "--out", astray.toString()))
+        .isEqualTo(1);
+    assertThat(disk.resolve("no")).doesNotExist();
     Path empty = Files.createDirectory(disk.resolve("empty"));
     Path second = Files.createSymbolicLink(folder.resolve("second"), empty);
     run(

@@ -80,11 +80,19 @@ class RenderCommandTest {
               "velocity": [NaN, NaN], "detection_name": "bus", "detection_score": 0.4,
               "attribute_name": ""}]}}
             """);
-    assertThat(run(data, "sample-1", "--results", results.toString())).isZero();
+    assertThat(run(data, "sample-1", "--overwrite", "--results", results.toString())).isZero();
     BufferedImage found = picture("bev.png");
     assertThat(differences(bev, found)).isGreaterThan(200);
     assertThat(differences(cameras, picture("cameras.png"))).isGreaterThan(200);
-    assertThat(run(data, "sample-1", "--results", results.toString(), "--score-threshold", "0.41"))
+    assertThat(
+            run(
+                data,
+                "sample-1",
+                "--overwrite",
+                "--results",
+                results.toString(),
+                "--score-threshold",
+                "0.41"))
         .isZero();
     int inMap = 0;
     BufferedImage below = picture("bev.png");

@@ -75,7 +75,7 @@ class ReportCommandTest {
     assertThat(run("report", "--run", folder.toString())).isEqualTo(1);
     assertThat(error.toString().lines())
         .hasSize(2)
-        .anyMatch(line -> line.contains("nowhere has nothing to report"))
+        .anyMatch(line -> line.contains("nowhere does not exist"))
         .anyMatch(line -> line.contains("run.json is not valid JSON"));
     assertThat(folder.resolve("report.html")).doesNotExist();
   }

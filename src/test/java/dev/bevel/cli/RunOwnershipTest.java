@@ -2,6 +2,7 @@ package dev.bevel.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.report.RunFolder;
 import dev.bevel.nuscenes.report.RunLock;
 import java.io.IOException;
@@ -69,6 +70,45 @@ class RunOwnershipTest extends CommandTestCase {
         run("report", "--run", out.toString()), 2, run.report() + " is there already", REMEDY);
     assertThat(run.metricsDetails()).hasContent("kept");
     assertThat(run.report()).hasContent("kept");
+    assertRefused(
+        run("report", "--run", out.toString(), "--overwrite", "--out", checkpoint().toString()),
+        2,
+        "--out must be a file of its own");
+  }
+
+  @Test
+  void picturesStay() throws IOException {
+    assertThat(train("1")).as(error).isZero();
+    Path picture = out.resolve("bev.png");
+    Files.writeString(picture, "kept");
+    String token = NuScenes.load(data).tables().samples().values().iterator().next().token();
+    String[] render = {
+      "render", "--data", data.toString(), "--sample", token, "--out", out.toString()
+    };
+    assertRefused(detect(checkpoint()), 2, picture + " is there already", REMEDY);
+    assertRefused(run(render), 2, picture + " is there already", REMEDY);
+    assertThat(picture).hasContent("kept");
+  }
+
+  @Test
+  void whatIsInTheWayIsFoundBeforeTheFirstStep() throws IOException {
+    Files.createDirectories(out.resolve("last.safetensors"));
+    assertRefused(train("1", "--overwrite"), 1, "last.safetensors is a folder, must be a file");
+    Files.delete(out.resolve("last.safetensors"));
+    Files.writeString(out.resolve("run.json"), "{");
+    assertRefused(train("1"), 1, "run.json is not valid JSON", "mend or remove it");
+    assertThat(out.resolve("history.csv")).doesNotExist();
+    Files.delete(out.resolve("run.json"));
+    assertThat(train("1")).as(error).isZero();
+    Files.createDirectories(out.resolve("cameras.png"));
+    assertRefused(detect(checkpoint(), "--overwrite"), 2, "cameras.png is a folder");
+  }
+
+  @Test
+  void aReportOnNothingLeavesNothing() throws IOException {
+    Path empty = Files.createDirectory(folder.resolve("empty"));
+    assertRefused(run("report", "--run", empty.toString()), 1, "has nothing to report");
+    assertThat(empty).isEmptyDirectory();
   }
 
   @Test

@@ -39,11 +39,17 @@ final class DemoFolder implements AutoCloseable {
     return found == null
         ? Optional.empty()
         : Optional.of(
-            "--out must name a missing or empty folder, or that of an unfinished demo, "
+            "--out must name a missing or empty folder, or that of an unfinished demo; "
                 + folder
                 + " "
                 + found
+                + finished(folder)
                 + "; remove it or name another");
+  }
+
+  private static String finished(Path folder) {
+    Path report = new RunFolder(folder).report();
+    return Files.exists(report) ? ", the report of a finished run is " + report : "";
   }
 
   private static @Nullable String found(Path folder) throws IOException {

@@ -3,6 +3,7 @@ package dev.bevel.cli;
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.PathNames;
 import dev.bevel.nuscenes.Printable;
 import dev.bevel.nuscenes.draw.Pictures;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -134,7 +136,7 @@ final class DetectCommand implements Callable<Integer> {
   private void requireDrawable(List<DetectionSample> samples) {
     for (int i = 0; i < samples.size(); i++) {
       DetectionSample sample = samples.get(i);
-      Path unused = pictureFolder(sample);
+      Path unused = pictures > 0 ? pictureFolder(sample) : out;
       if (isDrawn(i, samples.size(), pictures) && sample.hasLidar()) {
         sample.requireLidar();
       }
@@ -185,7 +187,7 @@ final class DetectCommand implements Callable<Integer> {
     print.printf(
         Locale.ROOT,
         "%s (%s): %d detections, %d of them at score %s or more, %.0f ms%n",
-        sample.token(),
+        Printable.of(sample.token(), 80),
         Printable.of(sample.sceneName(), 80),
         detections.size(),
         detections.stream().filter(d -> d.score() >= drawThreshold).count(),
@@ -220,6 +222,18 @@ final class DetectCommand implements Callable<Integer> {
   }
 
   private Path pictureFolder(DetectionSample sample) {
+    boolean taken =
+        Stream.concat(
+                new RunFolder(out).files().stream().map(file -> file.getFileName().toString()),
+                Stream.of(RunLock.NAME, FROM_ABOVE, CAMERAS))
+            .anyMatch(sample.token()::equals);
+    if (taken) {
+      throw new NuScenesException(
+          "table sample: a token, which names a folder of pictures, is the name of one of the"
+              + " run's own files: "
+              + sample.token()
+              + "; give --pictures 0");
+    }
     return PathNames.child(
         out, sample.token(), "table sample: a token, which names a folder of pictures,");
   }

@@ -26,9 +26,17 @@ final class OverwriteOption {
 
   /**
    * @throws ParameterException naming the first of the files that is there, unless replacing was
-   *     asked for
+   *     asked for; and the first that is a folder, which nothing replaces
    */
   void requireFree(List<Path> files) {
+    files.stream()
+        .filter(Files::isDirectory)
+        .findFirst()
+        .ifPresent(
+            file -> {
+              throw new ParameterException(
+                  spec.commandLine(), file + " is a folder, must be a file; name another --out");
+            });
     files.stream()
         .filter(file -> !overwrite && Files.exists(file))
         .findFirst()

@@ -19,7 +19,11 @@ final class Progress implements AutoCloseable {
 
   private static final long NANOS_BETWEEN_LINES = 20_000_000_000L;
 
+  /** Of a line beside task, counts and message: percentage, times and a bar of ten. */
+  private static final int OTHER_COLUMNS = 45;
+
   private final String task;
+  private final int columns;
   private long most;
   private final PrintStream err;
   private final @Nullable ProgressBar bar;
@@ -30,9 +34,10 @@ final class Progress implements AutoCloseable {
 
   private Progress(String task, long most, int columns, PrintStream err) {
     this.task = task;
+    this.columns = Math.min(columns, MOST_COLUMNS);
     this.most = most;
     this.err = err;
-    this.bar = columns == 0 ? null : bar(task, most, Math.min(columns, MOST_COLUMNS), err);
+    this.bar = columns == 0 ? null : bar(task, most, this.columns, err);
   }
 
   /**
@@ -89,11 +94,17 @@ final class Progress implements AutoCloseable {
     }
   }
 
-  /** What stands beside the bar. */
-  void setExtraMessage(String text) {
-    message = text;
+  /**
+   * What stands beside the bar, on a narrow terminal without the details.
+   *
+   * @param text shown as long as the line has room for it
+   * @param details shown behind it if there is room for them too
+   */
+  void setExtraMessage(String text, String details) {
+    message = text + details;
     if (bar != null) {
-      bar.setExtraMessage(text);
+      int room = columns - task.length() - 2 * Long.toString(most).length() - OTHER_COLUMNS;
+      bar.setExtraMessage(message.length() <= room ? message : text.length() <= room ? text : "");
     }
   }
 

@@ -6,6 +6,7 @@ import dev.bevel.nuscenes.draw.SamplePictures;
 import dev.bevel.nuscenes.evaluation.SubmissionReader;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -57,12 +58,17 @@ final class RenderCommand implements Callable<Integer> {
       description = "Folder for the pictures; made if missing.")
   private Path out;
 
+  @Mixin private OverwriteOption overwrite;
+
   @Override
   public Integer call() {
     if (Double.isNaN(scoreThreshold)) {
       throw new ParameterException(
           spec.commandLine(), "--score-threshold must be a number, got NaN");
     }
+    Path camerasFile = out.resolve("cameras.png");
+    Path bevFile = out.resolve("bev.png");
+    overwrite.requireFree(List.of(camerasFile, bevFile));
     NuScenes set = dataSet.load();
     SamplePictures pictures = new SamplePictures(set, set.sample(sample));
     if (results != null) {
@@ -70,8 +76,8 @@ final class RenderCommand implements Callable<Integer> {
     }
     var cameras = pictures.cameras();
     var bev = pictures.bev();
-    Pictures.writePng(cameras, out.resolve("cameras.png"));
-    Pictures.writePng(bev, out.resolve("bev.png"));
+    Pictures.writePng(cameras, camerasFile);
+    Pictures.writePng(bev, bevFile);
     PrintWriter print = spec.commandLine().getOut();
     pictures.missing().forEach(what -> print.println("bev.png: " + what));
     print.println("wrote cameras.png and bev.png to " + out);

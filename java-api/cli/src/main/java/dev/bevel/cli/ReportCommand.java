@@ -5,7 +5,6 @@ import dev.bevel.nuscenes.report.RunLock;
 import dev.bevel.nuscenes.report.RunReport;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -14,6 +13,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code bevel report}: one HTML page on a run. */
@@ -55,8 +55,15 @@ final class ReportCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     RunFolder folder = new RunFolder(run);
     Path page = out == null ? folder.report() : out;
+    if (out != null
+        && folder.has(page)
+        && !new RunFolder(run).report().endsWith(page.getFileName())) {
+      throw new ParameterException(
+          spec.commandLine(), "--out must be a file of its own, " + page + " is one of the run's");
+    }
     overwrite.requireFree(List.of(page));
-    if (out == null && Files.isDirectory(run)) {
+    RunReport.requireRun(folder);
+    if (out == null) {
       try (RunLock lock = folder.claim("bevel report")) {
         RunReport.write(folder, data, page);
       }

@@ -145,14 +145,26 @@ final class TrainCommand implements Callable<Integer> {
               .train(training, steps, saveEvery, resume);
       print.printf(
           Locale.ROOT,
-          "%s: %d steps on %d sample(s), %d in all; %s%n",
+          "%s: %d steps on %d sample(s), %d in all; %s%s%n",
           name,
           training.step() - before,
           samples.size(),
           training.step(),
-          checkpoint == null ? "no checkpoint" : "checkpoint " + shown(checkpoint, folder));
+          checkpoint == null ? "no checkpoint" : "checkpoint " + shown(checkpoint, folder),
+          remark(training, before, checkpoint == null ? null : shown(checkpoint, folder)));
       print.flush();
     }
+  }
+
+  /** What a reader of the last line would otherwise not know. */
+  private String remark(DetectorTraining training, long before, @Nullable Path checkpoint) {
+    if (before >= steps) {
+      return "; nothing to do: --steps " + steps + " counts from the beginning of the training";
+    }
+    if (training.step() >= steps) {
+      return "";
+    }
+    return "; interrupted" + (checkpoint == null ? "" : ", go on with --resume " + checkpoint);
   }
 
   /** As the user named the folder. */

@@ -67,7 +67,7 @@ record TrainingRun(
           until,
           report -> {
             history.add(report);
-            bar.setExtraMessage(describe(report));
+            bar.setExtraMessage(loss(report), terms(report));
             bar.stepTo(report.step());
           });
       history.flush();
@@ -83,7 +83,12 @@ record TrainingRun(
     boolean interrupted = Thread.interrupted(); // else nothing can be written
     try {
       flush(history, failure);
-      Saved last = training.step() == saved.step ? saved : write(training);
+      Saved last = training.step() == saved.step ? saved : checkpoint(training);
+      try {
+        describe(training);
+      } catch (RuntimeException e) {
+        failure.addSuppressed(e);
+      }
       return last.checkpoint == null ? "" : "; the state after " + goOn(last);
     } catch (IOException | RuntimeException | Error e) {
       failure.addSuppressed(e);
@@ -109,31 +114,39 @@ record TrainingRun(
     if (training.step() == saved.step) {
       return saved; // stopped before a step was taken
     }
+    Saved last = saved;
     try {
-      return write(training);
+      last = checkpoint(training);
+      describe(training);
+      return last;
     } catch (IOException | RuntimeException e) {
       throw new TrainingException(
-          Main.sentence(e) + (saved.checkpoint == null ? "" : "; the state after " + goOn(saved)),
-          e);
+          Main.sentence(e) + (last.checkpoint == null ? "" : "; the state after " + goOn(last)), e);
     }
   }
 
-  private Saved write(DetectorTraining training) throws IOException {
+  private Saved checkpoint(DetectorTraining training) throws IOException {
     training.save(folder.checkpoint());
+    return new Saved(training.step(), folder.checkpoint());
+  }
+
+  private void describe(DetectorTraining training) {
     folder.write(
         new RunFolder.Training(
             config, set.dataRoot(), set.version(), split, training.step(), seed));
-    return new Saved(training.step(), folder.checkpoint());
   }
 
   private static String goOn(Saved saved) {
     return "step " + saved.step + " is saved, go on with --resume " + saved.checkpoint;
   }
 
-  private static String describe(StepReport report) {
-    return String.format(Locale.ROOT, "loss %.3f", report.loss())
-        + report.terms().entrySet().stream()
-            .map(e -> String.format(Locale.ROOT, "%s %.3f", e.getKey(), e.getValue()))
-            .collect(Collectors.joining(" ", " (", ")"));
+  private static String loss(StepReport report) {
+    return String.format(Locale.ROOT, "loss %.3f", report.loss());
+  }
+
+  private static String terms(StepReport report) {
+    return report.terms().entrySet().stream()
+        .map(e -> String.format(Locale.ROOT, "%s %.3f", e.getKey(), e.getValue()))
+        .collect(Collectors.joining(" ", " (", ")"));
   }
 }

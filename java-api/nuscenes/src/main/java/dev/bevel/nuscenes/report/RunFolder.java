@@ -87,19 +87,44 @@ public final class RunFolder {
    * processes left of files that they were writing. The folder is made if missing.
    *
    * @param what the owner is, e.g. {@code "bevel train"}, for the message to others
-   * @throws NuScenesException naming the present owner if there is one
+   * @throws NuScenesException naming the present owner if there is one, or what would be in the way
+   *     of a file that is to be written: a folder, or a {@code run.json} that cannot be read
    * @throws IOException if the folder cannot be made or written
    */
   public RunLock claim(String what) throws IOException {
     RunLock lock = RunLock.take(folder, what);
-    files().forEach(AtomicFile::removeLeftovers);
-    return lock;
+    try {
+      files().forEach(AtomicFile::removeLeftovers);
+      requireWritable();
+      return lock;
+    } catch (RuntimeException e) {
+      lock.close();
+      throw e;
+    }
+  }
+
+  private void requireWritable() {
+    for (Path file : files()) {
+      if (Files.isDirectory(file)) {
+        throw new NuScenesException(file + " is a folder, must be a file; remove it");
+      }
+    }
+    try {
+      read();
+    } catch (NuScenesException e) {
+      throw new NuScenesException(e.getMessage() + "; mend or remove it", e);
+    }
   }
 
   /** All files that a run has, there or not. */
   public List<Path> files() {
     return List.of(
         run(), history(), checkpoint(), results(), metricsSummary(), metricsDetails(), report());
+  }
+
+  /** Whether a path leads to one of the files that a run has. */
+  public boolean has(Path file) {
+    return files().contains(absolute(file));
   }
 
   /** {@code run.json}. */

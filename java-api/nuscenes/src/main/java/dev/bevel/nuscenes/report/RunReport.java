@@ -58,7 +58,7 @@ public final class RunReport {
   }
 
   private String page() {
-    requireRun();
+    requireRun(run);
     String title =
         "Bevel run "
             + Optional.ofNullable(run.folder().getFileName()).map(Path::toString).orElse("/");
@@ -86,7 +86,16 @@ public final class RunReport {
     return html.toString();
   }
 
-  private void requireRun() {
+  /**
+   * Checks that there is a run in a folder.
+   *
+   * @throws NuScenesException saying what the folder lacks
+   */
+  public static void requireRun(RunFolder run) {
+    String fault = PathFaults.asFolder(run.folder());
+    if (fault != null) {
+      throw new NuScenesException("run folder " + run.folder() + " " + fault);
+    }
     if (Stream.of(run.run(), run.history(), run.metricsSummary(), run.metricsDetails())
         .noneMatch(Files::exists)) {
       throw new NuScenesException(

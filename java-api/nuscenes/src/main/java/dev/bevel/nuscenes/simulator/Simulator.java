@@ -7,6 +7,7 @@ import dev.bevel.nuscenes.PathFaults;
 import dev.bevel.nuscenes.simulator.SceneRecorder.Observation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,14 +92,25 @@ public final class Simulator {
 
   private static Path target(Path out) {
     try {
-      return FileOutput.followed(out);
+      Path target = FileOutput.followed(out);
+      String fault = PathFaults.asNewFolder(out);
+      Path parent = target.getParent();
+      if (fault != null && parent != null && !Files.isDirectory(parent)) {
+        throw new NuScenesException(out + " " + fault);
+      }
+      return target;
     } catch (IOException e) {
       throw unwritable(out, e);
     }
   }
 
   private static NuScenesException unwritable(Path out, Exception e) {
-    String words = e instanceof FileSystemException f ? f.getMessage() : PathFaults.reason(e);
+    String words = PathFaults.reason(e);
+    if (e instanceof FileSystemException f
+        && f.getFile() != null
+        && !(e instanceof AccessDeniedException)) {
+      words = f.getFile() + ": " + words;
+    }
     return new NuScenesException(
         String.format(Locale.ROOT, "simulated data cannot be written to %s: %s", out, words), e);
   }
