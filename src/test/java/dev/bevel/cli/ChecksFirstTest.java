@@ -192,7 +192,8 @@ class ChecksFirstTest extends CommandTestCase {
   void tokensCannotLeadOutOfTheFolder() throws IOException {
     assertThat(train("1")).as(error).isZero();
     Path escaped = folder.resolve("escaped");
-    for (String token : List.of(escaped.toString(), "../escaped", "..", "a/b")) {
+    for (String token :
+        List.of(escaped.toString(), "../escaped", "..", "a/b", "bev.png", "run.json")) {
       Path tables = data.resolve("v1.0-mini");
       Map<Path, String> before = new LinkedHashMap<>();
       try (Stream<Path> files = Files.list(tables)) {

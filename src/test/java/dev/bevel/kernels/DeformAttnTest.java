@@ -246,11 +246,14 @@ class DeformAttnTest {
               arena, DeformAttnShape.msda(1, 3, 2, 4, ONE, 2), DType.FLOAT32, RANDOM, false);
       assertThatThrownBy(() -> new MsdaInputs(good.value, ONE, null, good.logits))
           .isInstanceOf(NullPointerException.class)
-          .hasMessage("locations");
-      assertThatThrownBy(() -> new MsdaForward(good.msdaInputs(), null)).hasMessage("out");
+          .hasMessage("MsdaInputs: locations must not be null");
+      assertThatThrownBy(() -> new MsdaForward(good.msdaInputs(), null))
+          .hasMessage("MsdaForward: out must not be null");
       MsdaBackward call = new MsdaBackward(good.msdaInputs(), good.gradOut);
-      assertThatThrownBy(() -> call.determinism(null)).hasMessage("choice");
-      assertThatThrownBy(() -> call.workspace(null)).hasMessage("scratchMemory");
+      assertThatThrownBy(() -> call.determinism(null))
+          .hasMessage("MsdaBackward: choice must not be null");
+      assertThatThrownBy(() -> call.workspace(null))
+          .hasMessage("MsdaBackward: scratchMemory must not be null");
     }
   }
 

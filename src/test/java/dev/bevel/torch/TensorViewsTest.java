@@ -71,6 +71,12 @@ class TensorViewsTest {
       assertThat(view.dtype()).isEqualTo(dtype);
       assertThat(view.byteSize()).isEqualTo(3L * dtype.byteSize());
     }
+    Tensor complex = torch.complex(torch.ones(3), torch.ones(3));
+    assertThatThrownBy(() -> TensorViews.of(torch.imag(complex.conj())))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("resolve_neg()");
+    assertThat(TensorViews.of(torch.imag(complex.conj()).resolve_neg()).toFloatArray())
+        .containsOnly(-1);
     assertThatThrownBy(() -> TensorViews.of(torch.zeros(3).to(ScalarType.Short)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("Short");

@@ -230,9 +230,9 @@ final class DetectCommand implements Callable<Integer> {
     if (taken) {
       throw new NuScenesException(
           "table sample: a token, which names a folder of pictures, is the name of one of the"
-              + " run's own files: "
+              + " run's own files: '"
               + sample.token()
-              + "; give --pictures 0");
+              + "'; give --pictures 0");
     }
     return PathNames.child(
         out, sample.token(), "table sample: a token, which names a folder of pictures,");
