@@ -71,7 +71,7 @@ class TensorViewsTest {
       assertThat(view.dtype()).isEqualTo(dtype);
       assertThat(view.byteSize()).isEqualTo(3L * dtype.byteSize());
     }
-    Tensor complex = torch.complex(torch.ones(3), torch.ones(3));
+    Tensor complex = torch.view_as_complex(torch.ones(3, 2));
     assertThatThrownBy(() -> TensorViews.of(torch.imag(complex.conj())))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("resolve_neg()");
