@@ -237,8 +237,7 @@ class Forward {
     if (!direct_out_) write_out(begin, end, map);
   }
 
-  /// V vectors of channels of the cells that have no row of their own. (In a function of its own: inlined
-  /// into the threads' loop it has too few registers.)
+  /// V vectors of channels of the cells that have no row of their own.
   template <int V>
   void sum_cells(int64_t begin, int64_t end, int64_t offset, const T* scratch, T* map) const {
     const int32_t* slots = section(at_.cell_slots);
