@@ -171,7 +171,6 @@ BevPoolForwardJob check_arguments(const Arguments& a, const TensorArgument& feat
   job.feature_type = feature.element_type();
   job.channels = feature.extent(feature_dimensions - 1);
   job.feature_rows = rows_of(feature, feature_dimensions);
-  if (job.channels < 1) feature.reject("must have at least one channel, got " + feature.shape_text());
 
   a.out.required().dtype(is_double ? kFloat64Only : kFloat32Only | kSixteenBit).compact().on(device);
   if (out_dimensions < 1 || a.out.extent(out_dimensions - 1) != job.channels) {

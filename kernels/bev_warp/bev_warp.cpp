@@ -96,7 +96,6 @@ WarpMap check_map(const TensorArgument& map, bool channels_last) {
       map.extent(row) * map.extent(row + 1) > kMostPixels) {
     map.reject("must have fewer than 2^29 pixels, got " + map.shape_text());
   }
-  if (map.extent(channel) < 1) map.reject("must have at least one channel, got " + map.shape_text());
   layout.height = static_cast<int32_t>(map.extent(row));
   layout.width = static_cast<int32_t>(map.extent(row + 1));
   layout.type = map.element_type();

@@ -128,9 +128,6 @@ DeformAttnJob begin(const Arguments& a, const bevel_value_levels& levels, int le
   job.rows = a.value.extent(lead);
   job.heads = a.value.extent(lead + 1);
   job.head_dim = a.value.extent(lead + 2);
-  if (job.heads < 1 || job.head_dim < 1) {
-    a.value.reject("must have at least one head of one channel, got " + a.value.shape_text());
-  }
   if (job.rows > kInt32Max) a.value.reject("must have fewer than 2^31 rows, got " + a.value.shape_text());
   check_levels(a.op, levels, job.rows);
   job.levels = levels;
@@ -142,9 +139,9 @@ DeformAttnJob begin(const Arguments& a, const bevel_value_levels& levels, int le
 }
 
 void check_samples(const Arguments& a, DeformAttnJob& job, int64_t points) {
-  if (points < 1 || points > BEVEL_DEFORM_ATTN_MAX_SAMPLES / job.levels.levels) {
-    fail(BEVEL_INVALID_ARGUMENT, "%s: %s must have 1 to %d levels · points, got %s", a.op, a.locations.name(),
-         BEVEL_DEFORM_ATTN_MAX_SAMPLES, a.locations.shape_text().c_str());
+  if (points > BEVEL_DEFORM_ATTN_MAX_SAMPLES / job.levels.levels) {
+    fail(BEVEL_INVALID_ARGUMENT, "%s: %s must have at most %d levels · points, got %s", a.op,
+         a.locations.name(), BEVEL_DEFORM_ATTN_MAX_SAMPLES, a.locations.shape_text().c_str());
   }
   job.points = static_cast<int32_t>(points);
 }
@@ -198,8 +195,8 @@ DeformAttnJob check_fused(const Arguments& a, const bevel_value_levels& levels, 
   a.reference.shape(
       {job.batch, job.maps, job.queries, job.reference_of_level ? Extent(count) : kAny, job.boxes ? 4 : 2},
       job.reference_of_level ? "to match value, offsets and levels" : "to match value and offsets");
-  if (a.reference.extent(3) < 1 || a.reference.extent(3) > BEVEL_DEFORM_ATTN_MAX_SAMPLES) {
-    a.reference.reject("must have 1 to 256 references, got " + a.reference.shape_text());
+  if (a.reference.extent(3) > BEVEL_DEFORM_ATTN_MAX_SAMPLES) {
+    a.reference.reject("must have at most 256 references, got " + a.reference.shape_text());
   }
   job.references = static_cast<int32_t>(a.reference.extent(3));
   if (a.visible.given()) {

@@ -29,10 +29,10 @@ struct Arguments {
         mean_factor(kOp, "mean_factor", p.mean_factor) {}
 };
 
-void check_anchors(int64_t anchors) {
-  if (anchors < 1 || anchors > BEVEL_POINT_SAMPLING_MAX_ANCHORS) {
-    fail(BEVEL_INVALID_ARGUMENT, "%s: a pillar must have 1 to %d anchors, got %lld", kOp,
-         BEVEL_POINT_SAMPLING_MAX_ANCHORS, static_cast<long long>(anchors));
+void check_anchors(int64_t anchors, int64_t least) {
+  if (anchors < least || anchors > BEVEL_POINT_SAMPLING_MAX_ANCHORS) {
+    fail(BEVEL_INVALID_ARGUMENT, "%s: a pillar must have %lld to %d anchors, got %lld", kOp,
+         static_cast<long long>(least), BEVEL_POINT_SAMPLING_MAX_ANCHORS, static_cast<long long>(anchors));
   }
 }
 
@@ -42,7 +42,7 @@ void check_grid(const bevel_pillar_grid& grid) {
     fail(BEVEL_INVALID_ARGUMENT, "%s: grid must have at least one row and one column, got %d × %d", kOp,
          grid.rows, grid.columns);
   }
-  check_anchors(grid.anchors);
+  check_anchors(grid.anchors, 1);
   for (int axis = 0; axis < 3; ++axis) {
     const double lower = grid.range[axis], upper = grid.range[axis + 3];
     if (!(std::isfinite(upper - lower) && lower < upper)) {
@@ -71,7 +71,7 @@ void check_pillars(const Arguments& a, const bevel_pillar_grid& grid, DLDevice d
     a.points.dtype(kFloatOrDouble).rank(4).compact().on(device);
     const int64_t elements = a.points.extent(0) == 1 ? 1 : job.batch;
     a.points.shape({elements, kAny, kAny, 3}, "to match lidar_to_image");
-    check_anchors(a.points.extent(2));
+    check_anchors(a.points.extent(2), 0);
     job.points = a.points.data();
     job.point_type = a.points.element_type();
     job.queries = a.points.extent(1);

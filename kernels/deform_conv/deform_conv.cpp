@@ -131,8 +131,9 @@ DeformConvJob check(const Arguments& a) {
   job.height = a.input.extent(2);
   job.width = a.input.extent(3);
   job.out_channels = a.weight.extent(0);
-  if (job.channels < 1) a.input.reject("must have at least one channel, got " + a.input.shape_text());
-  if (job.out_channels < 1) a.weight.reject("must have at least one output, got " + a.weight.shape_text());
+  if (job.channels == 0 && (a.bias.given() || a.grad_bias.given())) {
+    a.input.reject("must have at least one channel where there is a bias, got " + a.input.shape_text());
+  }
   check_divides(a, "groups", a.settings.groups, a.input, 1, "channels");
   check_divides(a, "groups", a.settings.groups, a.weight, 0, "outputs");
   check_divides(a, "deform_groups", a.settings.deform_groups, a.input, 1, "channels");

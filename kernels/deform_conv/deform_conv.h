@@ -19,9 +19,9 @@
  * (for gradient checks, on the CPU only). On CUDA products are float32 fused multiply-adds for 16-bit tensors
  * too: tensor cores are not used.
  *
- * Shapes: B batch elements (0 is legal), C input and O output channels, H × W pixels in and Ho × Wo out, with
- * Ho = ⌊(H + 2 · padding_h − dilation_h · (kh − 1) − 1) / stride_h⌋ + 1 ≥ 1, Wo likewise. Every tensor is
- * compact and row-major. */
+ * Shapes: B batch elements, C input and O output channels (each may be 0, C only without a bias), H × W
+ * pixels in and Ho × Wo out, with Ho = ⌊(H + 2 · padding_h − dilation_h · (kh − 1) − 1) / stride_h⌋ + 1 ≥ 1,
+ * Wo likewise. Every tensor is compact and row-major. */
 #ifndef BEVEL_DEFORM_CONV_H_
 #define BEVEL_DEFORM_CONV_H_
 

@@ -169,7 +169,8 @@ typedef struct bevel_lift_splat_forward_params {
   /** [B, Z, C, Y, X] (so [B, Z·C, Y, X]), or [B, Z, Y, X, C] with out_layout CHANNELS_LAST; ROW_X swaps Y and
    * X. Wholly written: cells without a point become 0. */
   DLTensor* out;
-  /** [B, N, D, H, W] softmax of the logits, before the prior; NULL if not wanted, and with PROBABILITIES. */
+  /** [B, N, D, H, W] softmax of the logits, before the prior; NULL if not wanted, with PROBABILITIES, and
+   * where C is 0. */
   DLTensor* probabilities;
   /** uint8, 64-byte aligned. */
   DLTensor* workspace;

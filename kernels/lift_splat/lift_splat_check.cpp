@@ -227,7 +227,7 @@ void check_tensors(const CallArguments& a, LiftSplatShape& s) {
     a.context.shape({s.batch, s.cameras, kAny, s.height, s.width}, "to match depth");
     s.channels = a.context.extent(2);
   }
-  check_range(a.op, "channels of context", s.channels, 1, kInt32Max);
+  check_range(a.op, "channels of context", s.channels, 0, kInt32Max);
   s.context_type = a.context.element_type();
   for (int i = 0; i < 2; ++i) {
     s.depth_strides[i] = a.depth.stride(i);
@@ -385,6 +385,8 @@ LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward
   const TensorArgument probabilities(op, "probabilities", p->probabilities);
   if (probabilities.given() && !job.shape.logits)
     probabilities.reject("are only written when depth holds logits");
+  if (probabilities.given() && job.shape.channels == 0)
+    probabilities.reject("are only written when context has a channel");
   job.probabilities = check_volume(call, probabilities);
   if (probabilities.given()) probabilities.compact();
   return job;

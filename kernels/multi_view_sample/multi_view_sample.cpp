@@ -95,8 +95,8 @@ void check_features(const Arguments& a, DLDevice device, MultiViewJob& job) {
                                   : std::vector<Extent>{job.batch, job.cameras, job.channels, kAny, kAny},
                 "to match features[0]");
     const int64_t height = level.extent(row), width = level.extent(row + 1);
-    if (job.channels < 1 || height < 1 || width < 1) {
-      level.reject("must have at least one channel and one pixel, got " + level.shape_text());
+    if (height < 1 || width < 1) {
+      level.reject("must have at least one pixel, got " + level.shape_text());
     }
     if (height > kInt32Max || width > kInt32Max || height * width > kInt32Max) {
       level.reject("must have fewer than 2^31 pixels, got " + level.shape_text());
@@ -156,9 +156,9 @@ void check_places(const Arguments& a, DLDevice device, MultiViewJob& job) {
   const TensorArgument& places = a.points.given() ? a.points : a.locations;
   places.dtype(a.exact()).rank(a.points.given() ? 4 : 5).on(device).compact();
   job.queries = places.extent(1);
-  if (places.extent(2) < 1 || places.extent(2) > BEVEL_MULTI_VIEW_MAX_POINTS) {
-    places.reject("must have 1 to " + std::to_string(BEVEL_MULTI_VIEW_MAX_POINTS) + " points a query, got " +
-                  places.shape_text());
+  if (places.extent(2) > BEVEL_MULTI_VIEW_MAX_POINTS) {
+    places.reject("must have at most " + std::to_string(BEVEL_MULTI_VIEW_MAX_POINTS) +
+                  " points a query, got " + places.shape_text());
   }
   job.points = static_cast<int32_t>(places.extent(2));
   if (checked_product(a.op, "points a batch element", {job.queries, job.points}) > kInt32Max) {

@@ -31,8 +31,9 @@ extern "C" {
 /** Points of a query at most. */
 #define BEVEL_MULTI_VIEW_MAX_POINTS 64
 
-/** What is sampled, and where: B batch elements, N cameras, Q queries of P points, L levels of C channels, G
- * groups of C / G channels. Either points and lidar2img are given, or locations. Never grows. */
+/** What is sampled, and where: B batch elements, N cameras, Q queries of P points, L levels of C channels (B,
+ * N, Q, P and C may be 0), G groups of C / G channels. Either points and lidar2img are given, or locations.
+ * Never grows. */
 typedef struct bevel_multi_view {
   /** Level l [B, N, C, H, W] or [B, N, H, W, C] with H, W of its own, pixels; the strides of B and N are
    * free. NULL from L on. */

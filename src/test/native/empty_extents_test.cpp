@@ -7,8 +7,12 @@
 #include <cstdio>
 #include <cstring>
 
+#include "bev_pool.h"
 #include "bev_warp.h"
 #include "deform_attn_case.hpp"
+#include "deform_conv.h"
+#include "multi_view_sample.h"
+#include "point_sampling.h"
 #include "tensors.hpp"
 
 namespace bevel::testing {
@@ -50,7 +54,7 @@ TEST(EmptyExtents, LevelsTimesPointsDoNotWrap) {
   p.locations = &fewer;
   p.weights = &fewer_weights;
   EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_msda_forward(&p, nullptr));
-  expect_message("msda_forward: locations must have 1 to 256 levels · points");
+  expect_message("msda_forward: locations must have at most 256 levels · points");
 }
 
 /// Heads × channels wrapped to something negative, which a shape took for "any".
@@ -195,6 +199,144 @@ TEST(EmptyExtents, AWarpByAnEmptyGridHasZeroGradients) {
   EXPECT_EQ(0, bytes);
   ASSERT_BEVEL_OK(bevel_bev_warp_backward(&b, nullptr));
   for (int64_t i = 0; i < grad_input.size(); ++i) ASSERT_EQ(0.0f, grad_input[i]) << i;
+}
+
+template <class T>
+void expect_zeros(const Tensor<T>& tensor, const char* name) {
+  for (int64_t i = 0; i < tensor.size(); ++i) ASSERT_EQ(0, to_double(tensor[i])) << name << " at " << i;
+}
+
+/// No channels: nothing is written, and what is not a feature has zero gradients.
+TEST(EmptyExtents, NoChannelsGiveZeroGradients) {
+  View map(nullptr, {1, 1, 0, 4, 4}), warped(nullptr, {1, 1, 0, 2, 2});
+  Tensor<float> grid({1, 1, 2, 2, 2}), grad_grid(grid.shape());
+  bevel_bev_warp_forward_params w = {};
+  w.struct_size = sizeof w;
+  w.input = &map;
+  w.grid = grid.view();
+  w.out = &warped;
+  EXPECT_BEVEL_OK(bevel_bev_warp_forward(&w, nullptr));
+  bevel_bev_warp_backward_params wb = {};
+  wb.struct_size = sizeof wb;
+  wb.grad_out = &warped;
+  wb.input = &map;
+  wb.grid = grid.view();
+  wb.grad_grid = grad_grid.view();
+  ASSERT_BEVEL_OK(bevel_bev_warp_backward(&wb, nullptr));
+  expect_zeros(grad_grid, "grad_grid");
+
+  View value(nullptr, {1, 1, 2, 0}), attended(nullptr, {1, 3, 0});
+  Tensor<float> places({1, 3, 2, 1, 2, 2}), weights({1, 3, 2, 1, 2}), grad_places(places.shape()),
+      grad_weights(weights.shape());
+  bevel_msda_backward_params m = {sizeof m, &attended, &value, one_pixel(1), places.view(), weights.view()};
+  m.grad_locations = grad_places.view();
+  m.grad_weights = grad_weights.view();
+  ASSERT_BEVEL_OK(bevel_msda_backward(&m, nullptr));
+  expect_zeros(grad_places, "grad_locations");
+  expect_zeros(grad_weights, "grad_weights");
+
+  View rows(nullptr, {5, 0}), cells(nullptr, {7, 0});
+  Tensor<float> depth({4}), grad_depth({4});
+  Tensor<int32_t> ranks({4}), starts({1}), lengths({1});
+  for (int i = 0; i < 4; ++i) ranks[i] = i;
+  starts[0] = 0;
+  lengths[0] = 1;
+  bevel_bev_pool_backward_params p = {};
+  p.struct_size = sizeof p;
+  p.grad_out = &cells;
+  p.depth = depth.view();
+  p.feature = &rows;
+  p.ranks_depth = p.ranks_feature = p.ranks_bev = ranks.view();
+  p.interval_starts = starts.view();
+  p.interval_lengths = lengths.view();
+  p.grad_depth = grad_depth.view();
+  ASSERT_BEVEL_OK(bevel_bev_pool_backward(&p, nullptr));
+  expect_zeros(grad_depth, "grad_depth");
+}
+
+/// A convolution of no channels is zero; one with a bias would be the bias, so it is refused.
+TEST(EmptyExtents, AConvolutionOfNoChannelsIsZero) {
+  View input(nullptr, {1, 0, 4, 4}), weight(nullptr, {3, 0, 1, 1});
+  Tensor<float> offset({1, 2, 4, 4}), out({1, 3, 4, 4}), bias({3}), grad_offset(offset.shape());
+  bevel_deform_conv_forward_params f = {};
+  f.struct_size = sizeof f;
+  f.input = &input;
+  f.offset = offset.view();
+  f.weight = &weight;
+  f.settings = {{1, 1}, {0, 0}, {1, 1}, 1, 1};
+  f.out = out.view();
+  ASSERT_BEVEL_OK(bevel_deform_conv_forward(&f, nullptr));
+  expect_zeros(out, "out");
+  f.bias = bias.view();
+  EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_deform_conv_forward(&f, nullptr));
+  expect_message("deform_conv_forward: input must have at least one channel where there is a bias");
+  bevel_deform_conv_backward_params b = {};
+  b.struct_size = sizeof b;
+  b.grad_out = out.view();
+  b.input = &input;
+  b.offset = offset.view();
+  b.weight = &weight;
+  b.settings = f.settings;
+  b.grad_offset = grad_offset.view();
+  ASSERT_BEVEL_OK(bevel_deform_conv_backward(&b, nullptr));
+  expect_zeros(grad_offset, "grad_offset");
+}
+
+/// Queries that look at no point read zero, and pillars of no point are seen by no camera.
+TEST(EmptyExtents, QueriesWithoutPointsGiveZeros) {
+  Tensor<float> value({1, 1, 2, 4}), attended({1, 3, 8}), grad_value(value.shape());
+  View places(nullptr, {1, 3, 2, 1, 0, 2}), weights(nullptr, {1, 3, 2, 1, 0});
+  bevel_msda_forward_params m = {sizeof m, value.view(), one_pixel(1), &places, &weights, attended.view()};
+  ASSERT_BEVEL_OK(bevel_msda_forward(&m, nullptr));
+  expect_zeros(attended, "out");
+  bevel_msda_backward_params mb = {sizeof mb, attended.view(), value.view(), one_pixel(1), &places, &weights};
+  mb.grad_value = grad_value.view();
+  ASSERT_BEVEL_OK(bevel_msda_backward(&mb, nullptr));
+  expect_zeros(grad_value, "grad_value");
+
+  Tensor<float> maps({1, 1, 1, 2, 4}), fused({1, 3, 8}), offsets({1, 1, 3, 2, 1, 1, 2}),
+      logits({1, 1, 3, 2, 1, 1});
+  View no_references(nullptr, {1, 1, 3, 0, 2});
+  bevel_deform_attn_forward_params d = {};
+  d.struct_size = sizeof d;
+  d.value = maps.view();
+  d.levels = one_pixel(1);
+  d.reference = &no_references;
+  d.reference_kind = BEVEL_REFERENCE_OF_POINT;
+  d.offsets = offsets.view();
+  d.logits = logits.view();
+  d.out = fused.view();
+  ASSERT_BEVEL_OK(bevel_deform_attn_forward(&d, nullptr));
+  expect_zeros(fused, "out");
+
+  Tensor<float> features({1, 2, 3, 4, 4}), matrices({1, 2, 4, 4}), sampled({1, 5, 3});
+  View points(nullptr, {1, 5, 0, 3}), point_weights(nullptr, {1, 5, 2, 0, 1});
+  bevel_multi_view_sample_forward_params v = {};
+  v.struct_size = sizeof v;
+  v.views.features[0] = features.view();
+  v.views.levels = 1;
+  v.views.lidar2img = matrices.view();
+  v.views.points = &points;
+  v.views.image_width = v.views.image_height = 4;
+  v.views.weights = &point_weights;
+  v.out = sampled.view();
+  ASSERT_BEVEL_OK(bevel_multi_view_sample_forward(&v, nullptr));
+  expect_zeros(sampled, "out");
+
+  View pillars(nullptr, {1, 5, 0, 3}), reference(nullptr, {1, 2, 5, 0, 2});
+  Tensor<uint8_t> visible({1, 2, 5});
+  Tensor<float> factor({1, 5});
+  bevel_point_sampling_params s = {};
+  s.struct_size = sizeof s;
+  s.lidar_to_image = matrices.view();
+  s.points = &pillars;
+  s.image_height = s.image_width = 4;
+  s.reference = &reference;
+  s.visible = visible.view();
+  s.mean_factor = factor.view();
+  ASSERT_BEVEL_OK(bevel_point_sampling(&s, nullptr));
+  for (int64_t i = 0; i < visible.size(); ++i) ASSERT_EQ(0, visible[i]) << i;
+  expect_zeros(factor, "mean_factor");
 }
 
 /// An address that wraps is no address, and hides no null pointer.

@@ -138,6 +138,28 @@ TEST_F(LiftSplatArguments, AnythingThatIsNoPlanIsRefused) {
   expect_refused(p, "plan must have");
 }
 
+/// Nothing to pool: the gradient of depth is zero. The probabilities are those of depth alone, so whoever
+/// asks for them is told that they are not written.
+TEST_F(LiftSplatArguments, WithoutChannelsTheGradientOfDepthIsZero) {
+  const Sizes& s = plan_.sizes();
+  int64_t context_shape[] = {s.batch, s.cameras, 0, s.height, s.width};
+  int64_t out_shape[] = {s.batch, s.nz, 0, s.ny, s.nx};
+  const DLTensor context = {nullptr, {kDLCPU, 0}, 5, dtype_of<float>(), context_shape, nullptr, 0};
+  DLTensor out = {nullptr, {kDLCPU, 0}, 5, dtype_of<float>(), out_shape, nullptr, 0};
+  bevel_lift_splat_forward_params f = call_->forward_params();
+  f.context = &context;
+  f.out = &out;
+  expect_refused(f, "probabilities are only written when context has a channel");
+  f.probabilities = nullptr;
+  EXPECT_BEVEL_OK(bevel_lift_splat_forward(&f, nullptr));
+  bevel_lift_splat_backward_params b = call_->backward_params();
+  b.context = &context;
+  b.grad_out = &out;
+  b.grad_context = nullptr;
+  ASSERT_BEVEL_OK(bevel_lift_splat_backward(&b, nullptr));
+  for (int64_t i = 0; i < call_->grad_depth.size(); ++i) ASSERT_EQ(0.0f, call_->grad_depth[i]) << i;
+}
+
 TEST_F(LiftSplatArguments, ImpossibleGeometriesAreRefused) {
   auto refused = [](auto change, const char* text) {
     PlanCase plan({1, 2, 12, 16, 9, 8, 24, 20, 1}, {});

@@ -402,7 +402,7 @@ TEST(MultiViewSampleArguments, AreRefusedWithTheReason) {
   refused("features[0] must have 5 dimensions", [&](auto& p) { p.views.features[0] = problem.out.view(); });
   refused("features[3] must be [1, 2, any, any, 6] to match features[0], got [1, 2, 29, 50, 7]",
           [&](auto& p) { p.views.features[3] = wide.view(); });
-  refused("features[2] must have at least one channel and one pixel, got [1, 2, 0, 5, 6]",
+  refused("features[2] must have at least one pixel, got [1, 2, 0, 5, 6]",
           [&](auto& p) { p.views.features[2] = none.view(); });
   refused("features[0] must have at most 32 cameras", [&](auto& p) { p.views.features[0] = crowd.view(); });
   refused("either points or locations must be given, got neither", [](auto& p) { p.views.points = nullptr; });
@@ -415,7 +415,7 @@ TEST(MultiViewSampleArguments, AreRefusedWithTheReason) {
   refused("lidar2img must be given, got NULL", [](auto& p) { p.views.lidar2img = nullptr; });
   refused("lidar2img must be float32, got float64", [&](auto& p) { p.views.lidar2img = doubles.view(); });
   refused("points must have 4 dimensions", [&](auto& p) { p.views.points = flat.view(); });
-  refused("points must have 1 to 64 points a query, got [1, 3, 65, 3]",
+  refused("points must have at most 64 points a query, got [1, 3, 65, 3]",
           [&](auto& p) { p.views.points = other_points.view(); });
   refused("image_sizes must be [1, 2, 2] to match features, got [1, 2, 3]",
           [&](auto& p) { p.views.image_sizes = sizes.view(); });

@@ -301,14 +301,14 @@ TEST_F(PointSamplingArguments, GivenPointsAreRefusedWithTheReason) {
     p.points = points;
     expect_refused(p, text);
   };
-  Tensor<float> with_grid({2, 20, 4, 3}), three({3, 20, 4, 3}), flat({20, 4, 3}), none({2, 20, 0, 3}),
+  Tensor<float> with_grid({2, 20, 4, 3}), three({3, 20, 4, 3}), flat({20, 4, 3}), many({2, 20, 257, 3}),
       two({2, 20, 4, 2});
   bevel_point_sampling_params p = good_;
   p.points = with_grid.view();
   expect_refused(p, "grid must be all 0 where points are given");
   refuse(three.view(), "points must be [2, any, any, 3] to match lidar_to_image");
   refuse(flat.view(), "points must have 4 dimensions");
-  refuse(none.view(), "a pillar must have 1 to 256 anchors, got 0");
+  refuse(many.view(), "a pillar must have 0 to 256 anchors, got 257");
   refuse(two.view(), "points must be [2, any, any, 3]");
 }
 
