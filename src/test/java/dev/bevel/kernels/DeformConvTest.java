@@ -305,16 +305,6 @@ class DeformConvTest {
               + " input, got 3");
       forwardRefused(
           t,
-          new DeformConvInputs(
-              i.input(), i.offset(), i.mask(), i.weight(), i.settings().withGroups(1, 0)),
-          "settings.deform_groups must be at least 1");
-      forwardRefused(
-          t,
-          new DeformConvInputs(
-              i.input(), i.offset(), i.mask(), i.weight(), DeformConvSettings.of(0, 1, 1)),
-          "settings.stride must be at least 1 both ways, got (0, 0)");
-      forwardRefused(
-          t,
           new DeformConvInputs(i.input(), i.weight(), i.mask(), i.weight(), i.settings()),
           "deform_conv_forward: offset must be ");
       forwardRefused(
@@ -357,6 +347,6 @@ class DeformConvTest {
     DeformConvSettings s = new DeformConvSettings(2, 3, 1, 0, 2, 1, 1, 1);
     assertThat(s.outRows(7, 3)).isEqualTo((7 + 2 - 4 - 1) / 2 + 1);
     assertThat(s.outColumns(9, 2)).isEqualTo((9 - 1 - 1) / 3 + 1);
-    assertThat(s.outRows(1, 3)).isLessThan(1);
+    assertThat(s.outRows(1, 3)).isZero();
   }
 }

@@ -32,6 +32,15 @@ public record BevGrid(Axis x, Axis y, Axis z, CellRounding rounding, RowAxis row
                 cellSize,
                 cells));
       }
+      if (!Double.isFinite(lower + cells * cellSize)) {
+        throw invalid(
+            String.format(
+                Locale.ROOT,
+                "the upper end of an axis must be finite, got lower %s and %s cells of %s",
+                lower,
+                cells,
+                cellSize));
+      }
     }
 
     /**

@@ -3,10 +3,12 @@ package dev.bevel.kernels;
 import dev.bevel.kernels.internal.DeformConvLayouts;
 import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.Scratch;
+import java.util.Locale;
 
 /**
- * How the kernel of a {@link DeformConv} moves over the input, and what of it is shared. The
- * operator checks the numbers against its tensors.
+ * How the kernel of a {@link DeformConv} moves over the input, and what of it is shared. Numbers
+ * below those named here are a {@link BevelException}; the operator checks the others against its
+ * tensors.
  *
  * @param strideY rows of the input from one output to the next, 1 or more
  * @param strideX columns, likewise
@@ -14,8 +16,9 @@ import dev.bevel.kernels.internal.Scratch;
  * @param paddingX columns added on either side
  * @param dilationY rows from one tap of the kernel to the next, 1 or more
  * @param dilationX columns, likewise
- * @param groups of the channels, each convolved on its own; divides inputs and outputs
- * @param deformGroups groups of input channels that share offsets and mask; divides the inputs
+ * @param groups of the channels, each convolved on its own, 1 or more; divides inputs and outputs
+ * @param deformGroups groups of input channels that share offsets and mask, 1 or more; divides the
+ *     inputs
  */
 public record DeformConvSettings(
     int strideY,
@@ -32,6 +35,21 @@ public record DeformConvSettings(
   private static final long GROUPS = offset("groups");
   private static final long DEFORM_GROUPS = offset("deform_groups");
 
+  /** Checks the numbers. */
+  public DeformConvSettings {
+    requirePair("stride", strideY, strideX, 1);
+    requirePair("padding", paddingY, paddingX, 0);
+    requirePair("dilation", dilationY, dilationX, 1);
+    if (groups < 1 || deformGroups < 1) {
+      throw invalid(
+          String.format(
+              Locale.ROOT,
+              "groups and deformGroups must be at least 1, got %d and %d",
+              groups,
+              deformGroups));
+    }
+  }
+
   /** The same both ways, one group, one deformable group. */
   public static DeformConvSettings of(int stride, int padding, int dilation) {
     return new DeformConvSettings(stride, stride, padding, padding, dilation, dilation, 1, 1);
@@ -44,7 +62,12 @@ public record DeformConvSettings(
   }
 
   /**
-   * Rows of the output for an input of {@code rows} rows; less than 1 if the kernel is too high.
+   * Rows of the output for an input of {@code rows} rows; 0 if the kernel, spread by the dilation,
+   * is higher than the padded input. The operator refuses such a call.
+   *
+   * @param rows of the input, 0 or more
+   * @param kernelRows 1 or more
+   * @throws BevelException if a number is below these, or the sizes exceed 63 bits
    */
   public long outRows(long rows, long kernelRows) {
     return outSide(rows, kernelRows, strideY, paddingY, dilationY);
@@ -56,7 +79,47 @@ public record DeformConvSettings(
   }
 
   private static long outSide(long side, long kernel, int stride, int padding, int dilation) {
-    return Math.floorDiv(side + 2L * padding - dilation * (kernel - 1) - 1, (long) stride) + 1;
+    if (side < 0 || kernel < 1) {
+      throw invalid(
+          String.format(
+              Locale.ROOT,
+              "the input's side must be 0 or more and the kernel's at least 1, got %d and %d",
+              side,
+              kernel));
+    }
+    try {
+      long padded = Math.addExact(side, 2L * padding);
+      long reach = Math.addExact(Math.multiplyExact(kernel - 1, (long) dilation), 1);
+      return reach > padded ? 0 : (padded - reach) / stride + 1;
+    } catch (ArithmeticException overflow) {
+      throw new BevelException(
+          Status.INVALID_ARGUMENT,
+          String.format(
+              Locale.ROOT,
+              "DeformConvSettings: an input side of %d with padding %d, or a kernel side of %d with dilation %d, exceeds 63 bits",
+              side,
+              padding,
+              kernel,
+              dilation),
+          overflow);
+    }
+  }
+
+  private static void requirePair(String name, int y, int x, int least) {
+    if (y < least || x < least) {
+      throw invalid(
+          String.format(
+              Locale.ROOT,
+              "%s must be at least %d both ways, got %d (y) and %d (x)",
+              name,
+              least,
+              y,
+              x));
+    }
+  }
+
+  private static BevelException invalid(String message) {
+    return new BevelException(Status.INVALID_ARGUMENT, "DeformConvSettings: " + message);
   }
 
   void write(Scratch scratch, long at) {

@@ -12,16 +12,18 @@ import java.util.Locale;
  * @param upperX upper bound of x, above the lower one
  * @param upperY upper bound of y, above the lower one
  * @param upperZ upper bound of z, above the lower one
+ * @throws BevelException if a bound is not finite, or a lower one not below its upper one
  */
 public record PointRange(
     double lowerX, double lowerY, double lowerZ, double upperX, double upperY, double upperZ) {
   /** Checks that the bounds are in order. */
   public PointRange {
-    if (!(lowerX < upperX && lowerY < upperY && lowerZ < upperZ)) {
-      throw new IllegalArgumentException(
+    if (!(isRange(lowerX, upperX) && isRange(lowerY, upperY) && isRange(lowerZ, upperZ))) {
+      throw new BevelException(
+          Status.INVALID_ARGUMENT,
           String.format(
               Locale.ROOT,
-              "PointRange: lower bounds must be below upper ones, got (%s, %s, %s) to (%s, %s, %s)",
+              "PointRange: bounds must be finite, lower ones below upper ones, got (%s, %s, %s) to (%s, %s, %s)",
               lowerX,
               lowerY,
               lowerZ,
@@ -29,6 +31,11 @@ public record PointRange(
               upperY,
               upperZ));
     }
+  }
+
+  /** Also where the extent of two finite bounds is not finite. */
+  private static boolean isRange(double lower, double upper) {
+    return lower < upper && Double.isFinite(upper - lower);
   }
 
   /** x, y, z of the lower corner, then of the upper one. */

@@ -4,6 +4,7 @@ import dev.bevel.kernels.internal.Layouts;
 import dev.bevel.kernels.internal.NativeFunction;
 import dev.bevel.kernels.internal.PointSamplingLayouts;
 import dev.bevel.kernels.internal.Scratch;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,14 +71,23 @@ public final class PointSampling extends OperatorCall<PointSampling> {
    *
    * @param lidarToImage float32 or float64 [B, N, 4, 4]: from metres in the frame of the points to
    *     pixels of the image times depth (intrinsics times extrinsics)
-   * @param height pixels of the image that lidarToImage leads to; of the padded one, in BEVFormer's
-   *     networks
+   * @param height pixels of the image that lidarToImage leads to, 1 or more; of the padded one, in
+   *     BEVFormer's networks
    * @param width as height
    */
   public record Images(TensorView lidarToImage, int height, int width) {
-    /** Checks for null. */
+    /** Checks for null, and the size. */
     public Images {
       Given.argument(lidarToImage, PointSampling.class, "lidarToImage");
+      if (height < 1 || width < 1) {
+        throw new BevelException(
+            Status.INVALID_ARGUMENT,
+            String.format(
+                Locale.ROOT,
+                "PointSampling: images must have a height and a width of at least 1, got %d × %d",
+                height,
+                width));
+      }
     }
   }
 

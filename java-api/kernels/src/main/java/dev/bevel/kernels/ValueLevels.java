@@ -28,7 +28,7 @@ public record ValueLevels(List<Level> levels) {
    *
    * @param height pixels, 1 or more
    * @param width pixels, 1 or more
-   * @param start its first row in the value map
+   * @param start its first row in the value map, 0 or more
    */
   public record Level(int height, int width, long start) {
     /** Checks the size. */
@@ -38,6 +38,15 @@ public record ValueLevels(List<Level> levels) {
             String.format(
                 Locale.ROOT,
                 "a level must have a height and a width of at least 1 and start at row 0 or later, got %d × %d from row %d",
+                height,
+                width,
+                start));
+      }
+      if (start > Long.MAX_VALUE - (long) height * width) {
+        throw invalid(
+            String.format(
+                Locale.ROOT,
+                "a level must end before row 2^63, got %d × %d from row %d",
                 height,
                 width,
                 start));

@@ -123,8 +123,8 @@ public final class DeformConvFunction extends Function {
     long[] shape = {
       input.size(0),
       weight.size(0),
-      Math.max(settings.outRows(input.size(2), weight.size(2)), 0),
-      Math.max(settings.outColumns(input.size(3), weight.size(3)), 0)
+      settings.outRows(input.size(2), weight.size(2)),
+      settings.outColumns(input.size(3), weight.size(3))
     };
     Tensor out = empty(shape, input, input.scalar_type());
     DeformConvForward call =
