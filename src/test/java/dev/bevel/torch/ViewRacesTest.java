@@ -19,6 +19,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -165,26 +166,20 @@ class ViewRacesTest {
   }
 
   private static void tensorCloses(ExecutorService threads) throws Exception {
-    CountDownLatch running = new CountDownLatch(THREADS);
-    List<Future<Throwable>> ends = new ArrayList<>();
-    try (TensorScope scope = TensorScope.open()) {
-      Tensor input = Scopes.own(input());
-      TensorView view = TensorViews.of(input);
-      for (int i = 0; i < THREADS; i++) {
-        ends.add(threads.submit(() -> untilRefused(() -> convolve(view), running)));
-      }
-      running.await();
-      TensorHold.close(input);
-    }
-    allRefused(ends);
+    tensorClosesDuringCalls(threads, () -> Scopes.own(input()));
   }
 
   /** The close gives back the scope's reference, and the scope's end one of the running calls'. */
   private static void tensorAndScopeClose(ExecutorService threads) throws Exception {
+    tensorClosesDuringCalls(threads, ViewRacesTest::input);
+  }
+
+  private static void tensorClosesDuringCalls(ExecutorService threads, Supplier<Tensor> make)
+      throws Exception {
     CountDownLatch running = new CountDownLatch(THREADS);
     List<Future<Throwable>> ends = new ArrayList<>();
     try (TensorScope scope = TensorScope.open()) {
-      Tensor input = input();
+      Tensor input = make.get();
       TensorView view = TensorViews.of(input);
       for (int i = 0; i < THREADS; i++) {
         ends.add(threads.submit(() -> untilRefused(() -> convolve(view), running)));

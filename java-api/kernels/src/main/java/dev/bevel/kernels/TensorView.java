@@ -29,8 +29,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable; the elements are not.
  */
 public final class TensorView {
-  private static final int MAX_RANK = 8;
-
   /** Alignment of {@link #allocate}, in bytes: a cache line, and the widest vector register. */
   static final long ALIGNMENT = 64;
 
@@ -93,7 +91,7 @@ public final class TensorView {
    */
   public static TensorView of(ByteBuffer buffer, DType dtype, long... shape) {
     if (!Given.argument(buffer, TensorView.class, "buffer").isDirect()) {
-      throw invalid(
+      throw TensorExtent.invalid(
           "a direct ByteBuffer is needed (ByteBuffer.allocateDirect), got one on the Java heap");
     }
     return of(MemorySegment.ofBuffer(buffer), dtype, shape);
@@ -136,7 +134,7 @@ public final class TensorView {
    */
   public static TensorView allocate(Arena arena, DType dtype, long... shape) {
     Given.argument(arena, TensorView.class, "arena");
-    long bytes = Math.max(1, byteSize(dtype, copy("shape", shape)));
+    long bytes = Math.max(1, TensorExtent.byteSize(dtype, copy("shape", shape)));
     return of(arena.allocate(bytes, ALIGNMENT), dtype, shape);
   }
 
@@ -222,8 +220,8 @@ public final class TensorView {
    */
   public TensorView reshape(long... newShape) {
     long[] copy = copy("newShape", newShape);
-    if (!isCompact() || elementCount(copy) != elementCount()) {
-      throw invalid(
+    if (!isCompact() || TensorExtent.elementCount(copy) != elementCount()) {
+      throw TensorExtent.invalid(
           String.format(Locale.ROOT, "%s cannot be seen as %s", this, Arrays.toString(newShape)));
     }
     return new TensorView(segment, dtype, device, copy, null, owner, kept);
@@ -297,12 +295,12 @@ public final class TensorView {
 
   /** Number of elements. */
   public long elementCount() {
-    return elementCount(shape);
+    return TensorExtent.elementCount(shape);
   }
 
   /** Bytes of the elements, gaps not counted. */
   public long byteSize() {
-    return byteSize(dtype, shape);
+    return TensorExtent.byteSize(dtype, shape);
   }
 
   /** Address of the element with all indices 0, on the tensor's device. */
@@ -347,7 +345,7 @@ public final class TensorView {
   @SuppressWarnings("restricted")
   private <T> T read(DType wanted, Function<MemorySegment, T> reader) {
     if (dtype != wanted || !isCompact() || device.isCuda()) {
-      throw invalid(
+      throw TensorExtent.invalid(
           String.format(Locale.ROOT, "%s is not a compact %s tensor on the CPU", this, wanted));
     }
     long bytes = byteSize();
@@ -399,13 +397,13 @@ public final class TensorView {
       MemorySegment segment, DType dtype, long[] shape, long @Nullable [] strides) {
     Given.argument(segment, TensorView.class, "segment");
     if (!segment.isNative()) {
-      throw invalid(
+      throw TensorExtent.invalid(
           "native memory is needed (Arena.allocate or a direct buffer), got a segment on the Java heap");
     }
-    checkShape(shape, strides);
-    long bytes = extent(dtype, shape, strides);
+    TensorExtent.checkShape(shape, strides);
+    long bytes = TensorExtent.bytes(dtype, shape, strides);
     if (bytes > segment.byteSize()) {
-      throw invalid(
+      throw TensorExtent.invalid(
           String.format(
               Locale.ROOT,
               "%s%s needs %d bytes, the segment has %d",
@@ -414,27 +412,27 @@ public final class TensorView {
               bytes,
               segment.byteSize()));
     }
-    checkAlignment(segment.address(), dtype);
+    TensorExtent.checkAlignment(segment.address(), dtype);
     return new TensorView(segment, dtype, Device.CPU, shape, strides, null, null);
   }
 
   private static TensorView atAddress(
       long address, DType dtype, Device device, long[] shape, long @Nullable [] strides) {
     Given.argument(device, TensorView.class, "device");
-    checkShape(shape, strides);
-    long bytes = extent(dtype, shape, strides);
+    TensorExtent.checkShape(shape, strides);
+    long bytes = TensorExtent.bytes(dtype, shape, strides);
     if (address == 0 && bytes > 0) {
-      throw invalid(
+      throw TensorExtent.invalid(
           String.format(Locale.ROOT, "%s%s at the null address", dtype, Arrays.toString(shape)));
     }
-    checkAlignment(address, dtype);
+    TensorExtent.checkAlignment(address, dtype);
     return new TensorView(
         MemorySegment.ofAddress(address), dtype, device, shape, strides, null, null);
   }
 
   private static TensorView allocateFor(Arena arena, DType dtype, int values, long[] shape) {
-    if (elementCount(copy("shape", shape)) != values) {
-      throw invalid(
+    if (TensorExtent.elementCount(copy("shape", shape)) != values) {
+      throw TensorExtent.invalid(
           String.format(
               Locale.ROOT,
               "the shape %s does not have the %d elements given",
@@ -446,100 +444,5 @@ public final class TensorView {
 
   private static long[] copy(String name, long[] numbers) {
     return Given.argument(numbers, TensorView.class, name).clone();
-  }
-
-  private static void checkShape(long[] shape, long @Nullable [] strides) {
-    if (shape.length > MAX_RANK) {
-      throw invalid(
-          String.format(
-              Locale.ROOT, "at most %d dimensions, got %s", MAX_RANK, Arrays.toString(shape)));
-    }
-    if (strides != null && strides.length != shape.length) {
-      throw invalid(
-          String.format(
-              Locale.ROOT,
-              "strides %s do not match the shape %s",
-              Arrays.toString(strides),
-              Arrays.toString(shape)));
-    }
-    for (int i = 0; i < shape.length; i++) {
-      if (shape[i] < 0 || (strides != null && strides[i] < 0)) {
-        throw invalid(
-            String.format(
-                Locale.ROOT,
-                "sizes and strides must be 0 or more, got shape %s, strides %s",
-                Arrays.toString(shape),
-                strides == null ? "none" : Arrays.toString(strides)));
-      }
-    }
-  }
-
-  private static void checkAlignment(long address, DType dtype) {
-    if (address % dtype.byteSize() != 0) {
-      throw invalid(
-          String.format(
-              Locale.ROOT,
-              "%s needs an address that is a multiple of %d, got 0x%x",
-              dtype,
-              dtype.byteSize(),
-              address));
-    }
-  }
-
-  private static long elementCount(long[] shape) {
-    checkShape(shape, null);
-    long count = 1;
-    boolean empty = false;
-    for (long size : shape) {
-      empty |= size == 0;
-    }
-    if (empty) {
-      return 0;
-    }
-    try {
-      for (long size : shape) {
-        count = Math.multiplyExact(count, size);
-      }
-      return count;
-    } catch (ArithmeticException overflow) {
-      throw tooLarge(shape, overflow);
-    }
-  }
-
-  private static long byteSize(DType dtype, long[] shape) {
-    Given.argument(dtype, TensorView.class, "dtype");
-    try {
-      return Math.multiplyExact(elementCount(shape), dtype.byteSize());
-    } catch (ArithmeticException overflow) {
-      throw tooLarge(shape, overflow);
-    }
-  }
-
-  /** Bytes from the first to past the last element. */
-  private static long extent(DType dtype, long[] shape, long @Nullable [] strides) {
-    long bytes = byteSize(dtype, shape);
-    if (strides == null || bytes == 0) {
-      return bytes;
-    }
-    try {
-      long last = 0;
-      for (int i = 0; i < shape.length; i++) {
-        last = Math.addExact(last, Math.multiplyExact(shape[i] - 1, strides[i]));
-      }
-      return Math.multiplyExact(Math.addExact(last, 1), dtype.byteSize());
-    } catch (ArithmeticException overflow) {
-      throw tooLarge(shape, overflow);
-    }
-  }
-
-  private static BevelException tooLarge(long[] shape, ArithmeticException cause) {
-    return new BevelException(
-        Status.INVALID_ARGUMENT,
-        "TensorView: the bytes of " + Arrays.toString(shape) + " exceed 63 bits",
-        cause);
-  }
-
-  private static BevelException invalid(String message) {
-    return new BevelException(Status.INVALID_ARGUMENT, "TensorView: " + message);
   }
 }

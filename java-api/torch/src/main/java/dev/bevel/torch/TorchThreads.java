@@ -83,7 +83,8 @@ final class TorchThreads {
     CountDownLatch end = new CountDownLatch(1);
     try {
       for (; started < tried; started++) {
-        Thread thread = factory.newThread(() -> awaitUninterruptibly(end));
+        Thread thread = factory.newThread(() -> awaitEnd(end));
+        thread.setName("bevel-thread-probe-" + (started + 1));
         thread.setDaemon(true);
         thread.start();
       }
@@ -101,7 +102,7 @@ final class TorchThreads {
     }
   }
 
-  private static void awaitUninterruptibly(CountDownLatch latch) {
+  private static void awaitEnd(CountDownLatch latch) {
     try {
       latch.await();
     } catch (InterruptedException e) {
