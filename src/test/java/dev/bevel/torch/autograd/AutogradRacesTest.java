@@ -32,6 +32,9 @@ class AutogradRacesTest {
   private static final int ROUNDS = Boolean.getBoolean("bevel.test.long") ? 3_000 : 200;
   private static final int THREADS = 3;
 
+  /** More than a graph keeps passes of. */
+  private static final int MANY = 100;
+
   private interface Race {
     void run(ExecutorService threads) throws Exception;
   }
@@ -43,6 +46,7 @@ class AutogradRacesTest {
         .contains("passes that free: ok")
         .contains("a scope that ends: ok")
         .contains("a pass that fails: ok")
+        .contains("more passes than are kept: ok")
         .contains("one function, many graphs: ok");
   }
 
@@ -59,6 +63,13 @@ class AutogradRacesTest {
       race("a scope that ends", AutogradRacesTest::aScopeThatEnds, threads);
       race("a pass that fails", AutogradRacesTest::aPassThatFails, threads);
       race("one function, many graphs", AutogradRacesTest::oneFunctionManyGraphs, threads);
+      System.out.println("more passes than are kept ...");
+      try (ExecutorService many = Executors.newFixedThreadPool(MANY)) {
+        for (int i = 0; i < ROUNDS / 20; i++) {
+          morePassesThanAreKept(many);
+        }
+      }
+      System.out.println("more passes than are kept: ok");
     } catch (Throwable e) {
       e.printStackTrace(System.out);
       System.exit(1);
@@ -196,15 +207,58 @@ class AutogradRacesTest {
         .containsOnlyNulls();
   }
 
+  /**
+   * Two outputs, whose gradients come one after the other: none is ever taken without the other.
+   */
+  private static void morePassesThanAreKept(ExecutorService threads) throws Exception {
+    Function both =
+        TestFunctions.of(
+            (context, in) ->
+                outputs(in[0].mul(new Scalar(3.0)), in[0].mul(new Scalar(5.0)), in[0].clone()),
+            (context, grad) ->
+                outputs(
+                    present(grad[0])
+                        .mul(new Scalar(3.0))
+                        .add(present(grad[1]).mul(new Scalar(5.0)))
+                        .add(present(grad[2]))));
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor x = leaf();
+      Tensor[] first = both.apply(x);
+      Tensor[] second = both.apply(first[0].add(first[1]).add(first[2]));
+      Tensor loss = second[0].add(second[1]).add(second[2]).sum();
+      List<@Nullable Throwable> results = together(threads, MANY, () -> pass(loss, true));
+      int done = 0;
+      for (Throwable failure : results) {
+        if (failure == null) {
+          done++;
+        } else {
+          assertThat(failure)
+              .isInstanceOf(TorchException.class)
+              .hasMessageStartingWith(
+                  "TestFunction.backward: this backward pass was given up, for ")
+              .hasMessageContaining("let at most 16 threads go backward over one graph at a time")
+              .hasMessageContaining("a graph, that is a forward pass, of its own");
+        }
+      }
+      assertThat(done).isPositive();
+      assertThat(Tensors.toDoubles(x.grad())).containsOnly(81.0 * done);
+    }
+  }
+
   private static @Nullable Throwable pass(Tensor loss, boolean retain) {
     return catchThrowable(() -> Autograd.backward(loss, null, retain));
   }
 
   private static List<@Nullable Throwable> together(
       ExecutorService threads, Callable<@Nullable Throwable> work) throws Exception {
-    CyclicBarrier start = new CyclicBarrier(THREADS);
+    return together(threads, THREADS, work);
+  }
+
+  private static List<@Nullable Throwable> together(
+      ExecutorService threads, int count, Callable<@Nullable Throwable> work) throws Exception {
+    CyclicBarrier start = new CyclicBarrier(count);
     List<Future<@Nullable Throwable>> running = new ArrayList<>();
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < count; i++) {
       running.add(
           threads.submit(
               () -> {

@@ -49,9 +49,9 @@ public final class Autograd {
   /**
    * Adds vector-Jacobian products to the {@code grad} of every leaf that a tensor depends on.
    *
-   * <p>Several threads may go backward over one graph at once if all of them retain it; what they
-   * add to the leaves is the sum of their passes. If one does not, the others may fail, as they
-   * would after it.
+   * <p>Several threads, up to 16, may go backward over one graph at once if all of them retain it;
+   * what they add to the leaves is the sum of their passes. If one does not, the others may fail,
+   * as they would after it. Of more than 16 the oldest may fail, and say so.
    *
    * @param output any tensor with a history
    * @param gradient of the output, same shape; null for 1, where the output has one element

@@ -5,10 +5,12 @@ import dev.bevel.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.LongOptional;
@@ -47,7 +49,9 @@ final class FunctionNode implements AutoCloseable {
    * Passes whose state is kept. One that ended early, by a failure elsewhere or because not all
    * gradients were asked for, never says so; the oldest go.
    */
-  private static final int MAX_PASSES = 16;
+  static final int MAX_PASSES = 16;
+
+  private static final int MAX_GIVEN_UP = 4096;
 
   private final Function function;
   private final Context context;
@@ -58,6 +62,9 @@ final class FunctionNode implements AutoCloseable {
 
   /** The passes through the node by the numbers that LibTorch gives them, oldest first. */
   private final Map<Integer, Pass> passes = new LinkedHashMap<>();
+
+  /** Of those that had to go: they may still be running, and must not begin anew with a part. */
+  private final Set<Integer> givenUp = new LinkedHashSet<>();
 
   /** One backward pass through the node: the gradients that came and those that were computed. */
   private static final class Pass {
@@ -167,7 +174,9 @@ final class FunctionNode implements AutoCloseable {
   /** Takes the gradient of one output. */
   void receive(int output, Tensor gradient) {
     Pass pass = begin(torch.get_current_graph_task_id());
-    pass.life.use();
+    if (!pass.life.acquire()) {
+      throw tooManyPasses();
+    }
     try {
       if (gradient.defined()) {
         boolean scalar = Objects.requireNonNull(outputs[output]).isScalar();
@@ -184,13 +193,36 @@ final class FunctionNode implements AutoCloseable {
   private synchronized Pass begin(int number) {
     Pass pass = passes.get(number);
     if (pass == null) {
+      if (givenUp.contains(number)) {
+        throw tooManyPasses();
+      }
       pass = new Pass(outputs.length);
       passes.put(number, pass);
       if (passes.size() > MAX_PASSES) {
-        end(passes.keySet().iterator().next());
+        giveUp(passes.keySet().iterator().next());
       }
     }
     return pass;
+  }
+
+  private void giveUp(int number) {
+    end(number);
+    givenUp.add(number);
+    if (givenUp.size() > MAX_GIVEN_UP) {
+      givenUp.remove(givenUp.iterator().next());
+    }
+  }
+
+  private static IllegalStateException tooManyPasses() {
+    return new IllegalStateException(
+        String.format(
+            Locale.ROOT,
+            "this backward pass was given up, for %d newer ones over the same graph began before it"
+                + " was over (those that failed count too); let at most %d threads go backward over"
+                + " one graph at a time, or give each thread a graph, that is a forward pass, of its"
+                + " own",
+            MAX_PASSES,
+            MAX_PASSES));
   }
 
   private synchronized void end(int number) {
@@ -211,8 +243,7 @@ final class FunctionNode implements AutoCloseable {
       pass = passes.get(number);
     }
     if (pass == null || !pass.life.acquire()) {
-      throw new IllegalStateException(
-          "more than " + MAX_PASSES + " backward passes run over the same graph at once");
+      throw tooManyPasses();
     }
     try {
       return deliver(input, number, pass);
