@@ -9,7 +9,10 @@ import dev.bevel.nuscenes.draw.Palette;
 import dev.bevel.nuscenes.draw.Pictures;
 import java.awt.Color;
 import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -118,6 +121,66 @@ class PictureTest {
     Pictures.writePng(drawn, file);
     BufferedImage back = ImageIO.read(file.toFile());
     assertThat(back.getRGB(900, 200)).isEqualTo(drawn.getRGB(900, 200));
+  }
+
+  /** A row or a column of pixels must not make a picture of gigabytes. */
+  @Test
+  void picturesAreOfBoundedSizeWhateverTheImages() throws IOException {
+    for (int[] size :
+        new int[][] {{17, 5000}, {5000, 17}, {1, 3000}, {3000, 1}, {1, 1}, {4000, 3000}}) {
+      DetectionSample sample = withImages(size[0], size[1]);
+      BufferedImage drawn = new CameraPicture(sample).draw();
+      String of = size[0] + " × " + size[1];
+      assertThat(drawn.getWidth()).as(of).isEqualTo(3 * 800 + 12);
+      assertThat(drawn.getHeight()).as(of).isBetween(2 * 54 + 56, 2 * 1606 + 56);
+      // In the middle of its tile, reduced and not cut.
+      double scale = Math.min(800.0 / size[0], 1600.0 / size[1]);
+      int bottom = (int) Math.max(0, Math.min(size[1] * scale, 1600) - 1);
+      for (int y : new int[] {0, bottom}) {
+        Color red = at(drawn, 400, Math.min(y, bottom));
+        assertThat(red.getRed()).as("%s, row %d", of, y).isGreaterThan(180);
+      }
+      if (size[0] < size[1]) {
+        assertThat(at(drawn, 10, 800).getGreen()).as(of + ", beside it").isGreaterThan(150);
+      }
+    }
+  }
+
+  private DetectionSample withImages(int width, int height) throws IOException {
+    DetectionSample sample = tinySample();
+    BufferedImage red = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < width * height; i++) {
+      red.setRGB(i % width, i / width, 0xff2010);
+    }
+    byte[] jpeg = ImageEncoder.jpeg(red, 0.9f);
+    for (CameraSample camera : sample.cameras()) {
+      Files.write(camera.image(), jpeg);
+    }
+    Path table = root.resolve("v1.0-mini/sample_data.json");
+    Files.writeString(
+        table,
+        Files.readString(table)
+            .replaceAll("\"height\": ?[1-9]\\d*", "\"height\": " + height)
+            .replaceAll("\"width\": ?[1-9]\\d*", "\"width\": " + width));
+    NuScenes set = NuScenes.load(root);
+    return DetectionSample.of(set, set.sample("sample-1"));
+  }
+
+  @Test
+  void boxesFarAwayAndOfAnySpeedAreDrawn() {
+    DetectionSample sample = tinySample();
+    List<Detection> far = new ArrayList<>();
+    for (double d : new double[] {1e3, 1e9, 1e30, 1e150}) {
+      far.add(
+          new Detection(Box3d.upright(20, d, 1, 2, 5, 1.7, 0.3, 0, 0), DetectionClass.CAR, 0.9));
+      far.add(
+          new Detection(Box3d.upright(20, 3, 1, 2, 5, 1.7, 0.3, d, -d), DetectionClass.CAR, 0.9));
+      far.add(new Detection(Box3d.upright(20, 3, 1, d, d, d, 0.3, 0, 0), DetectionClass.BUS, 0.9));
+    }
+    BufferedImage above = new BevPicture(sample).withDetections(far, 0).draw();
+    assertThat(above.getWidth()).isEqualTo(1760);
+    assertThat(new CameraPicture(sample).withDetections(far, 0).within(1e200).draw().getWidth())
+        .isEqualTo(2412);
   }
 
   @Test

@@ -33,6 +33,13 @@ import java.util.function.Function;
  */
 public final class CameraPicture {
   private static final int TILE_WIDTH = 800;
+
+  /** Images that are higher for their width stand in the middle of their tile. */
+  private static final int MAX_TILE_HEIGHT = 2 * TILE_WIDTH;
+
+  /** Room for the camera's name. */
+  private static final int MIN_TILE_HEIGHT = 48;
+
   private static final int COLUMNS = 3;
   private static final int GAP = 6;
   private static final int LEGEND = 56;
@@ -67,7 +74,8 @@ public final class CameraPicture {
   }
 
   /**
-   * The picture, 2412 pixels wide for the six nuScenes cameras.
+   * The picture, 2412 pixels wide for the six nuScenes cameras and, whatever their sizes, at most
+   * 3268 high.
    *
    * @throws dev.bevel.nuscenes.NuScenesException if an image is missing or damaged
    */
@@ -76,7 +84,9 @@ public final class CameraPicture {
     int columns = Math.min(COLUMNS, cameras.size());
     int rows = (cameras.size() + columns - 1) / columns;
     int tileHeight =
-        cameras.stream().mapToInt(c -> TILE_WIDTH * c.height() / c.width()).max().orElseThrow();
+        Math.max(
+            MIN_TILE_HEIGHT,
+            cameras.stream().mapToInt(c -> pixels(c.height(), scale(c))).max().orElseThrow());
     BufferedImage image =
         new BufferedImage(
             columns * TILE_WIDTH + (columns - 1) * GAP,
@@ -105,15 +115,12 @@ public final class CameraPicture {
   }
 
   private void drawCamera(Graphics2D g, CameraSample camera) {
-    double scale = (double) TILE_WIDTH / camera.width();
-    AffineTransform zoom = AffineTransform.getScaleInstance(scale, scale);
+    double scale = scale(camera);
+    int width = pixels(camera.width(), scale);
+    int left = (TILE_WIDTH - width) / 2;
+    AffineTransform zoom = new AffineTransform(scale, 0, 0, scale, left, 0);
     g.drawImage(
-        reduced(camera.readImage()),
-        0,
-        0,
-        TILE_WIDTH,
-        (int) Math.round(camera.height() * scale),
-        null);
+        reduced(camera.readImage(), scale), left, 0, width, pixels(camera.height(), scale), null);
     for (Placed<GroundTruthBox> truth : place(sample.boxes(), GroundTruthBox::box, camera)) {
       drawGroundTruth(g, truth, zoom);
     }
@@ -128,9 +135,19 @@ public final class CameraPicture {
     drawName(g, camera.channel());
   }
 
-  /** The image reduced to about the tile's size by whole-number block means, which do not alias. */
-  private static BufferedImage reduced(RgbImage photo) {
-    int factor = Math.max(1, photo.width() / TILE_WIDTH);
+  /** Pixels of the picture for one of the image. */
+  private static double scale(CameraSample camera) {
+    return Math.min(
+        (double) TILE_WIDTH / camera.width(), (double) MAX_TILE_HEIGHT / camera.height());
+  }
+
+  private static int pixels(int side, double scale) {
+    return Math.max(1, (int) Math.round(side * scale));
+  }
+
+  /** The image reduced to about its size here by whole-number block means, which do not alias. */
+  private static BufferedImage reduced(RgbImage photo, double scale) {
+    int factor = Math.clamp((long) (1 / scale), 1, Math.min(photo.width(), photo.height()));
     int width = photo.width() / factor;
     int height = photo.height() / factor;
     byte[] rgb = new byte[width * height * 3];
