@@ -104,6 +104,25 @@ class RunOwnershipTest extends CommandTestCase {
     assertRefused(detect(checkpoint(), "--overwrite"), 2, "cameras.png is a folder");
   }
 
+  /** Refused before or after the folder was taken: what was not there is not there. */
+  @Test
+  void aRefusedCommandLeavesNoFolder() throws IOException {
+    assertThat(train("1")).as(error).isZero();
+    Path trained = checkpoint();
+    out = folder.resolve("new/run");
+    assertRefused(train("9", "--resume", trained.toString(), "--seed", "5"), 1, "give --seed 0");
+    assertThat(folder.resolve("new")).doesNotExist();
+    Path image = sensorFile("CAM_FRONT", ".jpg");
+    byte[] jpeg = Files.readAllBytes(image);
+    Files.write(image, new byte[] {(byte) 0xff, (byte) 0xd8});
+    assertRefused(train("1"), 1, image.toString());
+    assertThat(folder.resolve("new")).doesNotExist();
+    assertRefused(detect(trained, "--pictures", "0"), 1, image.toString());
+    assertThat(folder.resolve("new")).doesNotExist();
+    Files.write(image, jpeg);
+    assertThat(train("1")).as(error).isZero();
+  }
+
   @Test
   void aReportOnNothingLeavesNothing() throws IOException {
     Path empty = Files.createDirectory(folder.resolve("empty"));

@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.testing.JavaProcess;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -79,6 +82,70 @@ class RunLockTest {
       RunLock.take(folder, "the folder above").close();
     }
     RunLock.take(alias, "second").close();
+  }
+
+  @Test
+  void whatWasMadeForNothingGoes() throws IOException {
+    Path above = Files.createDirectory(folder.resolve("above"));
+    Path run = above.resolve("new/run");
+    RunLock.take(run, "refused").close();
+    assertThat(above).isEmptyDirectory();
+    Files.createDirectories(run);
+    RunLock.take(run, "refused").close();
+    assertThat(run).as("was there before").isEmptyDirectory();
+    try (RunLock lock = RunLock.take(run, "began")) {
+      assertThat(lock).isNotNull();
+      Files.writeString(run.resolve("history.csv"), "x");
+    }
+    assertThat(run.resolve(RunLock.NAME)).isEmptyFile();
+    Files.delete(run.resolve("history.csv"));
+    RunLock.take(run, "the next").close();
+    assertThat(run.resolve(RunLock.NAME)).as("is another's").exists();
+  }
+
+  /** Takes a folder over and over, and tells when it was not its only owner. */
+  static final class Taker {
+    public static void main(String[] arguments) throws IOException, InterruptedException {
+      Path run = Path.of(arguments[0]);
+      Path witness = Path.of(arguments[1]);
+      int taken = 0;
+      while (taken < TURNS) {
+        try (RunLock lock = RunLock.take(run, "a turn")) {
+          Files.createFile(witness); // fails if there is another owner
+          Files.delete(witness);
+          taken += lock == null ? 0 : 1;
+        } catch (NuScenesException inUse) {
+          Thread.onSpinWait();
+        }
+      }
+      System.out.println("taken " + taken);
+    }
+  }
+
+  private static final int TURNS = Boolean.getBoolean("bevel.test.long") ? 20_000 : 1_000;
+
+  /** Owners that remove what they made never let two others in. */
+  @Test
+  void aFolderThatComesAndGoesHasOneOwnerAtATime() throws IOException, InterruptedException {
+    List<Process> takers = new ArrayList<>();
+    List<String> where =
+        List.of(folder.resolve("new/run").toString(), folder.resolve("witness").toString());
+    for (int i = 0; i < 3; i++) {
+      takers.add(
+          new ProcessBuilder(JavaProcess.command(Taker.class, List.of(), where))
+              .redirectErrorStream(true)
+              .start());
+    }
+    for (Process taker : takers) {
+      String said = new String(taker.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertThat(taker.waitFor()).as(said).isZero();
+      assertThat(said).endsWith("taken " + TURNS + "\n");
+    }
+    try (Stream<Path> left = Files.walk(folder)) {
+      assertThat(left)
+          .as("what one made and another used may stay")
+          .allMatch(file -> Files.isDirectory(file) || file.endsWith(RunLock.NAME));
+    }
   }
 
   @Test

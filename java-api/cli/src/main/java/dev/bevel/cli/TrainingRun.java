@@ -83,11 +83,10 @@ record TrainingRun(
     boolean interrupted = Thread.interrupted(); // else nothing can be written
     try {
       flush(history, failure);
-      Saved last = training.step() == saved.step ? saved : checkpoint(training);
-      try {
-        describe(training);
-      } catch (RuntimeException e) {
-        failure.addSuppressed(e);
+      Saved last = saved;
+      if (training.step() != saved.step) { // else what stands there still holds
+        last = checkpoint(training);
+        describeIfPossible(training, failure);
       }
       return last.checkpoint == null ? "" : "; the state after " + goOn(last);
     } catch (IOException | RuntimeException | Error e) {
@@ -98,6 +97,14 @@ record TrainingRun(
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
+    }
+  }
+
+  private void describeIfPossible(DetectorTraining training, Throwable failure) {
+    try {
+      describe(training);
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
     }
   }
 

@@ -9,24 +9,32 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * That a folder is written to by one process at a time. The operating system's lock on the file
  * {@value #NAME} ends with the process that holds it, however that ends; the file's text says who
- * that is. The file stays when the owner ends: were it removed, two processes could hold locks on
- * two files of this name. Where the file system has no locks, two owners are not noticed, and a
- * warning in the log says so.
+ * that is. The file stays when the owner ends, unless that made it and wrote nothing else: a
+ * refused command leaves no folder behind. Where the file system has no locks, two owners are not
+ * noticed, and a warning in the log says so.
  */
 public final class RunLock implements AutoCloseable {
   /** The file that is locked. */
@@ -44,13 +52,18 @@ public final class RunLock implements AutoCloseable {
   private static final long LOCKED_BYTE = 1L << 40;
 
   private static final int MAX_TEXT = 512;
+  private static final int MAX_TRIES = 10;
 
   private final Path folder;
   private final FileChannel channel;
+  private final boolean removable;
+  private final List<Path> made;
 
-  private RunLock(Path folder, FileChannel channel) {
+  private RunLock(Path folder, FileChannel channel, boolean removable, List<Path> made) {
     this.folder = folder;
     this.channel = channel;
+    this.removable = removable;
+    this.made = made;
   }
 
   /**
@@ -61,9 +74,45 @@ public final class RunLock implements AutoCloseable {
    * @throws IOException if the folder cannot be made or written
    */
   public static RunLock take(Path folder, String what) throws IOException {
-    if (!Files.isDirectory(folder)) {
-      Files.createDirectories(folder);
+    List<Path> made = new ArrayList<>();
+    RunLock taken = null;
+    try {
+      for (int i = 0; taken == null && i < MAX_TRIES; i++) {
+        make(folder, made);
+        taken = tryTake(folder, what, made);
+      }
+      if (taken == null) {
+        throw new NuScenesException(
+            "folder " + folder + " is being removed and made by others; name another folder");
+      }
+      return taken;
+    } finally {
+      if (taken == null) {
+        removeEmpty(made);
+      }
     }
+  }
+
+  /** Makes a folder and those above it; adds what was not there, the innermost last. */
+  private static void make(Path folder, List<Path> made) throws IOException {
+    if (Files.isDirectory(folder)) {
+      return;
+    }
+    List<Path> missing = new ArrayList<>();
+    for (Path each = folder.toAbsolutePath();
+        each != null && Files.notExists(each, LinkOption.NOFOLLOW_LINKS);
+        each = each.getParent()) {
+      missing.addFirst(each);
+    }
+    Files.createDirectories(folder);
+    made.addAll(missing);
+  }
+
+  /**
+   * @return null if the folder or its lock file was removed meanwhile
+   */
+  private static @Nullable RunLock tryTake(Path folder, String what, List<Path> made)
+      throws IOException {
     Path real = folder.toRealPath();
     if (!OURS.add(real)) {
       throw inUse(folder, "this process");
@@ -71,33 +120,52 @@ public final class RunLock implements AutoCloseable {
     RunLock taken = null;
     try {
       Path file = real.resolve(NAME);
-      if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)
-          && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
-        throw new NuScenesException(
-            file + " must be a file of Bevel's own, it is a link or no file; remove it");
-      }
+      boolean isNew = create(file);
+      Object identity = identity(file);
       FileChannel channel =
           FileChannel.open(
-              file,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE,
-              LinkOption.NOFOLLOW_LINKS);
+              file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
       try {
         lock(channel, folder);
-        FileOutput.guarded(file, () -> write(channel, self(what)));
-        taken = new RunLock(real, channel);
+        // An owner before may have removed the file that was opened: its lock would be no lock.
+        if (Objects.equals(identity, identity(file))) {
+          FileOutput.guarded(file, () -> write(channel, self(what)));
+          taken = new RunLock(real, channel, isNew && identity != null, made);
+        }
         return taken;
       } finally {
         if (taken == null) {
           channel.close();
         }
       }
+    } catch (NoSuchFileException removed) {
+      return null;
     } finally {
       if (taken == null) {
         OURS.remove(real);
       }
     }
+  }
+
+  /** Whether it was not there. */
+  private static boolean create(Path file) throws IOException {
+    try {
+      Files.createFile(file);
+      return true;
+    } catch (FileAlreadyExistsException e) {
+      if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)
+          && Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+        throw new NuScenesException(
+            file + " must be a file of Bevel's own, it is a link or no file; remove it", e);
+      }
+      return false;
+    }
+  }
+
+  /** What tells a file from another one of its name; null where the system has nothing such. */
+  private static @Nullable Object identity(Path file) throws IOException {
+    return Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+        .fileKey();
   }
 
   private static void lock(FileChannel channel, Path folder) throws IOException {
@@ -152,13 +220,35 @@ public final class RunLock implements AutoCloseable {
     return text.isEmpty() ? "another process" : text;
   }
 
-  /** Gives the folder up. */
+  /** Gives the folder up; what was made for it goes if nothing was written. */
   @Override
   public void close() throws IOException {
     try (channel) {
       channel.truncate(0);
+      if (removable && isAlone()) {
+        Files.delete(folder.resolve(NAME)); // still locked: see tryTake
+        removeEmpty(made);
+      }
     } finally {
       OURS.remove(folder);
+    }
+  }
+
+  /** Whether there is nothing in the folder but the lock. */
+  private boolean isAlone() throws IOException {
+    try (Stream<Path> entries = Files.list(folder)) {
+      return entries.allMatch(entry -> entry.endsWith(NAME));
+    }
+  }
+
+  /** Innermost first; the first that has something in it stays, and those above it. */
+  private static void removeEmpty(List<Path> made) {
+    for (Path each : made.reversed()) {
+      try {
+        Files.delete(each);
+      } catch (IOException inUse) {
+        return;
+      }
     }
   }
 }
