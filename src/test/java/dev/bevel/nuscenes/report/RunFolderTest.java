@@ -11,6 +11,7 @@ import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -61,6 +62,12 @@ class RunFolderTest {
                 + " 1.5, \"seed\": 1}}",
             "{\"training\": {\"config\": \"c\", \"data\": \"/d\\u0000\", \"version\": \"v\","
                 + " \"steps\": 1, \"seed\": 1}}",
+            training("-1", "1"),
+            training("9223372036854775807", "1"),
+            training("4503599627370497", "1"),
+            training("99999999999999999999", "1"),
+            training("1e3", "1"),
+            training("1", "9223372036854775808"),
             "{\"evaluation\": {\"data\": \"/d\"}}",
             "{} {}",
             "{\"training\":" + "[".repeat(100))) {
@@ -72,6 +79,29 @@ class RunFolderTest {
       assertThatThrownBy(() -> run.write(TRAINING)).isInstanceOf(NuScenesException.class);
       assertThat(Files.readString(run.run())).isEqualTo(damage);
     }
+  }
+
+  private static String training(String steps, String seed) {
+    return String.format(
+        Locale.ROOT,
+        "{\"training\": {\"config\": \"c\", \"data\": \"/d\", \"version\": \"v\", \"steps\": %s,"
+            + " \"seed\": %s}}",
+        steps,
+        seed);
+  }
+
+  @Test
+  void stepsAreWholeNumbersThatCanBeCountedOn() throws IOException {
+    RunFolder run = new RunFolder(root);
+    Files.writeString(run.run(), training("4503599627370496", "-9223372036854775808"));
+    assertThat(run.training().orElseThrow().steps()).isEqualTo(TrainingHistory.MAX_STEP);
+    Files.writeString(run.run(), training("9223372036854775807", "1"));
+    assertThatThrownBy(run::training)
+        .hasMessage(
+            "file "
+                + run.run()
+                + ", field training.steps must be a whole number from 0 to 4503599627370496, got"
+                + " 9223372036854775807");
   }
 
   @Test
@@ -103,7 +133,10 @@ class RunFolderTest {
             List.of(header + "1,2,3,4\n", "line 2 must have 5 numbers, got 4"),
             List.of(header + "1,2,3,4,5\n2,1,1,<script>,1\n", "line 3, column loss must be"),
             List.of(header + "2,2,3,4,5\n2,1,1,1,1\n", "line 3: steps"),
-            List.of(header + "NaN,2,3,4,5\n", "line 2: steps"))) {
+            List.of(header + "NaN,2,3,4,5\n", "line 2: steps"),
+            List.of(header + "1.5,2,3,4,5\n", "line 2: steps must be whole numbers from 1 to"),
+            List.of(header + "9223372036854775807,2,3,4,5\n", "line 2: steps must be whole"),
+            List.of(header + "-3,2,3,4,5\n", "line 2: steps must be whole"))) {
       Files.writeString(file, damage.getFirst());
       assertThatThrownBy(() -> TrainingHistory.read(file))
           .as(damage.getFirst())

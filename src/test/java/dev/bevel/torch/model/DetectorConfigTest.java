@@ -72,7 +72,7 @@ class DetectorConfigTest {
         "context: 64 | context: 64, depth_net: {width: 8, aspp_dropout: 0} | view.depth_net must be left out: only bevdepth detectors",
         "family: bevdet | family: bevdepth | view.depth_net must be the depth network of a bevdepth detector, got nothing",
         "thresholds: [4] | thresholds: [4, 12] | head.circle_nms.thresholds must be a list of 1 numbers, got the list [4, 12]",
-        "name: test | name: [[&x [*x]]] | name must be a text, got a list of lists or mappings",
+        "name: test | name: [[&x [*x]]] | name must be a text of at most 80 characters, none of control, got a list of lists or mappings",
         "name: test | name: | name must be a named key with a value",
         "neck: {channels: 512} | neck: 512 | neck must be a mapping, got '512'",
         "name: test | name: test, name: again | not valid YAML",

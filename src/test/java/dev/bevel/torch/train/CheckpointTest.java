@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.bevel.nuscenes.BoxConvention;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.report.TrainingHistory;
 import dev.bevel.testing.Seed;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.head.LossTerms;
@@ -29,6 +30,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 @SuppressWarnings("try") // scopes are there to be closed
 class CheckpointTest {
+  private static final long MAX = TrainingHistory.MAX_STEP;
+  private static final String HUGE = Long.toString(Long.MAX_VALUE);
   private static final WeightAverageSettings AVERAGE = new WeightAverageSettings(0.9, 5, 1);
 
   @TempDir private Path folder;
@@ -229,7 +232,8 @@ class CheckpointTest {
       Map<String, String> before = everything(otherSeed);
       assertThatThrownBy(() -> Checkpoint.resume(file, otherSeed))
           .isInstanceOf(CheckpointException.class)
-          .hasMessage(file + ": the training was started with seed 9, asked for is 8");
+          .hasMessage(
+              file + ": the training was started with seed 9, asked for is 8; give --seed 9");
       assertThat(everything(otherSeed)).isEqualTo(before);
     }
     try (SmallNetwork network = new SmallNetwork(2);
@@ -268,18 +272,30 @@ class CheckpointTest {
           .hasMessageContaining("state of the random generator does not fit");
       Path step = rewrite(file, "", Map.of("bevel.step", "many"));
       assertThatThrownBy(() -> Checkpoint.read(step))
-          .hasMessageContaining("bevel.step must be a whole number, got 'many'");
-      Path negative = rewrite(file, "", Map.of("bevel.step", "-1"));
-      assertThatThrownBy(() -> Checkpoint.resume(negative, trainer))
-          .isInstanceOf(CheckpointException.class)
-          .hasMessage(negative + ": bevel.step must not be negative, got -1");
-      Path updates = rewrite(file, "", Map.of("bevel.average_updates", "-7"));
-      assertThatThrownBy(() -> Checkpoint.resume(updates, trainer))
-          .hasMessage(updates + ": bevel.average_updates must not be negative, got -7");
-      Path count =
-          rewrite(file, "optimizer.step.first.bias", Map.of(), saved -> saved.sub(new Scalar(9)));
-      assertThatThrownBy(() -> Checkpoint.resume(count, trainer))
-          .hasMessage(count + ": optimizer.step.first.bias must not be negative, got -8");
+          .hasMessageContaining("bevel.step must be a whole number from 0 to ")
+          .hasMessageContaining("got 'many'");
+      Path seed = rewrite(file, "", Map.of("bevel.seed", HUGE + "0"));
+      assertThatThrownBy(() -> Checkpoint.read(seed))
+          .hasMessageContaining("bevel.seed must be a whole number from -9223372036854775808 to ");
+      String range = " must be a whole number from 0 to " + MAX + ", got ";
+      for (String bad : List.of("-1", "2.5", "1e3", Long.toString(MAX + 1), HUGE, HUGE + "0", "")) {
+        for (String key : List.of("bevel.step", "bevel.average_updates")) {
+          Path changed = rewrite(file, "", Map.of(key, bad));
+          assertThatThrownBy(() -> Checkpoint.resume(changed, trainer))
+              .isInstanceOf(CheckpointException.class)
+              .hasMessage(changed + ": " + key + range + "'" + bad + "'");
+        }
+      }
+      for (long bad : new long[] {-8, MAX + 1, Long.MAX_VALUE, Long.MIN_VALUE}) {
+        Path count =
+            rewrite(
+                file,
+                "optimizer.step.first.bias",
+                Map.of(),
+                saved -> saved.clone().fill_(new Scalar(bad)));
+        assertThatThrownBy(() -> Checkpoint.resume(count, trainer))
+            .hasMessage(count + ": optimizer.step.first.bias" + range + bad);
+      }
       assertThat(everything(trainer)).isEqualTo(before);
     }
   }

@@ -145,8 +145,50 @@ class DetectorTrainingTest {
     try (DetectorTraining other = new DetectorTraining(config(2, false), samples, 3)) {
       assertThatThrownBy(() -> other.resume(file))
           .isInstanceOf(CheckpointException.class)
-          .hasMessage(file + ": the training was started with another configuration");
+          .hasMessage(
+              file
+                  + ": the training was started with another configuration (training.batch is 2,"
+                  + " was 1); give that one, which stands in the file's metadata as bevel.config,"
+                  + " or train anew without --resume");
     }
+    String yaml =
+        SmallConfig.yaml(1, "none")
+            .replace("clip: 35", "clip: 34.5")
+            .replace("average: {limit: 0.9, ramp: 10, start: 0}", "")
+            .replace("depth_net: {width: 32,", "depth_net: {width: 64,")
+            .replace("kind: constant", "kind: cosine, steps: 9, last: 0.1")
+            .replace("heatmap: 1, box: 0.25,", "heatmap: 2, box: 0.5,");
+    try (DetectorTraining other =
+        new DetectorTraining(ConfigDocument.parse("x", yaml), samples, 3)) {
+      assertThatThrownBy(() -> other.resume(file))
+          .hasMessageContaining(
+              "(view.depth_net.width is 64, was 32; training.clip is 34.5, was 35;")
+          .hasMessageContaining("training.schedule.kind is 'cosine', was 'constant'; ")
+          .hasMessageContaining("training.schedule.steps is '9', was nothing; ")
+          .hasMessageContaining("; ...); give that one");
+    }
+  }
+
+  /** What is compared is what the document says. */
+  @Test
+  void commentsOrderAndFormsOfNumbersDoNotMatter() throws IOException {
+    Path file = folder.resolve("small.safetensors");
+    try (DetectorTraining training = new DetectorTraining(config(1, false), samples, 3)) {
+      training.run(1, report -> {});
+      training.save(file);
+    }
+    String yaml =
+        "# another comment\n"
+            + SmallConfig.yaml(1, "none")
+                .replace("clip: 35", "clip: 3.5e+1 # as published")
+                .replace("{width: 32, aspp_dropout: 0.1}", "{aspp_dropout: 0.1, width: 32}");
+    try (DetectorTraining other =
+        new DetectorTraining(ConfigDocument.parse("x", yaml), samples, 3)) {
+      other.resume(file);
+      assertThat(other.step()).isEqualTo(1);
+      other.save(file);
+    }
+    assertThat(Checkpoint.read(file).config()).isEqualTo(yaml);
   }
 
   @Test

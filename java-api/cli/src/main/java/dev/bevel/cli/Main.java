@@ -1,6 +1,7 @@
 package dev.bevel.cli;
 
 import dev.bevel.nuscenes.PathFaults;
+import dev.bevel.nuscenes.Printable;
 import dev.bevel.torch.TorchException;
 import java.io.PrintWriter;
 import java.nio.file.FileAlreadyExistsException;
@@ -45,6 +46,8 @@ public final class Main implements Runnable {
   private static final int LEAST_HELP_COLUMNS = 55;
 
   private static final int MOST_HELP_COLUMNS = 120;
+
+  private static final int LONGEST_SENTENCE = 4000;
 
   /** Exit status of a failure. */
   static final int FAILED = 1;
@@ -149,9 +152,9 @@ public final class Main implements Runnable {
     err.flush();
   }
 
-  /** What went wrong, in one line. */
+  /** What went wrong, in one line, whatever a file or a library has put into the message. */
   static String sentence(Throwable e) {
-    return reason(e).strip().replaceAll("\\s*\\R\\s*", " ");
+    return Printable.of(reason(e).strip().replaceAll("\\s*\\R\\s*", " "), LONGEST_SENTENCE);
   }
 
   private static String reason(Throwable e) {

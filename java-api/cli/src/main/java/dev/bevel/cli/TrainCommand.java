@@ -4,6 +4,7 @@ import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.report.RunFolder;
 import dev.bevel.nuscenes.report.RunLock;
+import dev.bevel.nuscenes.report.TrainingHistory;
 import dev.bevel.torch.train.Checkpoint;
 import dev.bevel.torch.train.ConfigDocument;
 import dev.bevel.torch.train.DetectorTraining;
@@ -87,10 +88,15 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   @SuppressWarnings("try") // the resources are there to be closed
   public Integer call() throws IOException {
-    if (steps < 1 || saveEvery < 1) {
+    if (steps < 1 || saveEvery < 1 || steps > TrainingHistory.MAX_STEP) {
       throw new ParameterException(
           spec.commandLine(),
-          "--steps and --save-every must be positive, got " + steps + " and " + saveEvery);
+          String.format(
+              Locale.ROOT,
+              "--steps and --save-every must be positive, and --steps at most %d, got %d and %d",
+              TrainingHistory.MAX_STEP,
+              steps,
+              saveEvery));
     }
     ConfigDocument document = ConfigDocument.load(config);
     NuScenes set = dataSet.load();

@@ -135,11 +135,21 @@ final class JsonDocument {
     }
   }
 
-  long integer() {
+  /** A whole number from {@code least} to {@code most}. */
+  long integer(long least, long most) {
     if (value instanceof Integer || value instanceof Long) {
-      return ((Number) value).longValue();
+      long number = ((Number) value).longValue();
+      if (number >= least && number <= most) {
+        return number;
+      }
     }
-    throw broken("must be an integer");
+    throw broken(
+        String.format(
+            Locale.ROOT,
+            "must be a whole number from %d to %d, got %s",
+            least,
+            most,
+            value instanceof Number number ? number : "none"));
   }
 
   /** A number, which may be NaN. */

@@ -84,7 +84,8 @@ public final class RunFolder {
 
   /**
    * Makes this process the folder's owner until the result is closed, and removes what killed
-   * processes left of files that they were writing. The folder is made if missing.
+   * processes left of files that they were writing. The folder is made if missing, and removed
+   * again if nothing is written into it.
    *
    * @param what the owner is, e.g. {@code "bevel train"}, for the message to others
    * @throws NuScenesException naming the present owner if there is one, or what would be in the way
@@ -242,8 +243,8 @@ public final class RunFolder {
         json.get("data").path(),
         json.get("version").text(),
         json.find("split").map(JsonDocument::text).orElse(null),
-        json.get("steps").integer(),
-        json.get("seed").integer());
+        json.get("steps").integer(0, TrainingHistory.MAX_STEP),
+        json.get("seed").integer(Long.MIN_VALUE, Long.MAX_VALUE));
   }
 
   private Evaluation evaluation(JsonDocument json) {

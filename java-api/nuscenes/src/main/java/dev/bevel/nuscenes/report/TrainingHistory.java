@@ -20,6 +20,9 @@ public record TrainingHistory(List<String> columns, List<double[]> rows) {
   public static final List<String> FIRST_COLUMNS =
       List.of("step", "seconds", "learning_rate", "loss");
 
+  /** Steps at most: they are whole numbers in a double here, and times a batch's size in a long. */
+  public static final long MAX_STEP = 1L << 52;
+
   private static final long MAX_BYTES = 64L << 20;
   private static final int MAX_COLUMNS = 64;
 
@@ -118,10 +121,16 @@ public record TrainingHistory(List<String> columns, List<double[]> rows) {
             e);
       }
     }
-    if (!(numbers[0] > (before.isEmpty() ? 0 : before.getLast()[0]))) {
+    double step = numbers[0];
+    boolean ascends = step > (before.isEmpty() ? 0 : before.getLast()[0]);
+    if (!ascends || step != Math.rint(step) || step > MAX_STEP) {
       throw new NuScenesException(
           String.format(
-              Locale.ROOT, "%s: steps must be positive and ascend, got %s", place, cells[0]));
+              Locale.ROOT,
+              "%s: steps must be whole numbers from 1 to %d and ascend, got %s",
+              place,
+              MAX_STEP,
+              cells[0]));
     }
     return numbers;
   }

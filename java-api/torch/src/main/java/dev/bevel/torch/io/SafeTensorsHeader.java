@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bevel.nuscenes.JsonFaults;
+import dev.bevel.nuscenes.Printable;
 import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -112,8 +113,7 @@ record SafeTensorsHeader(
   }
 
   static String shorten(Object text) {
-    String line = text.toString().replaceAll("\\p{Cntrl}", "?");
-    return line.length() > SHOWN ? line.substring(0, SHOWN) + "..." : line;
+    return Printable.of(text.toString(), SHOWN);
   }
 
   /**

@@ -1,13 +1,18 @@
 package dev.bevel.torch.model;
 
+import dev.bevel.nuscenes.Printable;
+
 /**
  * A configuration that cannot be used; the message is one sentence that names the file and the key.
  */
 public final class ConfigException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 
+  /** What a file says is quoted in messages; a hostile one may say megabytes, or line feeds. */
+  private static final int MAX_LENGTH = 2000;
+
   /** A failure with its sentence. */
   public ConfigException(String message) {
-    super(message);
+    super(Printable.of(message, MAX_LENGTH));
   }
 }

@@ -1,5 +1,6 @@
 package dev.bevel.torch.model;
 
+import dev.bevel.nuscenes.Printable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -11,6 +12,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -144,8 +146,7 @@ public final class ConfigNode {
   }
 
   private static String shorten(String text) {
-    String line = text.replaceAll("\\p{Cntrl}", "?");
-    return line.length() > SHOWN ? line.substring(0, SHOWN) + "..." : line;
+    return Printable.of(text, SHOWN);
   }
 
   /** The failure "{@code source: key must be expected, got actual}". */
@@ -174,12 +175,15 @@ public final class ConfigNode {
     return new ConfigNode(source, path + key + ".", asMapping(source, path + key, value));
   }
 
-  /** A text. */
+  /** A text of one line, as people are shown it. */
   public String text(String key) {
-    if (required(key, "a text") instanceof String text && !text.isBlank()) {
+    String expected = "a text of at most " + SHOWN + " characters, none of control";
+    if (required(key, expected) instanceof String text
+        && !text.isBlank()
+        && text.equals(Printable.of(text, SHOWN))) {
       return text;
     }
-    throw invalid(key, "a text");
+    throw invalid(key, expected);
   }
 
   /** One of several words, which are the names of {@code type} in lower case with dashes. */
@@ -287,6 +291,35 @@ public final class ConfigNode {
       result.add(converted);
     }
     return List.copyOf(result);
+  }
+
+  /**
+   * Where another document has something else, an entry for each: {@code "key is X, was Y"}.
+   *
+   * @param before the other
+   */
+  public List<String> differencesFrom(ConfigNode before) {
+    List<String> differences = new ArrayList<>();
+    addDifferences("", before.values, values, differences);
+    return differences;
+  }
+
+  private static void addDifferences(
+      String path, @Nullable Object before, @Nullable Object now, List<String> differences) {
+    if (before instanceof Map<?, ?> from && now instanceof Map<?, ?> to) {
+      Set<Object> keys = new LinkedHashSet<>(to.keySet());
+      keys.addAll(from.keySet());
+      for (Object key : keys) {
+        String name = (path.isEmpty() ? "" : path + ".") + shorten(String.valueOf(key));
+        addDifferences(name, from.get(key), to.get(key), differences);
+      }
+    } else if (before instanceof Number a && now instanceof Number b) {
+      if (a.doubleValue() != b.doubleValue()) {
+        differences.add(path + " is " + b + ", was " + a);
+      }
+    } else if (!Objects.equals(before, now)) {
+      differences.add(path + " is " + describe(now) + ", was " + describe(before));
+    }
   }
 
   /** Rejects keys that were not asked for. */

@@ -3,6 +3,7 @@ package dev.bevel.torch.train;
 import dev.bevel.nuscenes.BoxConvention;
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.Printable;
+import dev.bevel.nuscenes.report.TrainingHistory;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TorchException;
 import dev.bevel.torch.io.SafeTensors;
@@ -42,7 +43,7 @@ public record Checkpoint(
   private static final String RANDOM = "random.torch";
   private static final String STEP = "bevel.step";
   private static final String SEED = "bevel.seed";
-  private static final String CONFIG = "bevel.config";
+  static final String CONFIG = "bevel.config";
   private static final String BOX_CONVENTION = "bevel.box_convention";
   private static final String DATA = "bevel.data";
   private static final String AVERAGE_UPDATES = "bevel.average_updates";
@@ -103,7 +104,7 @@ public record Checkpoint(
                   subject,
                   tensor.numel() - finite,
                   tensor.numel(),
-                  entry.getKey()),
+                  Printable.of(entry.getKey(), 200)),
               null);
         }
       }
@@ -126,7 +127,7 @@ public record Checkpoint(
         text(file, metadata, CONFIG),
         boxConvention(file, metadata),
         count(file, metadata, STEP),
-        number(file, metadata, SEED),
+        number(file, metadata, SEED, Long.MIN_VALUE, Long.MAX_VALUE),
         metadata.containsKey(DATA) ? new DataIdentity(text(file, metadata, DATA)) : null);
   }
 
@@ -191,10 +192,11 @@ public record Checkpoint(
         throw new CheckpointException(
             String.format(
                 Locale.ROOT,
-                "%s: the training was started with seed %d, asked for is %d",
+                "%s: the training was started with seed %d, asked for is %d; give --seed %d",
                 file,
                 saved.seed(),
-                trainer.seed()),
+                trainer.seed(),
+                saved.seed()),
             null);
       }
       Map<String, Tensor> optimizer = below(OPTIMIZER, tensors);
@@ -224,16 +226,11 @@ public record Checkpoint(
   private static void requireCounts(Path file, Map<String, Tensor> optimizer) {
     optimizer.forEach(
         (name, tensor) -> {
-          if (name.startsWith(AdamW.COUNT + ".") && tensor.item_long() < 0) {
-            throw new CheckpointException(
-                String.format(
-                    Locale.ROOT,
-                    "%s: %s%s must not be negative, got %d",
-                    file,
-                    OPTIMIZER,
-                    name,
-                    tensor.item_long()),
-                null);
+          if (name.startsWith(AdamW.COUNT + ".")) {
+            long count = tensor.item_long();
+            if (count < 0 || count > TrainingHistory.MAX_STEP) {
+              throw outOfRange(file, OPTIMIZER + name, 0, TrainingHistory.MAX_STEP, count);
+            }
           }
         });
   }
@@ -322,29 +319,35 @@ public record Checkpoint(
     return value;
   }
 
-  private static long number(Path file, Map<String, String> metadata, String key) {
+  private static long number(
+      Path file, Map<String, String> metadata, String key, long least, long most) {
     String value = text(file, metadata, key);
     try {
-      return Long.parseLong(value);
+      long number = Long.parseLong(value);
+      if (number >= least && number <= most) {
+        return number;
+      }
     } catch (NumberFormatException e) {
-      throw new CheckpointException(
-          String.format(
-              Locale.ROOT,
-              "%s: %s must be a whole number, got '%s'",
-              file,
-              key,
-              Printable.of(value, 80)),
-          e);
+      // told below
     }
+    throw outOfRange(file, key, least, most, "'" + Printable.of(value, 80) + "'");
+  }
+
+  private static CheckpointException outOfRange(
+      Path file, String what, long least, long most, Object got) {
+    return new CheckpointException(
+        String.format(
+            Locale.ROOT,
+            "%s: %s must be a whole number from %d to %d, got %s",
+            file,
+            what,
+            least,
+            most,
+            got),
+        null);
   }
 
   private static long count(Path file, Map<String, String> metadata, String key) {
-    long value = number(file, metadata, key);
-    if (value < 0) {
-      throw new CheckpointException(
-          String.format(Locale.ROOT, "%s: %s must not be negative, got %d", file, key, value),
-          null);
-    }
-    return value;
+    return number(file, metadata, key, 0, TrainingHistory.MAX_STEP);
   }
 }

@@ -4,6 +4,7 @@ import dev.bevel.torch.model.ConfigException;
 import dev.bevel.torch.model.ConfigNode;
 import dev.bevel.torch.model.DetectorConfig;
 import java.io.IOException;
+import java.util.List;
 
 /**
  * A YAML document of a detector and its training, with its text, which checkpoints carry along.
@@ -33,5 +34,20 @@ public record ConfigDocument(String text, DetectorConfig detector, TrainingConfi
     ConfigNode root = ConfigNode.parse(source, text);
     TrainingConfig training = TrainingConfig.read(root);
     return new ConfigDocument(text, DetectorConfig.read(root), training);
+  }
+
+  /** Whether another document says the same, perhaps with other comments or in another order. */
+  boolean saysTheSameAs(ConfigDocument other) {
+    return detector.equals(other.detector) && training.equals(other.training);
+  }
+
+  /**
+   * Where this document says something else than another one, an entry for each.
+   *
+   * @param before the other
+   */
+  List<String> differencesFrom(ConfigDocument before) {
+    return ConfigNode.parse("configuration", text)
+        .differencesFrom(ConfigNode.parse("configuration", before.text));
   }
 }

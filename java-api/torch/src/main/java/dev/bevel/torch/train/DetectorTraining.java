@@ -39,6 +39,9 @@ import org.slf4j.LoggerFactory;
 public final class DetectorTraining implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger("dev.bevel.torch");
 
+  /** Differences of configurations that a message tells. */
+  private static final int MAX_DIFFERENCES = 5;
+
   /** Share of the heap that prepared samples may take. */
   private static final int HEAP_PER_CACHE = 4;
 
@@ -118,10 +121,7 @@ public final class DetectorTraining implements AutoCloseable {
     life.use();
     try {
       Checkpoint saved = Checkpoint.read(checkpoint);
-      if (!saved.config().equals(config.text())) {
-        throw new CheckpointException(
-            checkpoint + ": the training was started with another configuration", null);
-      }
+      requireSameConfig(checkpoint, saved.config());
       saved.require(checkpoint, inputs.convention());
       if (saved.data() == null) {
         LOG.warn(
@@ -141,6 +141,27 @@ public final class DetectorTraining implements AutoCloseable {
     } finally {
       life.release();
     }
+  }
+
+  private void requireSameConfig(Path checkpoint, String saved) {
+    if (saved.equals(config.text())) {
+      return;
+    }
+    ConfigDocument before = ConfigDocument.parse("configuration in " + checkpoint, saved);
+    if (config.saysTheSameAs(before)) {
+      return;
+    }
+    List<String> differences = config.differencesFrom(before);
+    throw new CheckpointException(
+        String.format(
+            Locale.ROOT,
+            "%s: the training was started with another configuration (%s%s); give that one, which"
+                + " stands in the file's metadata as %s, or train anew without --resume",
+            checkpoint,
+            String.join("; ", differences.stream().limit(MAX_DIFFERENCES).toList()),
+            differences.size() > MAX_DIFFERENCES ? "; ..." : "",
+            Checkpoint.CONFIG),
+        null);
   }
 
   /**
