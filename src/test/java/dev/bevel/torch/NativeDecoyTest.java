@@ -3,8 +3,10 @@ package dev.bevel.torch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.bevel.cli.Main;
 import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.loading.ElfFile;
+import dev.bevel.kernels.loading.MappedLibrary;
 import dev.bevel.testing.JavaProcess;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -33,11 +35,16 @@ class NativeDecoyTest {
           "libgomp.so.1",
           "libopenblas.so.0",
           "libgfortran.so.5",
+          "libquadmath.so.0",
+          "libgcc_s.so.1",
           "libbevel.so",
           // JavaCPP would look for these by their names, for no jar of the CPU build has them.
           "libtorch_cuda.so",
           "libc10_cuda.so",
           "libgfortran.so");
+
+  private static final String DEADLY =
+      "__attribute__((constructor)) static void boom(void) { abort(); }\nint bevel;";
 
   @TempDir static Path shared;
   private static Path garbage;
@@ -51,10 +58,7 @@ class NativeDecoyTest {
     deadly = Files.createDirectory(shared.resolve("deadly"));
     for (String name : NAMES) {
       Files.writeString(garbage.resolve(name), "no library");
-      compile(
-          "__attribute__((constructor)) static void boom(void) { abort(); }",
-          name,
-          deadly.resolve(name));
+      compile(DEADLY, name, deadly.resolve(name));
     }
   }
 
@@ -99,6 +103,53 @@ class NativeDecoyTest {
           .contains("torch: loaded from " + cache + "/javacpp-", "sum 60.0")
           .containsPattern("in the way: \\[.*" + decoys + "/lib.*\\(LD_LIBRARY_PATH\\)");
     }
+  }
+
+  /** No jar has it, so that the linker's is used: another one, as Conda brings, is named. */
+  @Test
+  void aLibstdcppThatCannotServeIsNamedAndNotOpened() throws Exception {
+    String name = "libstdc++.so.6";
+    Path none = Files.createDirectory(folder.resolve("none"));
+    Files.writeString(none.resolve(name), "no library");
+    Path empty = Files.createDirectory(folder.resolve("empty"));
+    Files.createFile(empty.resolve(name));
+    Path dead = Files.createDirectory(folder.resolve("deadly"));
+    compile(DEADLY, name, dead.resolve(name));
+    Path old = Files.createDirectory(folder.resolve("old"));
+    Path versions =
+        Files.writeString(shared.resolve("versions"), "GLIBCXX_3.4 { *; }; CXXABI_1.3 { bevel; };");
+    compile(DEADLY, name, old.resolve(name), "-Wl,--version-script=" + versions);
+    for (Path decoy : List.of(none, empty, dead, old)) {
+      Map<String, String> environment = Map.of("LD_LIBRARY_PATH", decoy.toString());
+      String remedy = "remove " + decoy + " from LD_LIBRARY_PATH, or unset it";
+      String output = probe(environment, List.of(), "torch", "kernels");
+      assertThat(output)
+          .contains("torch: NOT_LOADED LibTorch: ", decoy.resolve(name) + " (LD_LIBRARY_PATH)")
+          .contains(remedy, "kernels: loaded ");
+      if (decoy.equals(old)) {
+        assertThat(output).contains("GLIBCXX_3.4.").doesNotContain(" GLIBCXX_3.4,");
+      }
+    }
+    List<String> doctor = JavaProcess.command(Main.class, List.of(), List.of("doctor"));
+    assertThat(run(Map.of("LD_LIBRARY_PATH", old.toString()), doctor, 1))
+        .containsPattern(
+            "LibTorch +FAILED: LibTorch: it needs libstdc\\+\\+.so.6 with the versions ")
+        .contains(old + " from LD_LIBRARY_PATH");
+  }
+
+  @Test
+  void aLibstdcppThatServesIsUsedAndTold() throws Exception {
+    Torch.initialize();
+    Path own =
+        MappedLibrary.all().stream()
+            .map(MappedLibrary::path)
+            .filter(path -> path.getFileName().toString().startsWith("libstdc++.so.6"))
+            .findFirst()
+            .orElseThrow();
+    Path copy = Files.copy(own, folder.resolve("libstdc++.so.6"));
+    assertThat(probe(Map.of("LD_LIBRARY_PATH", folder.toString()), List.of(), "torch"))
+        .contains("sum 60.0")
+        .contains("libstdc++.so.6 is " + copy + " (LD_LIBRARY_PATH), which has the versions");
   }
 
   @Test
@@ -180,19 +231,14 @@ class NativeDecoyTest {
     assertThat(open).isEmptyDirectory();
   }
 
-  private static void compile(String code, String soname, Path file) throws Exception {
+  private static void compile(String code, String soname, Path file, String... options)
+      throws Exception {
     Path source = Files.writeString(shared.resolve("decoy.c"), "#include <stdlib.h>\n" + code);
-    Process compiler =
-        new ProcessBuilder(
-                "cc",
-                "-shared",
-                "-fPIC",
-                "-Wl,-soname," + soname,
-                "-o",
-                file.toString(),
-                source.toString())
-            .inheritIO()
-            .start();
+    List<String> command =
+        new ArrayList<>(List.of("cc", "-shared", "-fPIC", "-Wl,-soname," + soname));
+    command.addAll(List.of(options));
+    command.addAll(List.of("-o", file.toString(), source.toString()));
+    Process compiler = new ProcessBuilder(command).inheritIO().start();
     assertThat(compiler.waitFor()).isZero();
   }
 
@@ -203,6 +249,11 @@ class NativeDecoyTest {
 
   private static String run(Map<String, String> environment, List<String> command)
       throws IOException, InterruptedException {
+    return run(environment, command, 0);
+  }
+
+  private static String run(Map<String, String> environment, List<String> command, int status)
+      throws IOException, InterruptedException {
     command.addAll(1, List.of("-XX:TieredStopAtLevel=1", "-XX:ErrorFile=/dev/null"));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.redirectError(ProcessBuilder.Redirect.DISCARD);
@@ -211,7 +262,7 @@ class NativeDecoyTest {
     builder.environment().putAll(environment);
     Process process = builder.start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor()).as(output).isZero();
+    assertThat(process.waitFor()).as(output).isEqualTo(status);
     return output;
   }
 }

@@ -20,6 +20,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.global.torch;
@@ -54,6 +56,7 @@ final class LibTorch {
     LibTorch libraries = new LibTorch(files);
     libraries.checkMapped();
     libraries.checkClassLoader();
+    libraries.checkRuntimes();
     libraries.openAll();
     libraries.handOver();
     libraries.checkMapped();
@@ -79,6 +82,61 @@ final class LibTorch {
                 mapped.path()));
       }
     }
+  }
+
+  /**
+   * Runtimes of compilers that no jar has, libstdc++ above all, come from where the linker finds
+   * them. Of one without the versions that are needed it says little or nothing: a library without
+   * any versions is taken at its word, and the process ends at the first function that is missing.
+   */
+  private void checkRuntimes() throws IOException {
+    Map<String, Set<String>> needed = new TreeMap<>();
+    List<ElfFile> all = new ArrayList<>(elves.values());
+    for (Path jni : files.jni()) {
+      all.add(ElfFile.read(jni));
+    }
+    for (ElfFile elf : all) {
+      elf.versionsNeeded()
+          .forEach(
+              (name, versions) -> {
+                if (!files.libraries().containsKey(name)) {
+                  needed.computeIfAbsent(name, unseen -> new TreeSet<>()).addAll(versions);
+                }
+              });
+    }
+    needed.forEach(this::checkRuntime);
+  }
+
+  private void checkRuntime(String name, Set<String> versions) {
+    LibrarySearch.Hit hit = LibrarySearch.find(name).stream().findFirst().orElse(null);
+    if (hit == null || !hit.place().startsWith("LD_")) {
+      return;
+    }
+    boolean isAnother =
+        MappedLibrary.all().stream()
+            .anyMatch(mapped -> mapped.answersTo(name) && !mapped.is(hit.path()));
+    if (isAnother) {
+      return; // and will be used
+    }
+    Set<String> missing = new TreeSet<>(versions);
+    try {
+      missing.removeAll(ElfFile.read(hit.path()).versionsDefined());
+    } catch (IOException noLibrary) {
+      return; // the linker refuses it, and says so, or passes it over
+    }
+    if (missing.isEmpty()) {
+      notes.add(name + " is " + hit + ", which has the versions that LibTorch needs");
+      return;
+    }
+    throw new BevelException(
+        Status.NOT_LOADED,
+        String.format(
+            Locale.ROOT,
+            "LibTorch: it needs %s with the versions %s, which the one that the linker finds, %s, has not: %s",
+            name,
+            String.join(", ", missing),
+            hit,
+            hit.remedy()));
   }
 
   private void openAll() throws IOException {
