@@ -3,6 +3,8 @@ package dev.bevel.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.Splits;
 import dev.bevel.nuscenes.report.RunFolder;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -11,6 +13,7 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,11 +23,14 @@ class EvalCommandTest {
   private final StringWriter output = new StringWriter();
   private final StringWriter error = new StringWriter();
 
+  private static Path syntheticSet() throws URISyntaxException {
+    return Path.of(
+        Objects.requireNonNull(EvalCommandTest.class.getResource("/evaluation/synthetic-set"))
+            .toURI());
+  }
+
   private int run(String split, Path results) throws URISyntaxException {
-    Path data =
-        Path.of(
-            Objects.requireNonNull(EvalCommandTest.class.getResource("/evaluation/synthetic-set"))
-                .toURI());
+    Path data = syntheticSet();
     return Main.commandLine()
         .setOut(new PrintWriter(output))
         .setErr(new PrintWriter(error, true))
@@ -59,6 +65,45 @@ class EvalCommandTest {
     assertThat(evaluation.version()).isEqualTo("v1.0-mini");
     assertThat(evaluation.results()).isRegularFile().hasFileName("results_nusc.json");
     assertThat(evaluation.data()).isEqualTo(evaluation.results().getParent());
+  }
+
+  /** Figures of two scenes are not those of a split of 150. */
+  @Test
+  void aPartOfASplitIsCalledOne() throws IOException, URISyntaxException {
+    assertThat(run("mini_val", Path.of("results_nusc.json"))).as(error.toString()).isZero();
+    assertThat(output.toString())
+        .startsWith(
+            "The data set has 12 of the 81 samples and 2 of the 2 scenes of split mini_val;");
+
+    Path copy = folder.resolve("data");
+    Path set = syntheticSet();
+    try (Stream<Path> files = Files.walk(set)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        Path to =
+            copy.resolve(set.relativize(file).toString().replace("v1.0-mini", "v1.0-trainval"));
+        Files.createDirectories(to.getParent());
+        String text = file.toString().endsWith(".json") ? Files.readString(file) : null;
+        if (text == null) {
+          Files.copy(file, to);
+        } else {
+          Files.writeString(to, text.replace("scene-0103", "scene-0003"));
+        }
+      }
+    }
+    NuScenes trainval = NuScenes.load(copy, "v1.0-trainval");
+    assertThat(Splits.partOf(trainval, "val"))
+        .hasValueSatisfying(
+            part ->
+                assertThat(part)
+                    .containsPattern(
+                        "^\\d+ of the 6,019 samples and [12] of the 150 scenes of split val$"));
+    Path own = copy.resolve("v1.0-trainval/splits.json");
+    String first = trainval.scenes().iterator().next().name();
+    Files.writeString(own, "{\"own\": [\"" + first + "\"], \"more\": [\"" + first + "\", \"x\"]}");
+    assertThat(Splits.partOf(trainval, "own")).isEmpty();
+    assertThat(Splits.partOf(trainval, "more"))
+        .hasValueSatisfying(
+            part -> assertThat(part).endsWith(" and 1 of the 2 scenes of split more"));
   }
 
   @Test

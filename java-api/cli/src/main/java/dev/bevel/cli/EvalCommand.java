@@ -1,6 +1,8 @@
 package dev.bevel.cli;
 
 import dev.bevel.nuscenes.DetectionClass;
+import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.Splits;
 import dev.bevel.nuscenes.evaluation.DetectionMetrics;
 import dev.bevel.nuscenes.evaluation.EvaluationConfig;
 import dev.bevel.nuscenes.evaluation.TruePositiveMetric;
@@ -60,12 +62,17 @@ final class EvalCommand implements Callable<Integer> {
     RunFolder folder = new RunFolder(out);
     List<Path> figures = List.of(folder.metricsSummary(), folder.metricsDetails());
     overwrite.requireFree(figures);
-    EvaluationRun run = EvaluationRun.evaluate(dataSet.load(), split, results);
+    NuScenes set = dataSet.load();
+    EvaluationRun run = EvaluationRun.evaluate(set, split, results);
     try (RunLock lock = folder.claim("bevel eval")) {
       overwrite.requireFree(figures);
       run.write(folder);
     }
-    print(spec.commandLine().getOut(), run.metrics(), run.seconds());
+    PrintWriter print = spec.commandLine().getOut();
+    Splits.partOf(set, split)
+        .ifPresent(
+            part -> print.println("The data set has " + part + "; the figures are of these."));
+    print(print, run.metrics(), run.seconds());
     return 0;
   }
 

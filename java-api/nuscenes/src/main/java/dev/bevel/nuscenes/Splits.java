@@ -9,11 +9,14 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
 
 /**
  * Which scenes belong to which split: the official lists ({@code train}, {@code val}, {@code test},
@@ -23,6 +26,10 @@ import java.util.Objects;
 public final class Splits {
   private static final String RESOURCE = "splits.json";
   private static final Map<String, List<String>> OFFICIAL = official();
+
+  /** Key frames of official splits, as published. */
+  private static final Map<String, Integer> SAMPLES =
+      Map.of("train", 28_130, "val", 6_019, "test", 6_008, "mini_train", 323, "mini_val", 81);
 
   private Splits() {}
 
@@ -61,6 +68,43 @@ public final class Splits {
               own.keySet()));
     }
     return scenes;
+  }
+
+  /**
+   * What a data set has of a split, where that is not all: figures of a part are not those of the
+   * split. Whole are a split all of whose scenes have samples and, if it is official, as many
+   * samples as were published.
+   *
+   * @param split an official name, or one of the data set's own
+   * @return e.g. {@code "81 of the 6,019 samples and 2 of the 150 scenes of split val"}; empty if
+   *     it is whole
+   * @throws NuScenesException as {@link #scenes}
+   */
+  public static Optional<String> partOf(NuScenes set, String split) {
+    Set<String> wanted = new HashSet<>(scenes(set, split));
+    Set<String> there = new HashSet<>();
+    int samples = 0;
+    for (TableRecord.Sample sample : set.samples()) {
+      String scene = set.scene(sample).name();
+      if (wanted.contains(scene)) {
+        there.add(scene);
+        samples++;
+      }
+    }
+    Integer published = SAMPLES.get(split);
+    if (there.size() == wanted.size() && (published == null || samples >= published)) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        String.format(
+            Locale.ROOT,
+            "%s and %d of the %s of split %s",
+            published == null
+                ? Counted.of(samples, "sample")
+                : samples + " of the " + Counted.of(published, "sample"),
+            there.size(),
+            Counted.of(wanted.size(), "scene"),
+            split));
   }
 
   private static String versionOf(String split) {
