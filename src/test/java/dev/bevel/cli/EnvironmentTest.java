@@ -84,7 +84,7 @@ class EnvironmentTest {
         .as("this JDK knows other digits")
         .isNotEqualTo("12");
     assertThat(String.join("", contents(folder.resolve("ar-EG"))))
-        .contains("1 steps on 2 sample(s)", "beside it: 2 sample(s)")
+        .contains("1 step on 2 samples", "beside it: 2 samples")
         .doesNotContainPattern("[\\p{Nd}&&[^0-9]]");
     List<String> expected = contents(folder.resolve("en-US"));
     assertThat(expected).anyMatch(text -> text.contains("mAP: 0.3609"));
@@ -328,6 +328,36 @@ class EnvironmentTest {
               copy.resolve("fehlt über").toString());
       assertThat(missing.error).contains("fehlt über does not exist");
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"abc", "4 g", "4gb", "-1g", "0", "1.5g", "g", "4g -version", "99999999999g"})
+  void aHeapThatIsNoSizeIsTold(String heap) throws Exception {
+    Ended ended = launch(Map.of("BEVEL_HEAP", heap), "exec \"$@\"");
+    assertThat(ended.status).isEqualTo(1);
+    assertThat(ended.error)
+        .isEqualTo(
+            "bevel: BEVEL_HEAP must be a whole number with k, m, g or t behind it, such as 4g, got '"
+                + heap
+                + "'\n");
+  }
+
+  /** Little address space stands for whatever keeps a JVM from starting. */
+  @Test
+  void aJavaThatDoesNotStartIsNotCalledMissing() throws Exception {
+    Ended ended = launch(Map.of(), "ulimit -v 300000 && exec \"$@\"");
+    assertThat(ended.status).isEqualTo(1);
+    assertThat(ended.error)
+        .startsWith("bevel: a JDK is there but does not start: /")
+        .contains("/bin/java: ", "Could not ", "ulimit -a")
+        .doesNotContain("needs a JDK")
+        .hasLineCount(1);
+  }
+
+  private Ended launch(Map<String, String> environment, String line) throws Exception {
+    Path launcher = Path.of(System.getProperty("bevel.root", "."), "bevel").toAbsolutePath();
+    return shell(environment, line, launcher.toString(), "--version");
   }
 
   @Test
