@@ -82,7 +82,7 @@ class KeptWorkTest extends CommandTestCase {
     out = folder.resolve("fewer");
     for (String steps : List.of("1", "2")) {
       assertThat(train(steps, "--resume", two.toString())).as(error).isZero();
-      assertThat(printed).contains("small: 0 steps on 2 sample(s), 2 in all; checkpoint " + two);
+      assertThat(printed).contains("small: 0 steps on 2 samples, 2 in all; checkpoint " + two);
       assertThat(checkpoint()).doesNotExist();
     }
   }

@@ -21,6 +21,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -32,6 +33,8 @@ import javax.imageio.ImageIO;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
 
 /**
  * The whole command on a made-up data set: what it writes, and what it says of things that are
@@ -50,9 +53,9 @@ class MainTest extends CommandTestCase {
   @Test
   void trainsResumesAndDetects() throws IOException {
     assertThat(train("2")).as(error).isZero();
-    assertThat(printed).contains("small: 2 steps on 2 sample(s), 2 in all");
+    assertThat(printed).contains("small: 2 steps on 2 samples, 2 in all");
     assertThat(train("3", "--resume", checkpoint().toString())).as(error).isZero();
-    assertThat(printed).contains("small: 1 steps on 2 sample(s), 3 in all");
+    assertThat(printed).contains("small: 1 step on 2 samples, 3 in all");
     byte[] resumed = Files.readAllBytes(checkpoint());
     assertThat(train("3", "--overwrite")).as(error).isZero();
     assertThat(Files.readAllBytes(checkpoint())).isEqualTo(resumed);
@@ -196,7 +199,7 @@ class MainTest extends CommandTestCase {
     assertRefused(train("1", "--split", "val"), 1, "split val needs a version that ends in");
     assertRefused(train("1", "--split", "nonsense"), 1, "no split 'nonsense'", "own_val");
     assertRefused(
-        train("1", "--split", "own_val"), 1, "v1.0-mini", "has no sample of the 1 scenes");
+        train("1", "--split", "own_val"), 1, "v1.0-mini", "has no sample of the 1 scene asked");
     assertRefused(train("1", "--version", "v1.0-test"), 1, "v1.0-test");
     assertThat(out).doesNotExist();
   }
@@ -215,7 +218,7 @@ class MainTest extends CommandTestCase {
     }
     assertThat(train("1")).as(error).isZero();
     assertThat(detect(checkpoint(), "--pictures", "0")).as(error).isZero();
-    assertThat(printed).contains("results_nusc.json: 2 sample(s)");
+    assertThat(printed).contains("results_nusc.json: 2 samples");
     try (Stream<Path> files = Files.walk(out)) {
       assertThat(files).noneMatch(f -> f.toString().endsWith(".png"));
     }
@@ -274,12 +277,86 @@ class MainTest extends CommandTestCase {
     assertRefused(train("1", "--nonsense"), 2, "--nonsense");
     assertRefused(run("fly"), 2, "fly");
     assertRefused(run("train", "--config", "x"), 2, "--data");
-    assertRefused(train("many"), 2, "--steps", "many");
-    assertRefused(train("0"), 2, "--steps and --save-every must be positive, got 0");
+    assertRefused(train("many"), 2, "'--steps': must be a whole number", "got 'many'");
+    assertRefused(train("0"), 2, "--steps and --save-every must be positive,", "got 0 and");
     assertRefused(
         run("detect", "--checkpoint", "c", "--data", "d", "--out", "o", "--score-threshold", "NaN"),
         2,
         "must be in [0, 1)");
+  }
+
+  /** Of every command and option, found by its type. */
+  @Test
+  void whatIsNoNumberIsToldInWords() {
+    int options = 0;
+    for (CommandLine command : commands(Main.commandLine())) {
+      for (OptionSpec option : command.getCommandSpec().options()) {
+        Class<?> type =
+            option.auxiliaryTypes().length > 0 ? option.auxiliaryTypes()[0] : option.type();
+        boolean whole = List.of(int.class, Integer.class, long.class, Long.class).contains(type);
+        if (!whole && type != double.class) {
+          continue;
+        }
+        options++;
+        for (String bad : List.of("abc", "", "1.5x", "99999999999999999999x")) {
+          List<String> line =
+              new ArrayList<>(
+                  List.of(command.getCommandSpec().qualifiedName().split(" ")).subList(1, 2));
+          if (command.getParent().getParent() != null) {
+            line.add(command.getCommandName());
+          }
+          line.addAll(List.of(option.longestName(), bad));
+          String told = String.join(" ", line);
+          assertThat(run(line.toArray(String[]::new))).as(told).isEqualTo(2);
+          assertThat(error)
+              .as(told)
+              .startsWith("bevel: Invalid value for option '" + option.longestName() + "'")
+              .contains(whole ? "must be a whole number from -" : "must be a number", "got '" + bad)
+              .doesNotContain(" int", "long", "double", "Integer", "java.")
+              .contains("\nTry 'bevel ");
+        }
+      }
+    }
+    assertThat(options).isGreaterThan(15);
+    assertThat(train(" 99999999999 ", "--nonsense")).isEqualTo(2);
+    assertThat(error).contains("--nonsense").doesNotContain("must be a whole number");
+    assertRefused(run("validate", "--data", "x", "--threads", "2147483648"), 2, "to 2147483647");
+  }
+
+  private static List<CommandLine> commands(CommandLine command) {
+    List<CommandLine> all = new ArrayList<>(List.of(command));
+    command.getSubcommands().values().forEach(each -> all.addAll(commands(each)));
+    return all;
+  }
+
+  @Test
+  void helpIsACommandAndEveryBadLineNamesIt() {
+    assertThat(run("help")).isZero();
+    assertThat(printed).contains("Usage: bevel ", "train", "doctor", "help");
+    for (String name : Main.commandLine().getSubcommands().keySet()) {
+      assertThat(run("help", name)).as(name).isZero();
+      assertThat(printed).as(name).contains("Usage: bevel " + name);
+      if (!name.equals("help")) {
+        assertRefused(run(name, "--nonsense"), 2, "\nTry 'bevel help " + name + "' for what");
+      }
+    }
+    assertRefused(run("help", "fly"), 2, "fly");
+    assertRefused(run("fly"), 2, "\nTry 'bevel help' for what");
+    assertRefused(run("bench", "tables", "--seed", "x"), 2, "\nTry 'bevel bench tables --help'");
+    for (String[] outOfRange :
+        new String[][] {
+          {"--scenes", "0"},
+          {"--scenes", "1", "--seconds", "601"},
+          {"--scenes", "1", "--lidar-sweeps", "10"},
+          {"--scenes", "1", "--threads", "0"},
+          {"--scenes", "1", "--image-size", "1x1"}
+        }) {
+      String[] line =
+          Stream.concat(Stream.of("simulate", "--out", out.toString()), Arrays.stream(outOfRange))
+              .toArray(String[]::new);
+      assertRefused(run(line), 2, "must be in ", "\nTry 'bevel help simulate'");
+    }
+    assertThat(out).doesNotExist();
   }
 
   @Test

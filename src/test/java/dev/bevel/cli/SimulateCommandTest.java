@@ -47,7 +47,7 @@ final class SimulateCommandTest {
     int status =
         run("--seconds", "1", "--seed", "4", "--image-size", "64x36", "--traffic", "dense");
     assertThat(status).as(error.toString()).isZero();
-    assertThat(output.toString()).contains("2 scene(s) of 1 s, tables in v1.0-sim");
+    assertThat(output.toString()).contains("2 scenes of 1 s, tables in v1.0-sim");
     NuScenes set = NuScenes.load(out());
     assertThat(set.samples()).hasSize(4);
     assertThat(Splits.scenes(set, "sim_train")).containsExactly("scene-0001");
@@ -70,7 +70,7 @@ final class SimulateCommandTest {
     assertThat(run("--image-size", "big")).isEqualTo(BAD_COMMAND_LINE);
     assertThat(error.toString()).contains("--image-size must look like 800x450, got 'big'");
     assertThat(run("--traffic", "wild")).isEqualTo(BAD_COMMAND_LINE);
-    assertThat(run("--lidar-sweeps", "10")).isEqualTo(Main.FAILED);
+    assertThat(run("--lidar-sweeps", "10")).isEqualTo(BAD_COMMAND_LINE);
     assertThat(error.toString()).contains("number of LiDAR sweeps must be in 0..9, got 10");
     assertThat(out()).doesNotExist();
   }

@@ -235,8 +235,9 @@ class AutogradRacesTest {
           assertThat(failure)
               .isInstanceOf(TorchException.class)
               .hasMessageStartingWith(
-                  "TestFunction.backward: this backward pass was given up, for ")
-              .hasMessageContaining("let at most 16 threads go backward over one graph at a time")
+                  "TestFunction.backward: this backward pass was given up, for 16 newer ones over")
+              .hasMessageContaining(
+                  "let at most so many threads go backward over one graph at a time")
               .hasMessageContaining("a graph, that is a forward pass, of its own");
         }
       }

@@ -1,5 +1,6 @@
 package dev.bevel.cli;
 
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
@@ -130,7 +131,10 @@ final class Demo {
     SimulationSettings simulation = settings.simulation(seed);
     tell(
         String.format(
-            Locale.ROOT, "simulate %d scenes of %d s", settings.scenes(), settings.seconds()));
+            Locale.ROOT,
+            "simulate %s of %d s",
+            Counted.of(settings.scenes(), "scene"),
+            settings.seconds()));
     Thread thread = Thread.currentThread();
     beginUntil(thread::interrupt);
     try (Progress bar = Progress.bar("simulate", 1)) {
@@ -148,8 +152,7 @@ final class Demo {
     List<DetectionSample> samples =
         SampleSelection.toTrainOn(set, Splits.scenes(set, TRAIN), config.training()).samples();
     String name = config.detector().name();
-    tell(
-        String.format(Locale.ROOT, "train %s on %d key frames of %s", name, samples.size(), TRAIN));
+    tell("train " + name + " on " + Counted.of(samples.size(), "key frame") + " of " + TRAIN);
     try (DetectorTraining training = new DetectorTraining(config, samples, seed)) {
       beginUntil(training::stop);
       new TrainingRun(run, name, set, TRAIN, seed)
@@ -166,8 +169,8 @@ final class Demo {
     tell(
         String.format(
             Locale.ROOT,
-            "detect on %d key frames of %s, of scenes never seen",
-            samples.size(),
+            "detect on %s of %s, of scenes never seen",
+            Counted.of(samples.size(), "key frame"),
             VAL));
     beginUntil(() -> {});
     DetectionRun detection = new DetectionRun(SCORE_THRESHOLD, () -> toldToEnd);

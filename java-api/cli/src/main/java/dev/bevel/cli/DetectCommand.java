@@ -1,5 +1,6 @@
 package dev.bevel.cli;
 
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
@@ -169,10 +170,10 @@ final class DetectCommand implements Callable<Integer> {
     }
     print.printf(
         Locale.ROOT,
-        "wrote %s%s: %d sample(s), %.0f ms each%n",
+        "wrote %s%s: %s, %.0f ms each%n",
         results,
         pictures > 0 ? " and the pictures beside it" : "",
-        samples.size(),
+        Counted.of(samples.size(), "sample"),
         total[0] / samples.size());
   }
 
@@ -186,10 +187,10 @@ final class DetectCommand implements Callable<Integer> {
       PrintWriter print, DetectionSample sample, List<Detection> detections, double milliseconds) {
     print.printf(
         Locale.ROOT,
-        "%s (%s): %d detections, %d of them at score %s or more, %.0f ms%n",
+        "%s (%s): %s, %d of them at score %s or more, %.0f ms%n",
         Printable.of(sample.token(), 80),
         Printable.of(sample.sceneName(), 80),
-        detections.size(),
+        Counted.of(detections.size(), "detection"),
         detections.stream().filter(d -> d.score() >= drawThreshold).count(),
         drawThreshold,
         milliseconds);

@@ -2,6 +2,7 @@ package dev.bevel.cli;
 
 import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.Capabilities;
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.torch.Torch;
 import dev.bevel.torch.TorchInfo;
 import dev.bevel.torch.TorchLibraries;
@@ -53,11 +54,11 @@ final class DoctorCommand implements Callable<Integer> {
   private static String machine() {
     return String.format(
         Locale.ROOT,
-        "%s %s, %s, %d processors, %d MiB heap",
+        "%s %s, %s, %s, %d MiB heap",
         System.getProperty("os.name"),
         System.getProperty("os.version"),
         System.getProperty("os.arch"),
-        Runtime.getRuntime().availableProcessors(),
+        Counted.of(Runtime.getRuntime().availableProcessors(), "processor"),
         Runtime.getRuntime().maxMemory() >> 20);
   }
 
@@ -75,8 +76,8 @@ final class DoctorCommand implements Callable<Integer> {
     return found.cudaUsable()
         ? String.format(
             Locale.ROOT,
-            "%d device(s), code for %s, runtime %s, driver %s",
-            found.cudaDevices(),
+            "%s, code for %s, runtime %s, driver %s",
+            Counted.of(found.cudaDevices(), "device"),
             found.cudaArchitectures(),
             version(found.cudaRuntime()),
             version(found.cudaDriver()))
@@ -87,10 +88,10 @@ final class DoctorCommand implements Callable<Integer> {
     TorchInfo found = TorchInfo.current();
     return String.format(
         Locale.ROOT,
-        "%s, %s, %d threads, %s",
+        "%s, %s, %s, %s",
         found.version(),
         found.instructionSet(),
-        found.threads(),
+        Counted.of(found.threads(), "thread"),
         found.cuda() ? "CUDA" : "no CUDA (CPU build or no device)");
   }
 

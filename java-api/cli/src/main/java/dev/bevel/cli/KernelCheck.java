@@ -9,6 +9,7 @@ import dev.bevel.kernels.LiftSplat;
 import dev.bevel.kernels.LiftSplatGeometry;
 import dev.bevel.kernels.LiftSplatPlan;
 import dev.bevel.kernels.TensorView;
+import dev.bevel.nuscenes.Counted;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -62,7 +63,7 @@ final class KernelCheck {
             String.format(
                 Locale.ROOT, "lift_splat: a map must sum to %d, got %s", CHANNELS * PIXELS, sum));
       }
-      return String.format(Locale.ROOT, "lift_splat pools %d points right", plan.info().points());
+      return "lift_splat pools " + Counted.of(plan.info().points(), "point") + " right";
     }
   }
 }

@@ -38,7 +38,8 @@ import picocli.CommandLine.TypeConversionException;
       ReportCommand.class,
       ValidateCommand.class,
       ParityCommand.class,
-      BenchCommand.class
+      BenchCommand.class,
+      CommandLine.HelpCommand.class
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the specification
 public final class Main implements Runnable {
@@ -89,7 +90,9 @@ public final class Main implements Runnable {
   }
 
   static CommandLine commandLine() {
-    return new CommandLine(new Main())
+    CommandLine command = new CommandLine(new Main());
+    Numbers.register(command);
+    return command
         .setCaseInsensitiveEnumValuesAllowed(true)
         .registerConverter(Path.class, Main::path)
         .setExecutionStrategy(Main::execute)
@@ -133,8 +136,18 @@ public final class Main implements Runnable {
   private static int badCommandLine(CommandLine.ParameterException e, String[] arguments) {
     CommandLine command = e.getCommandLine();
     print(command, e);
-    command.getErr().println("Try 'bevel --help' for what there is.");
+    command.getErr().println("Try '" + help(command.getCommandSpec()) + "' for what there is.");
     return command.getCommandSpec().exitCodeOnInvalidInput();
+  }
+
+  private static String help(CommandSpec spec) {
+    CommandSpec root = spec.root();
+    if (spec == root) {
+      return "bevel help";
+    }
+    return spec.parent() == root
+        ? "bevel help " + spec.name()
+        : spec.qualifiedName() + " --help"; // the command help knows those of the first level
   }
 
   private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {

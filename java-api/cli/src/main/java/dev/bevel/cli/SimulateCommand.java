@@ -1,5 +1,7 @@
 package dev.bevel.cli;
 
+import dev.bevel.nuscenes.Counted;
+import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.simulator.SimulationSettings;
 import dev.bevel.nuscenes.simulator.Simulator;
 import dev.bevel.nuscenes.simulator.TrafficDensity;
@@ -108,9 +110,9 @@ final class SimulateCommand implements Callable<Integer> {
     PrintWriter print = spec.commandLine().getOut();
     print.printf(
         Locale.ROOT,
-        "%s: %d scene(s) of %d s, tables in %s, splits sim_train and sim_val, %.1f s%n",
+        "%s: %s of %d s, tables in %s, splits sim_train and sim_val, %.1f s%n",
         out,
-        scenes,
+        Counted.of(scenes, "scene"),
         seconds,
         Simulator.VERSION,
         (System.nanoTime() - start) * 1e-9);
@@ -124,11 +126,16 @@ final class SimulateCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--image-size must look like 800x450, got '" + imageSize + "'");
     }
-    SimulationSettings settings =
-        SimulationSettings.of(scenes, seconds, seed)
-            .withImageSize(Integer.parseInt(size.group(1)), Integer.parseInt(size.group(2)))
-            .withTraffic(traffic)
-            .withSweeps(lidarSweeps, cameraSweeps);
-    return threads == null ? settings : settings.withThreads(threads);
+    try {
+      SimulationSettings settings =
+          SimulationSettings.of(scenes, seconds, seed)
+              .withImageSize(Integer.parseInt(size.group(1)), Integer.parseInt(size.group(2)))
+              .withTraffic(traffic)
+              .withSweeps(lidarSweeps, cameraSweeps);
+      return threads == null ? settings : settings.withThreads(threads);
+    } catch (NuScenesException outOfRange) {
+      throw new ParameterException(
+          spec.commandLine(), String.valueOf(outOfRange.getMessage()), outOfRange);
+    }
   }
 }

@@ -1,5 +1,6 @@
 package dev.bevel.cli;
 
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.report.RunFolder;
@@ -151,10 +152,10 @@ final class TrainCommand implements Callable<Integer> {
               .train(training, steps, saveEvery, resume);
       print.printf(
           Locale.ROOT,
-          "%s: %d steps on %d sample(s), %d in all; %s%s%n",
+          "%s: %s on %s, %d in all; %s%s%n",
           name,
-          training.step() - before,
-          samples.size(),
+          Counted.of(training.step() - before, "step"),
+          Counted.of(samples.size(), "sample"),
           training.step(),
           checkpoint == null ? "no checkpoint" : "checkpoint " + shown(checkpoint, folder),
           remark(training, before, checkpoint == null ? null : shown(checkpoint, folder)));

@@ -1,5 +1,6 @@
 package dev.bevel.cli;
 
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.Printable;
 import dev.bevel.nuscenes.validation.Allowance;
 import dev.bevel.nuscenes.validation.DataSetValidator;
@@ -137,12 +138,13 @@ final class ValidateCommand implements Callable<Integer> {
     if (report.isAccepted()) {
       out.printf(
           Locale.ROOT,
-          "accepted: %,d records, %,d files, points counted in %,d boxes%n",
-          report.records().values().stream().mapToLong(Integer::longValue).sum(),
-          report.files(),
-          report.boxes());
+          "accepted: %s, %s, points counted in %s%n",
+          Counted.of(
+              report.records().values().stream().mapToLong(Integer::longValue).sum(), "record"),
+          Counted.of(report.files(), "file"),
+          report.boxes() == 1 ? "1 box" : String.format(Locale.ROOT, "%,d boxes", report.boxes()));
     } else {
-      out.printf(Locale.ROOT, "%,d findings%n", report.total());
+      out.println(Counted.of(report.total(), "finding"));
       for (KindCount kind : report.counts()) {
         out.printf(
             Locale.ROOT,

@@ -262,20 +262,27 @@ public final class NativeLibrary {
     if (LOG.isInfoEnabled()) {
       NativeCapabilities can = NativeCapabilities.read();
       LOG.info(
-          "Bevel {} from {} ({}): {}, {} threads ({}); {}",
+          "Bevel {} from {} ({}): {}, {} ({}); {}",
           text(state().version),
           source.library,
           source.reason,
           InstructionSet.of(Abi.instructionSet()),
-          Abi.threads(),
+          counted(Abi.threads(), "thread"),
           Abi.threadsReason(),
           can.cudaReason().isEmpty()
-              ? "CUDA with " + can.cudaDevices() + " device(s), code for " + can.cudaArchitectures()
+              ? "CUDA with "
+                  + counted(can.cudaDevices(), "device")
+                  + ", code for "
+                  + can.cudaArchitectures()
               : "no CUDA: " + can.cudaReason());
     }
     if (device.equals("cuda")) {
       NativeCapabilities.read().requireCuda("bevel.device=cuda");
     }
+  }
+
+  private static String counted(int count, String thing) {
+    return count + " " + thing + (count == 1 ? "" : "s");
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.evaluation;
 
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.NuScenesException;
 import java.util.Arrays;
@@ -101,9 +102,9 @@ public final class DetectionEvaluation {
         throw new NuScenesException(
             String.format(
                 Locale.ROOT,
-                "sample %d has more than the %d detections that are allowed",
+                "sample %d has more than %s, which are allowed",
                 box.sample(),
-                settings.maxBoxes()));
+                Counted.of(settings.maxBoxes(), "detection")));
       }
     }
   }

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.JsonFaults;
 import dev.bevel.nuscenes.NuScenesException;
@@ -319,9 +320,9 @@ public final class SubmissionReader {
     throw broken(
         String.format(
             Locale.ROOT,
-            "lacks %d of the %d samples of the split, e.g. %s",
+            "lacks %d of the %s of the split, e.g. %s",
             missing.size(),
-            set.samples(),
+            Counted.of(set.samples(), "sample"),
             missing.iterator().next()));
   }
 

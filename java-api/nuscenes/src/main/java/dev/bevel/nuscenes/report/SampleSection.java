@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.report;
 
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.TableRecord.Sample;
@@ -58,9 +59,9 @@ final class SampleSection {
           "p",
           String.format(
               Locale.ROOT,
-              "The images of %d of %d samples are there; of the others there are no pictures.",
+              "The images of %d of %s are there; of the others there are no pictures.",
               shown.size(),
-              scores.size()),
+              Counted.of(scores.size(), "sample")),
           "class",
           "absent");
     }
@@ -107,11 +108,11 @@ final class SampleSection {
             "p",
             String.format(
                 Locale.ROOT,
-                "F1 %s: %d of %d objects found by %d detections.",
+                "F1 %s: %d of %s found by %s.",
                 Figures.fixed(score.f1(), 3),
                 score.found(),
-                score.truths(),
-                score.detections()));
+                Counted.of(score.truths(), "object"),
+                Counted.of(score.detections(), "detection")));
     if (hasImages(score)) {
       writePictures(html, sample, scene);
     }

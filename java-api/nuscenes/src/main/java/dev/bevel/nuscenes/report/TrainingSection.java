@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.report;
 
+import dev.bevel.nuscenes.Counted;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.Locale;
@@ -49,8 +50,8 @@ final class TrainingSection {
         "p",
         String.format(
             Locale.ROOT,
-            "%s steps in %s, the last with a loss of %s.",
-            Figures.brief(last[0]),
+            "%s in %s, the last with a loss of %s.",
+            Counted.of((long) last[0], "step"),
             duration(seconds),
             Figures.fixed(last[3], 4)));
     double[] steps = Smoothing.means(history.column("step"));
@@ -74,9 +75,9 @@ final class TrainingSection {
           "p",
           String.format(
               Locale.ROOT,
-              "Each of the %d points of a curve is the mean of about %d steps.",
+              "Each of the %d points of a curve is the mean of about %s.",
               Smoothing.POINTS,
-              Math.round(history.rows().size() / (double) Smoothing.POINTS)),
+              Counted.of(Math.round(history.rows().size() / (double) Smoothing.POINTS), "step")),
           "class",
           "note");
     }

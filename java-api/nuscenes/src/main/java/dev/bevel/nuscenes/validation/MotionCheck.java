@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.validation;
 
+import dev.bevel.nuscenes.Counted;
 import java.util.Comparator;
 import java.util.Locale;
 import java.util.stream.IntStream;
@@ -283,10 +284,10 @@ final class MotionCheck {
           "a vehicle that points within 60° of the way it drives",
           String.format(
               Locale.ROOT,
-              "%.0f° here, and more than 60° in %d of its %d steps above %.0f m/s",
+              "%.0f° here, and more than 60° in %d of its %s above %.0f m/s",
               Math.toDegrees(exampleAngle),
               wrong,
-              steps,
+              Counted.of(steps, "step"),
               DRIVING_SPEED));
     }
   }

@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.validation;
 
+import dev.bevel.nuscenes.Counted;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -256,7 +257,11 @@ final class ProjectionCheck {
                       Locale.ROOT,
                       " than %.0f %% of the other places on the same height",
                       100 * LEAST_RANK),
-              String.format(Locale.ROOT, "%.1f %% for %d objects", 100 * sum / objects, objects)));
+              String.format(
+                  Locale.ROOT,
+                  "%.1f %% for %s",
+                  100 * sum / objects,
+                  Counted.of(objects, "object"))));
     }
   }
 }

@@ -218,10 +218,9 @@ final class FunctionNode implements AutoCloseable {
         String.format(
             Locale.ROOT,
             "this backward pass was given up, for %d newer ones over the same graph began before it"
-                + " was over (those that failed count too); let at most %d threads go backward over"
+                + " was over (those that failed count too); let at most so many threads go backward over"
                 + " one graph at a time, or give each thread a graph, that is a forward pass, of its"
                 + " own",
-            MAX_PASSES,
             MAX_PASSES));
   }
 

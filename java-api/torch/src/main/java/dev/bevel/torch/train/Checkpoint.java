@@ -1,6 +1,7 @@
 package dev.bevel.torch.train;
 
 import dev.bevel.nuscenes.BoxConvention;
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.Printable;
 import dev.bevel.nuscenes.report.TrainingHistory;
@@ -98,12 +99,12 @@ public record Checkpoint(
           throw new CheckpointException(
               String.format(
                   Locale.ROOT,
-                  "%s: %d of the %d values of tensor %s are not finite (NaN or infinity): the"
+                  "%s: %d of the %s of tensor %s are not finite (NaN or infinity): the"
                       + " training has gone astray; go on from an earlier checkpoint, perhaps with"
                       + " a lower learning rate",
                   subject,
                   tensor.numel() - finite,
-                  tensor.numel(),
+                  Counted.of(tensor.numel(), "value"),
                   Printable.of(entry.getKey(), 200)),
               null);
         }
@@ -282,10 +283,10 @@ public record Checkpoint(
       throw new CheckpointException(
           String.format(
               Locale.ROOT,
-              "%s: the %s does not fit: it must have %d tensors, got %d",
+              "%s: the %s does not fit: it must have %s, got %d",
               file,
               what,
-              expected.size(),
+              Counted.of(expected.size(), "tensor"),
               actual.size()),
           null);
     }

@@ -1,5 +1,6 @@
 package dev.bevel.torch.train;
 
+import dev.bevel.nuscenes.Counted;
 import java.util.List;
 import java.util.Locale;
 
@@ -78,8 +79,8 @@ public sealed interface LearningRate {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
-                "OneCycle: rise must be below 1 and more than one of %d steps, got %s",
-                steps,
+                "OneCycle: rise must be below 1 and more than one of %s, got %s",
+                Counted.of(steps, "step"),
                 rise));
       }
     }

@@ -1,6 +1,7 @@
 package dev.bevel.torch.train;
 
 import dev.bevel.nuscenes.CameraSample;
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.NuScenesException;
@@ -91,10 +92,10 @@ public final class SampleSelection {
       throw new NuScenesException(
           String.format(
               Locale.ROOT,
-              "%s in %s has no sample of the %d scenes asked for",
+              "%s in %s has no sample of the %s asked for",
               set.version(),
               set.dataRoot(),
-              wanted.size()));
+              Counted.of(wanted.size(), "scene")));
     }
     return samples;
   }
@@ -149,12 +150,12 @@ public final class SampleSelection {
       throw new NuScenesException(
           String.format(
               Locale.ROOT,
-              "%s in %s has %s in the %d samples to train on, so that there is nothing to learn;"
+              "%s in %s has %s in the %s to train on, so that there is nothing to learn;"
                   + " train on a version with annotations, e.g. v1.0-trainval or v1.0-mini",
               set.version(),
               set.dataRoot(),
               any ? "no box of the ten classes that LiDAR or radar has seen" : "no annotations",
-              samples.size()));
+              Counted.of(samples.size(), "sample")));
     }
   }
 
@@ -173,16 +174,17 @@ public final class SampleSelection {
       what +=
           String.format(
               Locale.ROOT,
-              " and the LiDAR sweep that depth supervision needs (%d lack an image, %d the sweep)",
+              " and the LiDAR sweep that depth supervision needs (%d %s an image, %d the sweep)",
               withoutImages,
+              withoutImages == 1 ? "lacks" : "lack",
               withoutLidar);
     }
     return Optional.of(
         String.format(
             Locale.ROOT,
-            "%s of %d samples %s %s%s",
+            "%s of %s %s %s%s",
             samples.isEmpty() ? "none" : samples.size(),
-            all,
+            Counted.of(all, "sample"),
             samples.size() <= 1 ? "has" : "have",
             what,
             firstMissing == null ? "" : "; the first file that is missing: " + firstMissing));
