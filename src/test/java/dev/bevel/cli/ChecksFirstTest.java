@@ -32,12 +32,12 @@ class ChecksFirstTest extends CommandTestCase {
     assertThat(train("1")).as(error).isZero();
     assertThat(printed)
         .contains("2 of 3 samples have all six camera images and the LiDAR sweep that depth")
-        .contains("(1 lack an image, 0 the sweep); the first file that is missing: ");
+        .contains("(1 lacks an image, 0 the sweep); the first file that is missing: ");
     Path sweep = files("LIDAR_TOP").getFirst();
     Files.delete(sweep);
     out = folder.resolve("less");
     assertThat(train("1")).as(error).isZero();
-    assertThat(printed).contains("1 of 3 samples has", "(1 lack an image, 1 the sweep)");
+    assertThat(printed).contains("1 of 3 samples has", "(1 lacks an image, 1 the sweep)");
     assertThat(detect(checkpoint())).as(error).isZero();
     assertThat(printed).contains("2 of 3 samples have all six camera images; the first file");
 
@@ -45,7 +45,7 @@ class ChecksFirstTest extends CommandTestCase {
       Files.delete(other);
     }
     out = folder.resolve("none");
-    assertRefused(train("1"), 1, "none of 3 samples has", "(1 lack an image, 2 the sweep)");
+    assertRefused(train("1"), 1, "none of 3 samples has", "(1 lacks an image, 2 the sweep)");
     Files.writeString(config, SmallConfig.yaml(1, "none").replace("depth: 3,", "depth: 0,"));
     assertThat(train("1")).as("depth is not supervised: " + error).isZero();
     assertThat(printed).contains("2 of 3 samples have all six camera images; ");
