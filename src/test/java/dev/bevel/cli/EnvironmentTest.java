@@ -149,7 +149,8 @@ class EnvironmentTest {
         .getSubcommands()
         .forEach(
             (name, command) -> {
-              String first = command.getCommandSpec().usageMessage().description()[0];
+              var usage = command.getCommandSpec().usageMessage();
+              String first = usage.header().length > 0 ? usage.header()[0] : usage.description()[0];
               assertThat(first).as(name).endsWith(".");
               assertThat(help).as(name).contains(squeezed(first));
               everything(command.setUsageHelpWidth(width), width);
@@ -161,7 +162,7 @@ class EnvironmentTest {
     String help = command.getUsageMessage();
     assertThat(help.lines()).allMatch(line -> line.length() <= width);
     for (String sentence : command.getCommandSpec().usageMessage().description()) {
-      assertThat(squeezed(help)).contains(squeezed(sentence));
+      assertThat(squeezed(help)).contains(squeezed(sentence.replace("%n", "")));
     }
     for (OptionSpec option : command.getCommandSpec().options()) {
       for (String sentence : option.description()) {
