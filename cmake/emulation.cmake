@@ -44,13 +44,14 @@ set_source_files_properties(${BEVEL_CUDA_SOURCES} PROPERTIES LANGUAGE CXX COMPIL
 target_compile_definitions(bevel_cuda_emulated PRIVATE BEVEL_CUDA_ARCHITECTURES="emulated")
 target_link_libraries(bevel_cuda_emulated PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,bevel_emulation>)
 
-# Adds a test of CUDA tensors through the C ABI. Source: its own main() opens BEVEL_TEST_CUDA_LIBRARY.
+# Adds a test of CUDA tensors through the C ABI. Source: its own main() opens BEVEL_TEST_CUDA_LIBRARY. That is the name alone of a
+# library that the program is linked with: what is opened is what is already there, be it a mutant from LD_LIBRARY_PATH.
 function(bevel_add_emulated_abi_test name)
   add_executable(${name} ${ARGN})
   target_include_directories(${name} PRIVATE
     ${BEVEL_INCLUDES} $<TARGET_PROPERTY:bevel_emulation,INTERFACE_INCLUDE_DIRECTORIES>)
   target_compile_definitions(${name} PRIVATE BEVEL_EMULATE_CUDA
-    BEVEL_TEST_CUDA_LIBRARY="$<TARGET_FILE:bevel_cuda_emulated>")
+    BEVEL_TEST_CUDA_LIBRARY="$<TARGET_FILE_NAME:bevel_cuda_emulated>")
   target_compile_options(${name} PRIVATE -O1 -g -ffp-contract=off ${BEVEL_WARNINGS} -Wno-missing-field-initializers
     ${BEVEL_EMULATION_SANITIZERS})
   target_link_options(${name} PRIVATE ${BEVEL_EMULATION_SANITIZERS})

@@ -33,4 +33,5 @@ skipped=$((skipped + $(sum testsuite skipped "$surefire/"TEST-*.xml)))
 total=$((total + java))
 echo "bevel: Java tests: $java in $(minutes "$(sum testsuite time "$surefire/"TEST-*.xml)")"
 echo "bevel: native build: $(minutes "$(seconds build)")"
+echo "bevel: sample of mutants: $(minutes "$(seconds mutants)")"
 echo "$((total - failed - skipped)) passed, $failed failed, $skipped skipped"
