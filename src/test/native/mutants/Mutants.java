@@ -80,38 +80,7 @@ final class Mutants {
         "mutants: %d, of them measured before: %d%n", mutants.size(), mutants.size() - open.size());
     if (!options.trustBuild && !open.isEmpty()) checkUnmutated(open);
     build.load();
-
-    Queue<Mutant> queue = new ConcurrentLinkedQueue<>(open);
-    List<Thread> workers = new ArrayList<>();
-    List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
-    for (int i = 0; i < Math.min(options.jobs, open.size()); i++) {
-      Path folder = options.work().resolve("worker-" + i);
-      workers.add(
-          new Thread(
-              () -> {
-                try {
-                  for (Mutant mutant; (mutant = queue.poll()) != null; ) {
-                    if ((System.nanoTime() - started) / 1e9 > options.budget) return;
-                    Outcome outcome = measure(mutant, folder);
-                    results.put(mutant, outcome);
-                    String listed = known.containsKey(mutant.id()) ? ", known" : "";
-                    System.out.printf(
-                        "%-50s %s%s (%.0f s) %s%n",
-                        mutant.id(), outcome.state(), listed, outcome.seconds(), outcome.detail());
-                    boolean stop =
-                        outcome.state().error()
-                            || outcome.state() == Outcome.State.SURVIVED && listed.isEmpty();
-                    if (stop && !options.keepGoing) queue.clear();
-                  }
-                } catch (Throwable failure) {
-                  failures.add(failure);
-                  queue.clear();
-                }
-              }));
-    }
-    for (Thread worker : workers) worker.start();
-    for (Thread worker : workers) worker.join();
-    if (!failures.isEmpty()) throw new IllegalStateException("a worker failed", failures.get(0));
+    measureAll(open, results, known, started);
     Score score = new Score(mutants, results, known);
     System.out.println();
     System.out.print(score.table());
@@ -120,6 +89,52 @@ final class Mutants {
     if (options.report != null)
       Files.writeString(options.report, score.markdown(options, minutes, open.size()));
     return score.status();
+  }
+
+  private void measureAll(
+      List<Mutant> mutants, Results results, Map<String, String> known, long started)
+      throws Exception {
+    Queue<Mutant> queue = new ConcurrentLinkedQueue<>(mutants);
+    inParallel(
+        worker -> {
+          Path folder = options.work().resolve("worker-" + worker);
+          for (Mutant mutant; (mutant = queue.poll()) != null; ) {
+            if ((System.nanoTime() - started) / 1e9 > options.budget) return;
+            Outcome outcome = measure(mutant, folder);
+            results.put(mutant, outcome);
+            String listed = known.containsKey(mutant.id()) ? ", known" : "";
+            System.out.printf(
+                "%-50s %s%s (%.0f s) %s%n",
+                mutant.id(), outcome.state(), listed, outcome.seconds(), outcome.detail());
+            boolean survived = outcome.state() == Outcome.State.SURVIVED && listed.isEmpty();
+            if (!options.keepGoing && (survived || outcome.state().error())) queue.clear();
+          }
+        });
+  }
+
+  private interface Work {
+    void run(int worker) throws Exception;
+  }
+
+  /** The same work by as many threads as there are jobs; the first failure is thrown. */
+  private void inParallel(Work work) throws Exception {
+    List<Exception> failures = Collections.synchronizedList(new ArrayList<>());
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < options.jobs; i++) {
+      int worker = i;
+      threads.add(
+          new Thread(
+              () -> {
+                try {
+                  work.run(worker);
+                } catch (Exception failure) {
+                  failures.add(failure);
+                }
+              }));
+    }
+    for (Thread thread : threads) thread.start();
+    for (Thread thread : threads) thread.join();
+    if (!failures.isEmpty()) throw failures.get(0);
   }
 
   /** Of all mutants, whichever are measured: one that no longer applies must not go unnoticed. */
@@ -161,27 +176,16 @@ final class Mutants {
       throw new Refusal("the unmutated sources do not build:\n" + built.tail(20));
     Queue<String> queue = new ConcurrentLinkedQueue<>(tests);
     List<String> failed = Collections.synchronizedList(new ArrayList<>());
-    List<Thread> runners = new ArrayList<>();
-    for (int i = 0; i < options.jobs; i++) {
-      runners.add(
-          new Thread(
-              () -> {
-                for (String test; (test = queue.poll()) != null; ) {
-                  Path log = options.work().resolve(test + ".log");
-                  Finished run =
-                      Finished.of(
-                          List.of("./" + test),
-                          options.build.resolve("tests"),
-                          Map.of(),
-                          log,
-                          1200);
-                  testSeconds.put(test, run.seconds());
-                  if (run.status() != 0) failed.add(test + ": " + run.reason());
-                }
-              }));
-    }
-    for (Thread runner : runners) runner.start();
-    for (Thread runner : runners) runner.join();
+    inParallel(
+        worker -> {
+          for (String test; (test = queue.poll()) != null; ) {
+            Path log = options.work().resolve(test + ".log"),
+                folder = options.build.resolve("tests");
+            Finished run = Finished.of(List.of("./" + test), folder, Map.of(), log, 1200);
+            testSeconds.put(test, run.seconds());
+            if (run.status() != 0) failed.add(test + ": " + run.reason());
+          }
+        });
     if (!failed.isEmpty())
       throw new Refusal("tests fail without any mutant:\n" + String.join("\n", failed));
   }
