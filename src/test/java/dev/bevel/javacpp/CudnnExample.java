@@ -7,12 +7,13 @@ import static org.bytedeco.cuda.global.cudnn.CUDNN_FMA_MATH;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_STATUS_SUCCESS;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_TENSOR_NCHW;
 
+import dev.bevel.kernels.CallSettings;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.Device;
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.LiftSplat;
-import dev.bevel.kernels.LiftSplatForward;
 import dev.bevel.kernels.LiftSplatGeometry;
+import dev.bevel.kernels.LiftSplatInputs;
 import dev.bevel.kernels.LiftSplatPlan;
 import dev.bevel.kernels.PoolingMethod;
 import dev.bevel.kernels.TensorView;
@@ -120,10 +121,11 @@ final class CudnnExample {
         LiftSplatPlan plan =
             LiftSplatPlan.buildOn(
                 planMemory.view(), planWorkspace.view(), onDevice, PoolingMethod.AUTO, 0, handle)) {
-      LiftSplatForward call = new LiftSplatForward(plan, depth, context, map).stream(handle);
+      LiftSplatInputs inputs = new LiftSplatInputs(plan, depth, context);
+      CallSettings settings = CallSettings.DEFAULT.withStream(handle);
       try (DeviceMemory workspace =
-          DeviceMemory.allocate(0, DType.UINT8, LiftSplat.workspaceBytes(call))) {
-        LiftSplat.forward(call.workspace(Workspace.of(workspace.view())));
+          DeviceMemory.allocate(0, DType.UINT8, LiftSplat.workspaceBytes(inputs, map, settings))) {
+        LiftSplat.forward(inputs, map, settings.withWorkspace(Workspace.of(workspace.view())));
       }
     }
   }

@@ -10,13 +10,11 @@ import dev.bevel.javacpp.abi.bevel_msda_forward_params;
 import dev.bevel.javacpp.abi.bevel_value_levels;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DeformAttn;
-import dev.bevel.kernels.DeformAttnBackward;
-import dev.bevel.kernels.DeformAttnForward;
+import dev.bevel.kernels.DeformAttnGradients;
 import dev.bevel.kernels.DeformAttnInputs;
 import dev.bevel.kernels.MapCombination;
 import dev.bevel.kernels.Msda;
-import dev.bevel.kernels.MsdaBackward;
-import dev.bevel.kernels.MsdaForward;
+import dev.bevel.kernels.MsdaGradients;
 import dev.bevel.kernels.MsdaInputs;
 import dev.bevel.kernels.ReferenceKind;
 import dev.bevel.kernels.TensorView;
@@ -55,7 +53,7 @@ class DeformAttnBindingTest {
     TensorView weights = random(3, 2, 5, 3, 2, 4);
     MsdaInputs inputs = new MsdaInputs(value, LEVELS, locations, weights);
     TensorView out = zeros(2, 5, 24);
-    Msda.forward(new MsdaForward(inputs, out));
+    Msda.forward(inputs, out);
     bevel_msda_forward_params forward = new bevel_msda_forward_params();
     TensorView outAgain = zeros(2, 5, 24);
     forward
@@ -69,7 +67,7 @@ class DeformAttnBindingTest {
     same(out, outAgain);
 
     TensorView grad = zeros(2, ROWS, 3, 8);
-    Msda.backward(new MsdaBackward(inputs, out).gradValue(grad));
+    Msda.backward(inputs, out, MsdaGradients.none().withValue(grad));
     bevel_msda_backward_params backward = new bevel_msda_backward_params();
     TensorView gradAgain = zeros(2, ROWS, 3, 8);
     backward
@@ -98,7 +96,7 @@ class DeformAttnBindingTest {
             .withReferenceKind(ReferenceKind.OF_POINT)
             .withCombination(MapCombination.SEPARATE);
     TensorView out = zeros(2, 3, 5, 16);
-    DeformAttn.forward(new DeformAttnForward(inputs, out));
+    DeformAttn.forward(inputs, out);
     bevel_deform_attn_forward_params forward = new bevel_deform_attn_forward_params();
     TensorView outAgain = zeros(2, 3, 5, 16);
     forward
@@ -115,7 +113,7 @@ class DeformAttnBindingTest {
     same(out, outAgain);
 
     TensorView grad = zeros(2, 3, 5, 2, 2);
-    DeformAttn.backward(new DeformAttnBackward(inputs, out).gradReference(grad));
+    DeformAttn.backward(inputs, out, DeformAttnGradients.none().withReference(grad));
     bevel_deform_attn_backward_params backward = new bevel_deform_attn_backward_params();
     TensorView gradAgain = zeros(2, 3, 5, 2, 2);
     backward

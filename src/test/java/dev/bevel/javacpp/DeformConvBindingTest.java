@@ -8,8 +8,7 @@ import dev.bevel.javacpp.abi.bevel_deform_conv_forward_params;
 import dev.bevel.javacpp.abi.bevel_deform_conv_settings;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DeformConv;
-import dev.bevel.kernels.DeformConvBackward;
-import dev.bevel.kernels.DeformConvForward;
+import dev.bevel.kernels.DeformConvGradients;
 import dev.bevel.kernels.DeformConvInputs;
 import dev.bevel.kernels.DeformConvSettings;
 import dev.bevel.kernels.TensorView;
@@ -48,7 +47,7 @@ class DeformConvBindingTest {
     TensorView bias = random(5, 6);
     DeformConvInputs inputs = new DeformConvInputs(input, offset, mask, weight, SETTINGS);
     TensorView out = zeros(2, 6, 3, 5);
-    DeformConv.forward(new DeformConvForward(inputs, out).bias(bias));
+    DeformConv.forward(inputs.withBias(bias), out);
     bevel_deform_conv_forward_params forward = new bevel_deform_conv_forward_params();
     TensorView outAgain = zeros(2, 6, 3, 5);
     forward
@@ -69,7 +68,7 @@ class DeformConvBindingTest {
     TensorView gradInput = zeros(2, 4, 6, 7);
     TensorView gradOffset = zeros(2, 24, 3, 5);
     DeformConv.backward(
-        new DeformConvBackward(inputs, out).gradInput(gradInput).gradOffset(gradOffset));
+        inputs, out, DeformConvGradients.none().withInput(gradInput).withOffset(gradOffset));
     bevel_deform_conv_backward_params backward = new bevel_deform_conv_backward_params();
     TensorView gradInputAgain = zeros(2, 4, 6, 7);
     TensorView gradOffsetAgain = zeros(2, 24, 3, 5);

@@ -15,8 +15,10 @@ import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.LiftSplat;
-import dev.bevel.kernels.LiftSplatForward;
 import dev.bevel.kernels.LiftSplatGeometry;
+import dev.bevel.kernels.LiftSplatGradients;
+import dev.bevel.kernels.LiftSplatInputs;
+import dev.bevel.kernels.LiftSplatOutputs;
 import dev.bevel.kernels.LiftSplatPlan;
 import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
@@ -80,16 +82,13 @@ class JavaCppBindingTest {
         PointerScope scope = new PointerScope();
         LiftSplatPlan plan = LiftSplatPlan.build(geometry())) {
       Tensors panama = Tensors.of(arena, plan);
+      LiftSplatInputs inputs = new LiftSplatInputs(plan, panama.depth, panama.context);
       LiftSplat.forward(
-          new LiftSplatForward(plan, panama.depth, panama.context, panama.out)
-              .probabilities(panama.probabilities));
+          inputs, LiftSplatOutputs.of(panama.out).withProbabilities(panama.probabilities));
       LiftSplat.backward(
-          plan,
+          inputs.withProbabilities(panama.probabilities),
           panama.out,
-          panama.probabilities,
-          panama.context,
-          panama.gradDepth,
-          panama.gradContext);
+          LiftSplatGradients.none().withDepth(panama.gradDepth).withContext(panama.gradContext));
 
       Tensors javacpp = Tensors.of(arena, plan);
       forward(arena, plan, javacpp);

@@ -8,7 +8,6 @@ import dev.bevel.javacpp.abi.DLTensor;
 import dev.bevel.kernels.BevelException;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DeformConv;
-import dev.bevel.kernels.DeformConvForward;
 import dev.bevel.kernels.DeformConvInputs;
 import dev.bevel.kernels.DeformConvSettings;
 import dev.bevel.kernels.TensorView;
@@ -212,7 +211,7 @@ class PointersTest {
               null,
               TensorView.copyOf(arena, ones, 4, 8, 3, 3),
               DeformConvSettings.of(1, 1, 1));
-      DeformConv.forward(new DeformConvForward(inputs, out));
+      DeformConv.forward(inputs, out);
       return out.toFloatArray()[40 * SIZE + 40];
     }
   }

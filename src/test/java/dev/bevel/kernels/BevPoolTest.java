@@ -85,7 +85,8 @@ class BevPoolTest {
         TensorView feature = TensorView.copyOf(arena, p.feature, ROWS, channels);
         TensorView pooled = TensorView.allocate(arena, DType.FLOAT64, CELLS, channels);
         pooled.segment().fill((byte) 0x5a);
-        BevPool.forward(depth, feature, intervals, pooled);
+        BevPoolInputs inputs = new BevPoolInputs(feature, intervals).withDepth(depth);
+        BevPool.forward(inputs, pooled);
         TensorValues.assertClose(pooled.toDoubleArray(), out, 1e-13);
 
         TensorView depthGradient =
@@ -93,13 +94,9 @@ class BevPoolTest {
         TensorView featureGradient = TensorView.allocate(arena, DType.FLOAT64, ROWS, channels);
         featureGradient.segment().fill((byte) 0x5a);
         BevPool.backward(
-            new BevPool.Gradients(
-                TensorView.copyOf(arena, gradOut, CELLS, channels),
-                depth,
-                feature,
-                depthGradient,
-                featureGradient),
-            intervals);
+            inputs,
+            TensorView.copyOf(arena, gradOut, CELLS, channels),
+            BevPoolGradients.none().withDepth(depthGradient).withFeature(featureGradient));
         TensorValues.assertClose(featureGradient.toDoubleArray(), gradFeature, 1e-13);
         if (depthGradient != null) {
           TensorValues.assertClose(depthGradient.toDoubleArray(), gradDepth, 1e-13);
@@ -115,7 +112,7 @@ class BevPoolTest {
       TensorView out = TensorView.allocate(arena, DType.FLOAT32, CELLS, 4);
       out.segment().fill((byte) 0x5a);
       TensorView feature = TensorView.copyOf(arena, TensorValues.floats(none.feature), ROWS, 4);
-      BevPool.forward(null, feature, none.in(arena, false), out);
+      BevPool.forward(new BevPoolInputs(feature, none.in(arena, false)), out);
       assertThat(out.toFloatArray()).containsOnly(0f);
     }
   }
@@ -140,9 +137,8 @@ class BevPoolTest {
         refused(
             () ->
                 BevPool.forward(
-                    TensorView.allocate(arena, DType.FLOAT32, p.depth.length),
-                    feature,
-                    p.in(arena, true),
+                    new BevPoolInputs(feature, p.in(arena, true))
+                        .withDepth(TensorView.allocate(arena, DType.FLOAT32, p.depth.length)),
                     out),
             wrong.equals("interval") ? "interval 5 must lie within" : "ranks of point ");
       }
@@ -159,11 +155,17 @@ class BevPoolTest {
       TensorView out = TensorView.allocate(arena, DType.FLOAT32, CELLS, 4);
       TensorView narrow = TensorView.allocate(arena, DType.FLOAT32, CELLS, 3);
       TensorView whole = TensorView.allocate(arena, DType.INT32, CELLS, 4);
+      BevPoolInputs weighted = new BevPoolInputs(feature, p.in(arena, true)).withDepth(depth);
       refused(
-          () -> BevPool.forward(depth, feature, p.in(arena, true), narrow), "bev_pool_forward: ");
-      refused(() -> BevPool.forward(depth, feature, p.in(arena, true), whole), "int32");
-      refused(() -> BevPool.forward(null, feature, p.in(arena, true), out), "depth");
-      refused(() -> BevPool.forward(depth, feature, p.in(arena, false), out), "ranks_depth");
+          () -> BevPool.forward(weighted, narrow), "bev_pool_forward: out must have 4 channels");
+      refused(() -> BevPool.forward(weighted, whole), "int32");
+      refused(
+          () -> BevPool.forward(weighted.withDepth(null), out),
+          "bev_pool_forward: depth and ranksDepth must be given together");
+      refused(
+          () ->
+              BevPool.forward(new BevPoolInputs(feature, p.in(arena, false)).withDepth(depth), out),
+          "bev_pool_forward: depth and ranksDepth must be given together");
     }
   }
 }

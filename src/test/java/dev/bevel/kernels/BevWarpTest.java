@@ -50,14 +50,14 @@ class BevWarpTest {
       TensorView out = TensorView.allocate(arena, DType.FLOAT32, shape.mapShape());
       TensorView gradInput = TensorView.allocate(arena, DType.FLOAT32, shape.mapShape());
       TensorView gradGrid = TensorView.allocate(arena, DType.FLOAT32, 3, 21, 26, 2);
-      BevWarp.forward(new BevWarpForward(input, positions, out).layout(layout));
-      BevWarpBackward call =
-          new BevWarpBackward(gradOut, positions).layout(layout).gradInput(gradInput);
-      if (byGrid) {
-        call.gradGrid(input, gradGrid).determinism(Determinism.FAST);
-      }
-      assertThat(BevWarp.workspaceBytes(call)).isPositive();
-      BevWarp.backward(call);
+      BevWarpInputs inputs = new BevWarpInputs(input, positions).withLayout(layout);
+      BevWarp.forward(inputs, out);
+      BevWarpGradients gradientsOf =
+          BevWarpGradients.none().withInput(gradInput).withGrid(byGrid ? gradGrid : null);
+      CallSettings settings =
+          CallSettings.DEFAULT.withDeterminism(byGrid ? Determinism.FAST : Determinism.STRICT);
+      assertThat(BevWarp.workspaceBytes(inputs, gradOut, gradientsOf, settings)).isPositive();
+      BevWarp.backward(inputs, gradOut, gradientsOf, settings);
       assertClose(TensorValues.doubles(out), reference.forward(), 3e-5);
       assertClose(TensorValues.doubles(gradInput), reference.gradMaps(gradients), 3e-5);
       if (byGrid) {
@@ -81,7 +81,7 @@ class BevWarpTest {
           TensorView.of(arena.allocateFrom(ValueLayout.JAVA_FLOAT, turn), DType.FLOAT32, 1, 2, 3);
       WarpPositions positions =
           WarpPositions.matrices(matrices, WarpCoordinates.PIXELS).with(Interpolation.NEAREST);
-      BevWarp.forward(new BevWarpForward(input, positions, out).layout(Layout.CHANNELS_LAST));
+      BevWarp.forward(new BevWarpInputs(input, positions).withLayout(Layout.CHANNELS_LAST), out);
       float[] turned = out.toFloatArray();
       for (int row = 0; row < size; row++) {
         for (int column = 0; column < size; column++) {
@@ -101,11 +101,13 @@ class BevWarpTest {
       TensorView out = TensorView.allocate(arena, DType.FLOAT32, 2, 3, 4, 5);
       TensorView matrices = TensorView.allocate(arena, DType.FLOAT32, 3, 2, 3);
       WarpPositions positions = WarpPositions.matrices(matrices, WarpCoordinates.PIXELS);
-      assertThatThrownBy(() -> BevWarp.forward(new BevWarpForward(map, positions, out)))
+      assertThatThrownBy(() -> BevWarp.forward(new BevWarpInputs(map, positions), out))
           .isInstanceOf(BevelException.class)
           .hasMessageContaining(
               "bev_warp_forward: matrices must be [2, 2, 3] to match input, got [3, 2, 3]");
-      assertThatThrownBy(() -> BevWarp.backward(new BevWarpBackward(out, positions)))
+      assertThatThrownBy(
+              () ->
+                  BevWarp.backward(new BevWarpInputs(map, positions), out, BevWarpGradients.none()))
           .isInstanceOf(BevelException.class)
           .hasMessageContaining("bev_warp_backward: no gradient is asked for");
     }

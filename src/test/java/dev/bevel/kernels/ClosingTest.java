@@ -35,8 +35,8 @@ class ClosingTest {
           () -> {
             try (Arena arena = Arena.ofConfined();
                 Workspace workspace = Workspace.cpu()) {
-              LiftSplatForward call = call(arena, plan);
-              return loop(() -> LiftSplat.forward(own ? call : call.workspace(workspace)));
+              Call call = call(arena, plan);
+              return loop(() -> call.run(own ? CallSettings.DEFAULT : with(workspace)));
             }
           },
           plan::close,
@@ -56,8 +56,8 @@ class ClosingTest {
           () -> {
             try (Arena arena = Arena.ofConfined();
                 LiftSplatPlan plan = LiftSplatPlan.build(SCENE.withMatrices())) {
-              LiftSplatForward call = call(arena, plan).workspace(workspace);
-              return loop(() -> LiftSplat.forward(call));
+              Call call = call(arena, plan);
+              return loop(() -> call.run(with(workspace)));
             }
           },
           workspace::close,
@@ -80,10 +80,9 @@ class ClosingTest {
             () -> {
               try (Arena own = Arena.ofConfined();
                   Workspace workspace = Workspace.cpu()) {
-                LiftSplatForward call =
-                    new LiftSplatForward(plan, depth, context(own, plan), out(own, plan))
-                        .workspace(workspace);
-                return loop(() -> LiftSplat.forward(call));
+                Call call =
+                    new Call(new LiftSplatInputs(plan, depth, context(own, plan)), out(own, plan));
+                return loop(() -> call.run(with(workspace)));
               }
             },
             owner::close,
@@ -127,11 +126,11 @@ class ClosingTest {
       try (Arena arena = Arena.ofConfined()) {
         LiftSplatPlan plan = LiftSplatPlan.build(SCENE.withMatrices());
         Workspace workspace = Workspace.cpu();
-        LiftSplatForward call = call(arena, plan).workspace(workspace);
-        LiftSplat.forward(call);
+        Call call = call(arena, plan);
+        call.run(with(workspace));
         workspace.close();
         workspace.close();
-        assertThat(catchThrowable(() -> LiftSplat.forward(call)))
+        assertThat(catchThrowable(() -> call.run(with(workspace))))
             .isInstanceOf(IllegalStateException.class);
         plan.close();
         plan.close();
@@ -215,12 +214,19 @@ class ClosingTest {
     }
   }
 
-  private static LiftSplatForward call(Arena arena, LiftSplatPlan plan) {
-    return new LiftSplatForward(
-        plan,
-        TensorView.allocate(arena, DType.FLOAT32, plan.depthShape()),
-        context(arena, plan),
-        out(arena, plan));
+  private record Call(LiftSplatInputs inputs, TensorView out) {
+    void run(CallSettings settings) {
+      LiftSplat.forward(inputs, out, settings);
+    }
+  }
+
+  private static CallSettings with(Workspace workspace) {
+    return CallSettings.DEFAULT.withWorkspace(workspace);
+  }
+
+  private static Call call(Arena arena, LiftSplatPlan plan) {
+    TensorView depth = TensorView.allocate(arena, DType.FLOAT32, plan.depthShape());
+    return new Call(new LiftSplatInputs(plan, depth, context(arena, plan)), out(arena, plan));
   }
 
   private static TensorView context(Arena arena, LiftSplatPlan plan) {

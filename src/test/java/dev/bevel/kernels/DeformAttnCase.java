@@ -115,42 +115,41 @@ final class DeformAttnCase {
 
   DeformAttnInputs inputs() {
     return new DeformAttnInputs(
-        value,
-        shape.levels(),
-        Objects.requireNonNull(reference),
-        offsets,
-        logits,
-        visible,
-        shape.kind(),
-        shape.combination());
+            value, shape.levels(), Objects.requireNonNull(reference), offsets, logits)
+        .withVisible(visible)
+        .withReferenceKind(shape.kind())
+        .withCombination(shape.combination());
   }
 
   void forward() {
     if (shape.isFused()) {
-      DeformAttn.forward(new DeformAttnForward(inputs(), out));
+      DeformAttn.forward(inputs(), out);
     } else {
-      Msda.forward(new MsdaForward(msdaInputs(), out));
+      Msda.forward(msdaInputs(), out);
     }
   }
 
   void backward() {
     if (shape.isFused()) {
-      DeformAttn.backward(backwardCall());
+      DeformAttn.backward(inputs(), gradOut, gradients());
     } else {
       Msda.backward(
-          new MsdaBackward(msdaInputs(), gradOut)
-              .gradValue(gradValue)
-              .gradLocations(gradOffsets)
-              .gradWeights(gradLogits));
+          msdaInputs(),
+          gradOut,
+          MsdaGradients.none()
+              .withValue(gradValue)
+              .withLocations(gradOffsets)
+              .withWeights(gradLogits));
     }
   }
 
-  DeformAttnBackward backwardCall() {
-    return new DeformAttnBackward(inputs(), gradOut)
-        .gradValue(gradValue)
-        .gradReference(Objects.requireNonNull(gradReference))
-        .gradOffsets(gradOffsets)
-        .gradLogits(gradLogits);
+  /** All of them. */
+  DeformAttnGradients gradients() {
+    return DeformAttnGradients.none()
+        .withValue(gradValue)
+        .withReference(Objects.requireNonNull(gradReference))
+        .withOffsets(gradOffsets)
+        .withLogits(gradLogits);
   }
 
   /**

@@ -136,11 +136,13 @@ class DeformAttnTest {
               TensorView.ofStrided(wide.segment(), DType.FLOAT64, permuted, strides),
               plain.logits);
       TensorView out = TensorView.allocate(arena, DType.FLOAT64, shape.outShape());
-      DeformAttn.forward(new DeformAttnForward(viewed, out));
+      DeformAttn.forward(viewed, out);
       assertThat(out.toDoubleArray()).isEqualTo(plain.out.toDoubleArray());
       DeformAttn.backward(
-          new DeformAttnBackward(viewed, plain.gradOut)
-              .gradOffsets(
+          viewed,
+          plain.gradOut,
+          DeformAttnGradients.none()
+              .withOffsets(
                   TensorView.ofStrided(wideGradient.segment(), DType.FLOAT64, permuted, strides)));
       double[] expected = plain.gradOffsets.toDoubleArray();
       double[] actual = wideGradient.toDoubleArray();
@@ -168,16 +170,16 @@ class DeformAttnTest {
       DeformAttnCase all = new DeformAttnCase(arena, shape, DType.FLOAT32, RANDOM, true);
       all.backward();
       TensorView alone = TensorView.allocate(arena, DType.FLOAT32, shape.logitShape());
-      DeformAttnBackward call =
-          new DeformAttnBackward(all.inputs(), all.gradOut)
-              .gradLogits(alone)
-              .determinism(Determinism.FAST)
-              .workspace(workspace);
-      DeformAttn.backward(call);
+      DeformAttnGradients asked = DeformAttnGradients.none().withLogits(alone);
+      CallSettings settings =
+          CallSettings.DEFAULT.withDeterminism(Determinism.FAST).withWorkspace(workspace);
+      DeformAttn.backward(all.inputs(), all.gradOut, asked, settings);
       assertThat(alone.toFloatArray()).isEqualTo(all.gradLogits.toFloatArray());
-      assertThat(workspace.byteSize()).isGreaterThanOrEqualTo(DeformAttn.workspaceBytes(call));
+      assertThat(workspace.byteSize())
+          .isGreaterThanOrEqualTo(
+              DeformAttn.workspaceBytes(all.inputs(), all.gradOut, asked, settings));
       refused(
-          () -> DeformAttn.backward(new DeformAttnBackward(all.inputs(), all.gradOut)),
+          () -> DeformAttn.backward(all.inputs(), all.gradOut, DeformAttnGradients.none()),
           "deform_attn_backward: no gradient is asked for");
     }
   }
@@ -207,8 +209,9 @@ class DeformAttnTest {
           "must lie within the");
       forwardRefuses(with(inputs, FIVE, ofDoubles), good, "logits");
       refused(
-          () -> DeformAttn.forward(new DeformAttnForward(inputs, good.out).stream(64)), "stream");
-      refused(() -> DeformAttn.forward(new DeformAttnForward(inputs, good.value)), "out");
+          () -> DeformAttn.forward(inputs, good.out, CallSettings.DEFAULT.withStream(64)),
+          "stream");
+      refused(() -> DeformAttn.forward(inputs, good.value), "out");
       for (byte value : good.out.segment().toArray(JAVA_BYTE)) {
         assertThat(value).isEqualTo((byte) 0x7f);
       }
@@ -221,20 +224,16 @@ class DeformAttnTest {
   }
 
   private static void forwardRefuses(DeformAttnInputs inputs, DeformAttnCase good, String message) {
-    refused(() -> DeformAttn.forward(new DeformAttnForward(inputs, good.out)), message);
+    refused(() -> DeformAttn.forward(inputs, good.out), message);
   }
 
   private static DeformAttnInputs with(
       DeformAttnInputs inputs, ValueLevels levels, TensorView logits) {
     return new DeformAttnInputs(
-        inputs.value(),
-        levels,
-        inputs.reference(),
-        inputs.offsets(),
-        logits,
-        inputs.visible(),
-        inputs.referenceKind(),
-        inputs.combination());
+            inputs.value(), levels, inputs.reference(), inputs.offsets(), logits)
+        .withVisible(inputs.visible())
+        .withReferenceKind(inputs.referenceKind())
+        .withCombination(inputs.combination());
   }
 
   @Test
@@ -247,13 +246,12 @@ class DeformAttnTest {
       assertThatThrownBy(() -> new MsdaInputs(good.value, ONE, null, good.logits))
           .isInstanceOf(NullPointerException.class)
           .hasMessage("MsdaInputs: locations must not be null");
-      assertThatThrownBy(() -> new MsdaForward(good.msdaInputs(), null))
-          .hasMessage("MsdaForward: out must not be null");
-      MsdaBackward call = new MsdaBackward(good.msdaInputs(), good.gradOut);
-      assertThatThrownBy(() -> call.determinism(null))
-          .hasMessage("MsdaBackward: choice must not be null");
-      assertThatThrownBy(() -> call.workspace(null))
-          .hasMessage("MsdaBackward: scratchMemory must not be null");
+      assertThatThrownBy(() -> Msda.forward(good.msdaInputs(), null))
+          .hasMessage("Msda: out must not be null");
+      assertThatThrownBy(() -> CallSettings.DEFAULT.withDeterminism(null))
+          .hasMessage("CallSettings: choice must not be null");
+      assertThatThrownBy(() -> CallSettings.DEFAULT.withWorkspace(null))
+          .hasMessage("CallSettings: scratchMemory must not be null");
     }
   }
 
@@ -271,7 +269,11 @@ class DeformAttnTest {
             threads.submit(
                 () -> {
                   for (int repeat = 0; repeat < 20; repeat++) {
-                    DeformAttn.backward(same.backwardCall().workspace(workspace));
+                    DeformAttn.backward(
+                        same.inputs(),
+                        same.gradOut,
+                        same.gradients(),
+                        CallSettings.DEFAULT.withWorkspace(workspace));
                   }
                   return same.gradValue.toFloatArray();
                 }));

@@ -67,6 +67,7 @@ class DeformConvTest {
   /** Tensors of a case in one dtype, and the calls on them. */
   private static final class Tensors {
     final DeformConvInputs inputs;
+    final DeformConvInputs biased;
     final TensorView bias;
     final TensorView gradOut;
     final TensorView out;
@@ -87,6 +88,7 @@ class DeformConvTest {
               copy(arena, dtype, c.values.weight(), s.weightShape()),
               s.settings());
       bias = copy(arena, dtype, Objects.requireNonNull(c.values.bias()), s.outputs());
+      biased = inputs.withBias(bias);
       gradOut = copy(arena, dtype, c.values.gradOut(), s.outShape());
       out = poisoned(arena, dtype, s.outShape());
       gradInput = poisoned(arena, dtype, s.inputShape());
@@ -108,23 +110,26 @@ class DeformConvTest {
       return view;
     }
 
-    DeformConvForward forward() {
-      return new DeformConvForward(inputs, out).bias(bias);
+    DeformConvGradients gradients() {
+      return DeformConvGradients.none()
+          .withInput(gradInput)
+          .withOffset(gradOffset)
+          .withMask(gradMask)
+          .withWeight(gradWeight)
+          .withBias(gradBias);
     }
 
-    DeformConvBackward backward() {
-      DeformConvBackward call =
-          new DeformConvBackward(inputs, gradOut)
-              .gradInput(gradInput)
-              .gradOffset(gradOffset)
-              .gradWeight(gradWeight)
-              .gradBias(gradBias);
-      return gradMask == null ? call : call.gradMask(gradMask);
+    void forward(CallSettings settings) {
+      DeformConv.forward(biased, out, settings);
+    }
+
+    void backward(CallSettings settings) {
+      DeformConv.backward(inputs, gradOut, gradients(), settings);
     }
 
     List<float[]> run() {
-      DeformConv.forward(forward());
-      DeformConv.backward(backward());
+      forward(CallSettings.DEFAULT);
+      backward(CallSettings.DEFAULT);
       List<float[]> results = new ArrayList<>();
       for (TensorView view : new TensorView[] {out, gradInput, gradOffset, gradWeight, gradBias}) {
         results.add(view.toFloatArray());
@@ -149,8 +154,8 @@ class DeformConvTest {
   }
 
   private static void assertAll(Case c, Tensors t, double bound) {
-    DeformConv.forward(t.forward());
-    DeformConv.backward(t.backward());
+    t.forward(CallSettings.DEFAULT);
+    t.backward(CallSettings.DEFAULT);
     DeformConvReference.Gradients expected = c.reference.backward();
     assertMatches("out", t.out, c.reference.forward(), bound);
     assertMatches("gradInput", t.gradInput, expected.input(), bound);
@@ -197,11 +202,11 @@ class DeformConvTest {
     try (Arena arena = Arena.ofConfined()) {
       Tensors t = new Tensors(arena, c, DType.FLOAT64);
       DeformConvReference.Gradients expected = c.reference.backward();
-      DeformConv.backward(new DeformConvBackward(t.inputs, t.gradOut).gradWeight(t.gradWeight));
+      DeformConv.backward(t.inputs, t.gradOut, DeformConvGradients.none().withWeight(t.gradWeight));
       assertMatches("gradWeight", t.gradWeight, expected.weight(), 1e-12);
-      DeformConv.backward(new DeformConvBackward(t.inputs, t.gradOut).gradOffset(t.gradOffset));
+      DeformConv.backward(t.inputs, t.gradOut, DeformConvGradients.none().withOffset(t.gradOffset));
       assertMatches("gradOffset", t.gradOffset, expected.offset(), 1e-12);
-      DeformConv.forward(new DeformConvForward(t.inputs, t.out));
+      DeformConv.forward(t.inputs, t.out);
       double[] bias = t.bias.toDoubleArray();
       int perOutput = c.shape.outPixels();
       double[] out = c.reference.forward();
@@ -219,7 +224,7 @@ class DeformConvTest {
       Tensors t = new Tensors(arena, c, DType.FLOAT32);
       TensorView out = TensorView.allocate(arena, DType.BFLOAT16, c.shape.outShape());
       out.segment().fill((byte) 0xff);
-      DeformConv.forward(new DeformConvForward(t.inputs, out).bias(t.bias));
+      DeformConv.forward(t.biased, out);
       double[] reference = c.reference.forward();
       for (int i = 0; i < out.elementCount(); i++) {
         short bits = out.segment().getAtIndex(ValueLayout.JAVA_SHORT, i);
@@ -275,17 +280,17 @@ class DeformConvTest {
     try (Arena arena = Arena.ofConfined();
         Workspace kept = Workspace.cpu()) {
       Tensors t = new Tensors(arena, c, DType.FLOAT32);
-      DeformConvForward forward = t.forward().workspace(kept);
-      DeformConv.forward(forward);
+      CallSettings settings = CallSettings.DEFAULT.withWorkspace(kept);
+      t.forward(settings);
       float[] once = t.out.toFloatArray();
-      DeformConv.backward(t.backward().workspace(kept));
-      DeformConv.forward(forward);
+      t.backward(settings);
+      t.forward(settings);
       assertThat(t.out.toFloatArray()).isEqualTo(once);
-      long bytes = DeformConv.workspaceBytes(t.forward());
+      long bytes = DeformConv.workspaceBytes(t.biased, t.out);
       assertThat(kept.byteSize()).isGreaterThanOrEqualTo(bytes);
       if (bytes > 64) {
         Workspace small = Workspace.of(TensorView.allocate(arena, DType.UINT8, 64));
-        refused(() -> DeformConv.forward(t.forward().workspace(small)), "workspace must have");
+        refused(() -> t.forward(settings.withWorkspace(small)), "workspace must have");
       }
     }
   }
@@ -316,19 +321,19 @@ class DeformConvTest {
           new DeformConvInputs(t.out, i.offset(), i.mask(), i.weight(), i.settings()),
           "deform_conv_forward: ");
       refused(
-          () -> DeformConv.backward(new DeformConvBackward(t.inputs, t.gradOut)),
+          () -> DeformConv.backward(t.inputs, t.gradOut, DeformConvGradients.none()),
           "deform_conv_backward: no gradient is asked for");
       refused(
           () ->
               DeformConv.backward(
-                  new DeformConvBackward(t.inputs, t.gradOut).gradInput(t.gradWeight)),
-          "deform_conv_backward: grad_input must be ");
+                  t.inputs, t.gradOut, DeformConvGradients.none().withInput(t.gradWeight)),
+          "deform_conv_backward: gradInput must be ");
       assertThat(t.out.toFloatArray()).isEqualTo(before);
     }
   }
 
   private static void forwardRefused(Tensors t, DeformConvInputs inputs, String message) {
-    refused(() -> DeformConv.forward(new DeformConvForward(inputs, t.out).bias(t.bias)), message);
+    refused(() -> DeformConv.forward(inputs.withBias(t.bias), t.out), message);
   }
 
   @Test
@@ -337,7 +342,7 @@ class DeformConvTest {
     Arena arena = Arena.ofConfined();
     Tensors t = new Tensors(arena, c, DType.FLOAT32);
     arena.close();
-    assertThatThrownBy(() -> DeformConv.forward(t.forward()))
+    assertThatThrownBy(() -> t.forward(CallSettings.DEFAULT))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("is closed");
   }

@@ -39,9 +39,10 @@ class LiftSplatInputsTest {
       TensorView out =
           TensorView.allocate(arena, dtype, plan.outShape(SCENE.channels, Layout.CHANNELS_FIRST));
       LiftSplat.forward(
-          new LiftSplatForward(
-                  plan, TensorView.copyOf(arena, floats(given), plan.depthShape()), features, out)
-              .depthKind(DepthKind.PROBABILITIES));
+          new LiftSplatInputs(
+                  plan, TensorView.copyOf(arena, floats(given), plan.depthShape()), features)
+              .withDepthKind(DepthKind.PROBABILITIES),
+          out);
       // Half a unit in the last place of the map's type, and the float32 sums before it.
       double bound = dtype == DType.FLOAT16 ? 0x1p-11 : 0x1p-8;
       for (int i = 0; i < expected.length; i++) {
@@ -167,16 +168,16 @@ class LiftSplatInputsTest {
       given[kept] = Double.NaN;
       given[dropped] = Double.NaN;
       LiftSplat.forward(
-          new LiftSplatForward(
+          new LiftSplatInputs(
                   plan,
                   TensorView.copyOf(arena, given, plan.depthShape()),
                   TensorView.copyOf(
                       arena,
                       SCENE.random(SCENE.contextSize(), 2),
-                      plan.contextShape(SCENE.channels, Layout.CHANNELS_FIRST)),
-                  out)
-              .depthKind(DepthKind.PROBABILITIES)
-              .outLayout(Layout.CHANNELS_LAST));
+                      plan.contextShape(SCENE.channels, Layout.CHANNELS_FIRST)))
+              .withDepthKind(DepthKind.PROBABILITIES)
+              .withOutLayout(Layout.CHANNELS_LAST),
+          out);
       double[] map = out.toDoubleArray();
       int first = SCENE.out(0, cells[kept], 0, Layout.CHANNELS_LAST);
       for (int i = 0; i < map.length; i++) {

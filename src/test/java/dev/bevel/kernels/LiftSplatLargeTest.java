@@ -54,9 +54,10 @@ class LiftSplatLargeTest {
         TensorView out =
             LargeTensors.float32(arena, 3, plan.outShape(channels, Layout.CHANNELS_FIRST));
         LiftSplat.forward(
-            new LiftSplatForward(plan, depth, context, out)
-                .depthKind(DepthKind.PROBABILITIES)
-                .contextLayout(layout));
+            new LiftSplatInputs(plan, depth, context)
+                .withDepthKind(DepthKind.PROBABILITIES)
+                .withContextLayout(layout),
+            out);
 
         for (int sample = 0; sample < 3000; sample++) {
           int w = edgeOrRandom(sample, width);
@@ -78,11 +79,11 @@ class LiftSplatLargeTest {
         TensorView gradContext = LargeTensors.uninitialized(arena, DType.BFLOAT16, context.shape());
         TensorView gradDepth = LargeTensors.uninitialized(arena, DType.FLOAT32, depth.shape());
         LiftSplat.backward(
-            new LiftSplatBackward(plan, out, depth, context)
-                .depthKind(DepthKind.PROBABILITIES)
-                .contextLayout(layout)
-                .gradDepth(gradDepth)
-                .gradContext(gradContext));
+            new LiftSplatInputs(plan, depth, context)
+                .withDepthKind(DepthKind.PROBABILITIES)
+                .withContextLayout(layout),
+            out,
+            LiftSplatGradients.none().withDepth(gradDepth).withContext(gradContext));
         for (int sample = 0; sample < 3000; sample++) {
           int w = edgeOrRandom(sample, width);
           int c = edgeOrRandom(sample / 3, channels);
@@ -144,10 +145,11 @@ class LiftSplatLargeTest {
         TensorView out = LargeTensors.bfloat16(arena, 3, plan.outShape(channels, layout));
         assertThat(out.elementCount()).isGreaterThan(INT_ELEMENTS);
         LiftSplat.forward(
-            new LiftSplatForward(plan, depth, context, out)
-                .depthKind(DepthKind.PROBABILITIES)
-                .contextLayout(Layout.CHANNELS_LAST)
-                .outLayout(layout));
+            new LiftSplatInputs(plan, depth, context)
+                .withDepthKind(DepthKind.PROBABILITIES)
+                .withContextLayout(Layout.CHANNELS_LAST)
+                .withOutLayout(layout),
+            out);
 
         int pixels = height * width;
         long nonZero = 0;
@@ -173,12 +175,12 @@ class LiftSplatLargeTest {
         TensorView gradContext = LargeTensors.uninitialized(arena, DType.BFLOAT16, context.shape());
         TensorView gradDepth = LargeTensors.uninitialized(arena, DType.FLOAT32, depth.shape());
         LiftSplat.backward(
-            new LiftSplatBackward(plan, out, depth, context)
-                .depthKind(DepthKind.PROBABILITIES)
-                .contextLayout(Layout.CHANNELS_LAST)
-                .outLayout(layout)
-                .gradDepth(gradDepth)
-                .gradContext(gradContext));
+            new LiftSplatInputs(plan, depth, context)
+                .withDepthKind(DepthKind.PROBABILITIES)
+                .withContextLayout(Layout.CHANNELS_LAST)
+                .withOutLayout(layout),
+            out,
+            LiftSplatGradients.none().withDepth(gradDepth).withContext(gradContext));
         for (int i = 0; i < points; i++) {
           int pixel = i % pixels;
           double expected = 0;
@@ -267,7 +269,8 @@ class LiftSplatLargeTest {
         LargeTensors.fillFloat32(
             logits, i -> binLogit[(int) (i / pixels)] + 4 * LargeTensors.value(5, i % pixels));
         LiftSplat.forward(
-            new LiftSplatForward(plan, logits, context, out).probabilities(probabilities));
+            new LiftSplatInputs(plan, logits, context),
+            LiftSplatOutputs.of(out).withProbabilities(probabilities));
       }
       double[] softmax = softmax(binLogit);
       for (int sample = 0; sample < 3000; sample++) {
@@ -302,7 +305,7 @@ class LiftSplatLargeTest {
       LargeTensors.fill(out, 3);
       TensorView gradDepth = LargeTensors.uninitialized(arena, DType.FLOAT32, plan.depthShape());
       TensorView gradContext = LargeTensors.uninitialized(arena, DType.FLOAT32, context.shape());
-      LiftSplat.backward(plan, out, probabilities, context, gradDepth, gradContext);
+      backward(plan, out, probabilities, context, gradDepth, gradContext);
       for (int sample = 0; sample < 3000; sample++) {
         long pixel = edgeOrRandom(sample / 3, (int) pixels);
         double[] gradient = new double[bins];
@@ -367,12 +370,13 @@ class LiftSplatLargeTest {
               arena, TensorValues.floats(scene.random(scene.points(), 1)), plan.depthShape());
       TensorView softmax = TensorView.allocate(arena, DType.FLOAT32, plan.depthShape());
       LiftSplat.forward(
-          new LiftSplatForward(plan, logits, stridedContext, out).probabilities(softmax));
+          new LiftSplatInputs(plan, logits, stridedContext),
+          LiftSplatOutputs.of(out).withProbabilities(softmax));
       assertThat(out.toFloatArray()).as("strided context").isEqualTo(compactMap);
 
       TensorView gradDepth = TensorView.allocate(arena, DType.FLOAT32, plan.depthShape());
       TensorView gradContext = TensorView.allocate(arena, DType.FLOAT32, context.shape());
-      LiftSplat.backward(plan, out, softmax, context, gradDepth, gradContext);
+      backward(plan, out, softmax, context, gradDepth, gradContext);
       TensorView stridedGradient =
           strided(
               LargeTensors.uninitialized(arena, DType.FLOAT32, memory.size(0)),
@@ -381,10 +385,23 @@ class LiftSplatLargeTest {
               cameraStride,
               scene.pixels());
       TensorView sameGradDepth = TensorView.allocate(arena, DType.FLOAT32, plan.depthShape());
-      LiftSplat.backward(plan, out, softmax, stridedContext, sameGradDepth, stridedGradient);
+      backward(plan, out, softmax, stridedContext, sameGradDepth, stridedGradient);
       assertThat(sameGradDepth.toFloatArray()).isEqualTo(gradDepth.toFloatArray());
       assertThat(gather(stridedGradient, features)).isEqualTo(gradContext.toFloatArray());
     }
+  }
+
+  private static void backward(
+      LiftSplatPlan plan,
+      TensorView gradOut,
+      TensorView softmax,
+      TensorView context,
+      TensorView gradDepth,
+      TensorView gradContext) {
+    LiftSplat.backward(
+        new LiftSplatInputs(plan, softmax, context).withProbabilities(softmax),
+        gradOut,
+        LiftSplatGradients.none().withDepth(gradDepth).withContext(gradContext));
   }
 
   private static LiftSplatPlan ownCellForEachColumn(

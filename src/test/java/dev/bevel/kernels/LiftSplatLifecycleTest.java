@@ -38,6 +38,10 @@ class LiftSplatLifecycleTest {
               arena, DType.FLOAT32, plan.outShape(SCENE.channels, Layout.CHANNELS_FIRST)));
     }
 
+    LiftSplatInputs inputs(LiftSplatPlan plan) {
+      return new LiftSplatInputs(plan, depth, context);
+    }
+
     void forward(LiftSplatPlan plan) {
       LiftSplat.forward(plan, depth, context, out);
     }
@@ -60,9 +64,7 @@ class LiftSplatLifecycleTest {
       refused(() -> LiftSplat.forward(plan, badType, good.context, good.out), "int32");
       refused(() -> LiftSplat.forward(plan, good.depth, good.context, badOut), "1, 18, 15]");
       refused(
-          () ->
-              LiftSplat.forward(
-                  new LiftSplatForward(plan, good.depth, good.context, good.out).stream(64)),
+          () -> LiftSplat.forward(good.inputs(plan), good.out, CallSettings.DEFAULT.withStream(64)),
           "stream");
       for (byte value : good.out.segment().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE)) {
         assertThat(value).isEqualTo((byte) 0x33);
@@ -87,16 +89,18 @@ class LiftSplatLifecycleTest {
     try (Arena arena = Arena.ofConfined();
         LiftSplatPlan plan = LiftSplatPlan.build(SCENE.withMatrices())) {
       Tensors good = Tensors.of(arena, plan);
-      LiftSplatForward call = new LiftSplatForward(plan, good.depth, good.context, good.out);
-      long bytes = LiftSplat.workspaceBytes(call);
+      LiftSplatInputs inputs = good.inputs(plan);
+      long bytes = LiftSplat.workspaceBytes(inputs, good.out);
       assertThat(bytes).isPositive();
       refused(
           () ->
               LiftSplat.forward(
-                  call.workspace(Workspace.of(TensorView.allocate(arena, DType.UINT8, bytes - 1)))),
+                  inputs,
+                  good.out,
+                  with(Workspace.of(TensorView.allocate(arena, DType.UINT8, bytes - 1)))),
           "workspace must have " + bytes + " bytes or more, got " + (bytes - 1));
       LiftSplat.forward(
-          call.workspace(Workspace.of(TensorView.allocate(arena, DType.UINT8, bytes))));
+          inputs, good.out, with(Workspace.of(TensorView.allocate(arena, DType.UINT8, bytes))));
       MemorySegment odd = arena.allocate(bytes + 64, 64).asSlice(8);
       refused(() -> Workspace.of(TensorView.of(odd, DType.UINT8, bytes)), "aligned to 64 bytes");
       refused(() -> Workspace.of(good.out), "compact uint8");
@@ -104,10 +108,14 @@ class LiftSplatLifecycleTest {
       Workspace closed = Workspace.cpu();
       closed.close();
       closed.close();
-      assertThatThrownBy(() -> LiftSplat.forward(call.workspace(closed)))
+      assertThatThrownBy(() -> LiftSplat.forward(inputs, good.out, with(closed)))
           .isInstanceOf(IllegalStateException.class)
           .hasMessage("lift_splat_forward: the workspace is closed");
     }
+  }
+
+  private static CallSettings with(Workspace workspace) {
+    return CallSettings.DEFAULT.withWorkspace(workspace);
   }
 
   @Test
@@ -118,19 +126,16 @@ class LiftSplatLifecycleTest {
         LiftSplatPlan small = LiftSplatPlan.build(SCENE.withMatrices());
         LiftSplatPlan large = LiftSplatPlan.build(larger.withMatrices())) {
       Tensors tensors = Tensors.of(arena, small);
-      LiftSplat.forward(
-          new LiftSplatForward(small, tensors.depth, tensors.context, tensors.out)
-              .workspace(workspace));
+      LiftSplat.forward(tensors.inputs(small), tensors.out, with(workspace));
       long before = workspace.byteSize();
       LiftSplat.forward(
-          new LiftSplatForward(
-                  large,
-                  TensorView.allocate(arena, DType.FLOAT32, large.depthShape()),
-                  TensorView.allocate(
-                      arena, DType.FLOAT32, large.contextShape(32, Layout.CHANNELS_FIRST)),
-                  TensorView.allocate(
-                      arena, DType.FLOAT32, large.outShape(32, Layout.CHANNELS_FIRST)))
-              .workspace(workspace));
+          new LiftSplatInputs(
+              large,
+              TensorView.allocate(arena, DType.FLOAT32, large.depthShape()),
+              TensorView.allocate(
+                  arena, DType.FLOAT32, large.contextShape(32, Layout.CHANNELS_FIRST))),
+          TensorView.allocate(arena, DType.FLOAT32, large.outShape(32, Layout.CHANNELS_FIRST)),
+          with(workspace));
       assertThat(workspace.byteSize()).isGreaterThan(before);
     }
   }
@@ -274,14 +279,13 @@ class LiftSplatLifecycleTest {
     try (Arena arena = Arena.ofConfined();
         LiftSplatPlan plan = LiftSplatPlan.build(SCENE.withMatrices())) {
       Tensors tensors = Tensors.of(arena, plan);
-      LiftSplatForward call =
-          new LiftSplatForward(plan, tensors.depth, tensors.context, tensors.out);
+      LiftSplatInputs inputs = tensors.inputs(plan);
       long perCall = Long.MAX_VALUE;
       // The JIT compiler removes what does not escape; it gets some rounds to do so.
       for (int round = 0; round < 20 && perCall > 0; round++) {
         long before = bean.getCurrentThreadAllocatedBytes();
         for (int i = 0; i < 2_000; i++) {
-          LiftSplat.forward(call);
+          LiftSplat.forward(inputs, tensors.out);
         }
         perCall = (bean.getCurrentThreadAllocatedBytes() - before) / 2_000;
       }

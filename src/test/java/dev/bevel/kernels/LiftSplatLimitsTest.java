@@ -53,7 +53,7 @@ class LiftSplatLimitsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "65536, 1, 1, depth_bins must be 1 to 65535",
+    "65536, 1, 1, depthBins must be 1 to 65535",
     "1, 256, 1, height must be 1 to 255",
     "1, 1, 2147483648, width must be 1 to 2147483647"
   })

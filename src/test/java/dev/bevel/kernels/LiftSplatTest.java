@@ -108,15 +108,14 @@ class LiftSplatTest {
           TensorView.allocate(arena, DType.FLOAT32, plan.outShape(scene.channels, c.layout));
       TensorView probabilities = TensorView.allocate(arena, DType.FLOAT32, plan.depthShape());
       LiftSplat.forward(
-          new LiftSplatForward(
+          new LiftSplatInputs(
                   plan,
                   TensorView.copyOf(arena, floats(logits), plan.depthShape()),
                   TensorView.copyOf(
-                      arena, floats(context), plan.contextShape(scene.channels, c.layout)),
-                  out)
-              .contextLayout(c.layout)
-              .outLayout(c.layout)
-              .probabilities(probabilities));
+                      arena, floats(context), plan.contextShape(scene.channels, c.layout)))
+              .withContextLayout(c.layout)
+              .withOutLayout(c.layout),
+          LiftSplatOutputs.of(out).withProbabilities(probabilities));
       assertClose(doubles(probabilities), softmax, 1e-6);
       assertClose(doubles(out), scene.forward(softmax, context, c.layout, c.layout), 1e-5);
     }
@@ -152,24 +151,20 @@ class LiftSplatTest {
           TensorView.copyOf(arena, weight, scene.batch, scene.cameras, scene.height, scene.width);
       TensorView probabilities = TensorView.allocate(arena, DType.FLOAT64, depthShape);
       TensorView out = TensorView.allocate(arena, DType.FLOAT64, outShape);
-      LiftSplat.forward(
-          new LiftSplatForward(plan, TensorView.copyOf(arena, logits, depthShape), contextView, out)
-              .contextLayout(c.layout)
-              .outLayout(c.layout)
-              .prior(priorView, weightView)
-              .probabilities(probabilities));
+      LiftSplatInputs inputs =
+          new LiftSplatInputs(plan, TensorView.copyOf(arena, logits, depthShape), contextView)
+              .withContextLayout(c.layout)
+              .withOutLayout(c.layout)
+              .withPrior(priorView, weightView);
+      LiftSplat.forward(inputs, LiftSplatOutputs.of(out).withProbabilities(probabilities));
       assertClose(out.toDoubleArray(), scene.forward(mixed, context, c.layout, c.layout), 1e-12);
 
       TensorView gradDepth = TensorView.allocate(arena, DType.FLOAT64, depthShape);
       TensorView gradContext = TensorView.allocate(arena, DType.FLOAT64, contextShape);
       LiftSplat.backward(
-          new LiftSplatBackward(
-                  plan, TensorView.copyOf(arena, gradOut, outShape), probabilities, contextView)
-              .contextLayout(c.layout)
-              .outLayout(c.layout)
-              .prior(priorView, weightView)
-              .gradDepth(gradDepth)
-              .gradContext(gradContext));
+          inputs.withProbabilities(probabilities),
+          TensorView.copyOf(arena, gradOut, outShape),
+          LiftSplatGradients.none().withDepth(gradDepth).withContext(gradContext));
       assertClose(gradContext.toDoubleArray(), expectedGradContext, 1e-12);
       assertClose(gradDepth.toDoubleArray(), scene.softmaxGradient(softmax, gradSoftmax), 1e-12);
     }
@@ -188,15 +183,14 @@ class LiftSplatTest {
         LiftSplatPlan plan = LiftSplatPlan.build(scene.withMatrices())) {
       TensorView gradDepth = TensorView.allocate(arena, DType.FLOAT64, plan.depthShape());
       LiftSplat.backward(
-          new LiftSplatBackward(
+          new LiftSplatInputs(
                   plan,
-                  TensorView.copyOf(
-                      arena, gradOut, plan.outShape(scene.channels, Layout.CHANNELS_FIRST)),
                   TensorView.copyOf(arena, given, plan.depthShape()),
                   TensorView.copyOf(
                       arena, context, plan.contextShape(scene.channels, Layout.CHANNELS_FIRST)))
-              .depthKind(DepthKind.PROBABILITIES)
-              .gradDepth(gradDepth));
+              .withDepthKind(DepthKind.PROBABILITIES),
+          TensorView.copyOf(arena, gradOut, plan.outShape(scene.channels, Layout.CHANNELS_FIRST)),
+          LiftSplatGradients.none().withDepth(gradDepth));
       assertClose(gradDepth.toDoubleArray(), expected, 1e-12);
     }
   }
@@ -218,14 +212,12 @@ class LiftSplatTest {
       TensorView softmax = TensorView.allocate(arena, DType.FLOAT64, plan.depthShape());
       TensorView gradDepth = TensorView.allocate(arena, DType.FLOAT64, plan.depthShape());
       TensorView gradContext = TensorView.allocate(arena, DType.FLOAT64, features.shape());
-      LiftSplat.forward(new LiftSplatForward(plan, depth, features, out).probabilities(softmax));
+      LiftSplatInputs inputs = new LiftSplatInputs(plan, depth, features);
+      LiftSplat.forward(inputs, LiftSplatOutputs.of(out).withProbabilities(softmax));
       LiftSplat.backward(
-          plan,
+          inputs.withProbabilities(softmax),
           TensorView.copyOf(arena, gradOut, outShape),
-          softmax,
-          features,
-          gradDepth,
-          gradContext);
+          LiftSplatGradients.none().withDepth(gradDepth).withContext(gradContext));
 
       assertClose(
           differences(depth, gradOut, () -> forward(plan, depth, features, out)),

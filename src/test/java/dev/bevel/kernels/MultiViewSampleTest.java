@@ -66,12 +66,10 @@ class MultiViewSampleTest {
         inputs = MultiViewSampleInputs.located(features, layout, places, weights);
       } else {
         TensorView matrices = TensorView.copyOf(arena, in.lidarToImage(), shape.matrixShape());
-        inputs =
+        MultiViewSampleInputs inMetres =
             MultiViewSampleInputs.projected(features, layout, matrices, places, weights)
-                .imageSize(shape.imageWidth(), shape.imageHeight());
-        if (shape.range() != null) {
-          inputs.pointRange(shape.range());
-        }
+                .withImageSize(shape.imageWidth(), shape.imageHeight());
+        inputs = shape.range() == null ? inMetres : inMetres.withPointRange(shape.range());
       }
       gradPlaces = poisoned(shape.placeShape());
       gradWeights = poisoned(shape.weightShape());
@@ -83,14 +81,12 @@ class MultiViewSampleTest {
       return channelsLast ? new long[] {s[0], s[1], s[3], s[4], s[2]} : s;
     }
 
-    MultiViewSampleBackward backward(double[] gradOut) {
-      MultiViewSampleBackward call =
-          new MultiViewSampleBackward(inputs, TensorView.copyOf(arena, gradOut, shape.outShape()));
+    MultiViewSampleGradients gradients() {
+      MultiViewSampleGradients all = MultiViewSampleGradients.none().withWeights(gradWeights);
       for (int level = 0; level < gradFeatures.size(); level++) {
-        call.gradFeatures(level, gradFeatures.get(level));
+        all = all.withFeatures(level, gradFeatures.get(level));
       }
-      call.gradWeights(gradWeights);
-      return shape.located() ? call.gradLocations(gradPlaces) : call.gradPoints(gradPlaces);
+      return shape.located() ? all.withLocations(gradPlaces) : all.withPoints(gradPlaces);
     }
   }
 
@@ -109,7 +105,7 @@ class MultiViewSampleTest {
           TensorView.allocate(
               arena, DType.UINT8, shape.batch(), shape.cameras(), shape.queries(), shape.points());
       visible.segment().fill((byte) 0x5a);
-      MultiViewSample.forward(new MultiViewSampleForward(c.inputs, c.out).visible(visible));
+      MultiViewSample.forward(c.inputs, MultiViewSampleOutputs.of(c.out).withVisible(visible));
       TensorValues.assertClose(c.out.toDoubleArray(), c.reference.forward(), 1e-11);
       long seen = 0;
       for (long i = 0; i < visible.elementCount(); i++) {
@@ -119,11 +115,9 @@ class MultiViewSampleTest {
 
       double[] gradOut = RANDOM.doubles(c.out.elementCount(), -1, 1).toArray();
       MultiViewReference.Gradients expected = c.reference.backward(gradOut);
-      MultiViewSampleBackward call = c.backward(gradOut);
-      assertThat(MultiViewSample.workspaceBytes(call)).isPositive();
-      try (Workspace workspace = Workspace.cpu()) {
-        MultiViewSample.backward(call.workspace(workspace).determinism(Determinism.STRICT));
-      }
+      TensorView gradient = TensorView.copyOf(arena, gradOut, shape.outShape());
+      assertThat(MultiViewSample.workspaceBytes(c.inputs, gradient, c.gradients())).isPositive();
+      MultiViewSample.backward(c.inputs, gradient, c.gradients());
       for (int level = 0; level < c.gradFeatures.size(); level++) {
         TensorValues.assertClose(
             c.gradFeatures.get(level).toDoubleArray(), expected.features().get(level), 1e-11);
@@ -137,16 +131,16 @@ class MultiViewSampleTest {
   void aWrongCallLeavesOutputsAsTheyWere() {
     Case c = new Case(SHAPES.get(0), true);
     TensorView small = TensorView.allocate(arena, DType.FLOAT64, 2, 31, 15);
-    assertThatThrownBy(() -> MultiViewSample.forward(new MultiViewSampleForward(c.inputs, small)))
+    assertThatThrownBy(() -> MultiViewSample.forward(c.inputs, small))
         .isInstanceOf(BevelException.class)
         .hasMessage(
             "multi_view_sample_forward: out must be [2, 31, 16] to match features and points, got"
                 + " [2, 31, 15]");
     assertThat(small.toDoubleArray()).containsOnly(0);
-    c.inputs.imageSize(0, 928);
-    assertThatThrownBy(() -> MultiViewSample.forward(new MultiViewSampleForward(c.inputs, c.out)))
+    MultiViewSampleInputs ofNoWidth = c.inputs.withImageSize(0, 928);
+    assertThatThrownBy(() -> MultiViewSample.forward(ofNoWidth, c.out))
         .isInstanceOf(BevelException.class)
-        .hasMessageContaining("image_width and image_height must be positive");
+        .hasMessageContaining("imageWidth and imageHeight must be positive");
     assertThat(c.out.toDoubleArray()).containsOnly(Double.NaN);
   }
 

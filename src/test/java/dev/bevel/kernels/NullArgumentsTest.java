@@ -60,7 +60,7 @@ class NullArgumentsTest {
     WarpPositions positions = WarpPositions.grid(view, WarpCoordinates.NORMALIZED);
     PointRange range = new PointRange(-1, -1, -1, 1, 1, 1);
     PillarGrid pillars = new PillarGrid(1, 1, 1, range);
-    PointSampling.Images images = new PointSampling.Images(view, 4, 4);
+    PointSamplingInputs.Images images = new PointSamplingInputs.Images(view, 4, 4);
     BevPoolIntervals intervals = new BevPoolIntervals(view, view, view, view, view);
     put(arena, view, levels, levels.levels().getFirst(), axis, geometry, plan, workspace);
     put(
@@ -75,16 +75,24 @@ class NullArgumentsTest {
         images,
         intervals);
     put(WarpMatrix.IDENTITY, view.device(), plan.info(), new LiftSplatPlan.Size(1, 1), geometry());
-    put(BevGrid.of(axis, axis, axis), new BevPool.Gradients(view, view, view, view, view));
-    put(new MsdaForward(msda, view), new MsdaBackward(msda, view));
-    put(new DeformAttnForward(attention, view), new DeformAttnBackward(attention, view));
-    put(new DeformConvForward(convolution, view), new DeformConvBackward(convolution, view));
-    put(new MultiViewSampleForward(views, view), new MultiViewSampleBackward(views, view));
-    put(new BevWarpForward(view, positions, view), new BevWarpBackward(view, positions));
+    put(BevGrid.of(axis, axis, axis), CallSettings.DEFAULT);
     put(
-        new LiftSplatForward(plan, view, view, view),
-        new LiftSplatBackward(plan, view, view, view));
-    put(PointSampling.of(pillars, images, view, view));
+        new BevPoolInputs(view, intervals),
+        new BevWarpInputs(view, positions),
+        new LiftSplatInputs(plan, view, view),
+        PointSamplingInputs.of(pillars, images));
+    put(
+        MultiViewSampleOutputs.of(view),
+        LiftSplatOutputs.of(view),
+        PointSamplingOutputs.of(view, view));
+    put(
+        MsdaGradients.none().withValue(view),
+        DeformAttnGradients.none().withValue(view),
+        DeformConvGradients.none().withInput(view),
+        MultiViewSampleGradients.none().withWeights(view),
+        BevWarpGradients.none().withInput(view),
+        BevPoolGradients.none().withFeature(view),
+        LiftSplatGradients.none().withContext(view));
     put("name", (Runnable) () -> {}, List.of(view), view.segment(), ByteBuffer.allocateDirect(8));
   }
 

@@ -101,19 +101,20 @@ class PointSamplingTest {
     int queries = (int) GRID.queries();
     Expected expected = new Expected(matrices(), gridPoints(), queries, 4);
     try (Arena arena = Arena.ofConfined()) {
-      PointSampling.Images images =
-          new PointSampling.Images(
+      PointSamplingInputs.Images images =
+          new PointSamplingInputs.Images(
               TensorView.copyOf(arena, matrices(), BATCH, CAMERAS, 4, 4), HEIGHT, WIDTH);
       TensorView visible = bytes(arena, BATCH, CAMERAS, queries);
       TensorView mask = bytes(arena, BATCH, CAMERAS, queries, 4);
       TensorView wide = TensorView.allocate(arena, DType.FLOAT64, BATCH, CAMERAS, queries, 4, 2);
-      PointSampling.of(GRID, images, wide, visible).mask(mask).run();
+      PointSamplingInputs inputs = PointSamplingInputs.of(GRID, images);
+      PointSampling.forward(inputs, PointSamplingOutputs.of(wide, visible).withMask(mask));
       assertClose(wide.segment().toArray(ValueLayout.JAVA_DOUBLE), expected.reference, 1e-9);
       assertThat(bytesOf(mask)).isEqualTo(expected.mask);
       assertThat(bytesOf(visible)).isEqualTo(expected.visible).contains(1).contains(0);
 
       TensorView floats = TensorView.allocate(arena, DType.FLOAT32, BATCH, CAMERAS, queries, 4, 2);
-      PointSampling.of(GRID, images, floats, visible).run();
+      PointSampling.forward(inputs, PointSamplingOutputs.of(floats, visible));
       assertClose(doubles(floats), expected.reference, 1e-6);
     }
   }
@@ -130,19 +131,19 @@ class PointSamplingTest {
     }
     Expected expected = new Expected(matrices(), points, queries, 3);
     try (Arena arena = Arena.ofConfined()) {
-      PointSampling.Images images =
-          new PointSampling.Images(
+      PointSamplingInputs.Images images =
+          new PointSamplingInputs.Images(
               TensorView.copyOf(arena, matrices(), BATCH, CAMERAS, 4, 4), HEIGHT, WIDTH);
       TensorView shared = TensorView.copyOf(arena, flat, 1, queries, 3, 3);
       TensorView reference =
           TensorView.allocate(arena, DType.FLOAT64, BATCH, CAMERAS, queries, 3, 2);
       TensorView visible = bytes(arena, BATCH, CAMERAS, queries);
       TensorView factor = TensorView.allocate(arena, DType.FLOAT64, BATCH, queries);
-      PointSampling call =
-          PointSampling.of(shared, images, reference, visible)
-              .visibleOfFirstElement(true)
-              .meanFactor(factor);
-      call.run();
+      PointSamplingInputs inputs =
+          PointSamplingInputs.of(shared, images).withVisibleOfFirstElement(true);
+      PointSamplingOutputs outputs =
+          PointSamplingOutputs.of(reference, visible).withMeanFactor(factor);
+      PointSampling.forward(inputs, outputs);
       assertClose(reference.segment().toArray(ValueLayout.JAVA_DOUBLE), expected.reference, 1e-9);
       byte[] first = Arrays.copyOf(expected.visible, CAMERAS * queries);
       byte[] both = Arrays.copyOf(first, 2 * first.length);
@@ -160,7 +161,7 @@ class PointSamplingTest {
         assertThat(factors[i]).isEqualTo(gathered / (double) Math.max(own, 1));
       }
 
-      call.visibleOfFirstElement(false).run();
+      PointSampling.forward(inputs.withVisibleOfFirstElement(false), outputs);
       assertThat(bytesOf(visible)).isEqualTo(expected.visible).isNotEqualTo(both);
     }
   }
@@ -177,17 +178,19 @@ class PointSamplingTest {
           TensorView.allocate(arena, DType.FLOAT32, BATCH, CAMERAS, GRID.queries(), 4, 2);
       TensorView visible = bytes(arena, BATCH, CAMERAS, GRID.queries());
       refused(
-          () ->
-              PointSampling.of(
-                      GRID, new PointSampling.Images(matrices, 0, WIDTH), reference, visible)
-                  .run(),
-          "PointSampling: images must have a height and a width of at least 1, got 0 × 800");
-      PointSampling.Images images = new PointSampling.Images(matrices, HEIGHT, WIDTH);
+          () -> new PointSamplingInputs.Images(matrices, 0, WIDTH),
+          "PointSamplingInputs: images must have a height and a width of at least 1, got 0 × 800");
+      PointSamplingInputs.Images images = new PointSamplingInputs.Images(matrices, HEIGHT, WIDTH);
       refused(
-          () -> PointSampling.of(GRID, images, visible, visible).run(),
+          () ->
+              PointSampling.forward(
+                  PointSamplingInputs.of(GRID, images), PointSamplingOutputs.of(visible, visible)),
           "point_sampling: reference");
       refused(
-          () -> PointSampling.of(reference, images, reference, visible).run(),
+          () ->
+              PointSampling.forward(
+                  PointSamplingInputs.of(reference, images),
+                  PointSamplingOutputs.of(reference, visible)),
           "point_sampling: points");
     }
   }

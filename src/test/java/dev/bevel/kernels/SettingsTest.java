@@ -116,7 +116,7 @@ class SettingsTest {
     refused(() -> new Device(Device.Type.CUDA, -1), "got -1");
     refused(
         () ->
-            new PointSampling.Images(
+            new PointSamplingInputs.Images(
                 TensorView.ofAddress(0, DType.FLOAT32, Device.CPU, 0), MAX, -1),
         "a height and a width of at least 1, got " + MAX + " × -1");
   }

@@ -52,12 +52,13 @@ final class ThreadsProbe {
 
     /** The bits that it writes on so many threads; 0: those of the process. */
     int run(int threads) {
-      DeformConv.forward(new DeformConvForward(inputs, out).threads(threads));
+      CallSettings settings = CallSettings.DEFAULT.withThreads(threads);
+      DeformConv.forward(inputs, out, settings);
       DeformConv.backward(
-          new DeformConvBackward(inputs, gradOut)
-              .gradInput(gradInput)
-              .gradWeight(gradWeight)
-              .threads(threads));
+          inputs,
+          gradOut,
+          DeformConvGradients.none().withInput(gradInput).withWeight(gradWeight),
+          settings);
       return Arrays.hashCode(new int[] {bits(out), bits(gradInput), bits(gradWeight)});
     }
   }
@@ -160,7 +161,7 @@ final class ThreadsProbe {
       TensorView gradOut = TensorView.allocate(arena, DType.FLOAT32, 1, 4, 32);
       TensorView gradValue = TensorView.allocate(arena, DType.BFLOAT16, 1, 256, 8, 4);
       MsdaInputs inputs = new MsdaInputs(value, ValueLevels.of(16, 16), locations, weights);
-      Msda.backward(new MsdaBackward(inputs, gradOut).gradValue(gradValue));
+      Msda.backward(inputs, gradOut, MsdaGradients.none().withValue(gradValue));
     }
   }
 }

@@ -47,7 +47,7 @@ class ThreadsTest {
       DeformConvInputs inputs =
           new DeformConvInputs(input, offset, null, weight, DeformConvSettings.of(1, 1, 1));
       assertThatThrownBy(
-              () -> DeformConv.forward(new DeformConvForward(inputs, out).threads(threads)))
+              () -> DeformConv.forward(inputs, out, CallSettings.DEFAULT.withThreads(threads)))
           .isInstanceOf(BevelException.class)
           .hasMessage("deform_conv_forward: threads must be 1 to 4096, got " + threads);
     }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.bevel.kernels.Bevel;
 import dev.bevel.kernels.DeformConv;
-import dev.bevel.kernels.DeformConvForward;
 import dev.bevel.kernels.DeformConvInputs;
 import dev.bevel.kernels.DeformConvSettings;
 import dev.bevel.kernels.TensorView;
@@ -229,9 +228,8 @@ class ViewRacesTest {
       TensorView weight = TensorViews.of(torch.ones(4, 8, 3, 3));
       Tensor out = torch.empty(1, 4, SIZE, SIZE);
       DeformConv.forward(
-          new DeformConvForward(
-              new DeformConvInputs(input, offset, null, weight, DeformConvSettings.of(1, 1, 1)),
-              TensorViews.of(out)));
+          new DeformConvInputs(input, offset, null, weight, DeformConvSettings.of(1, 1, 1)),
+          TensorViews.of(out));
       assertThat(out.select(1, 0).select(1, 40).select(1, 40).item_float()).isEqualTo(72);
     }
   }

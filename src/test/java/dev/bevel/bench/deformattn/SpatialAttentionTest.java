@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.bevel.bench.CameraRig;
 import dev.bevel.kernels.PointSampling;
+import dev.bevel.kernels.PointSamplingInputs;
+import dev.bevel.kernels.PointSamplingOutputs;
 import dev.bevel.kernels.ReferenceKind;
 import dev.bevel.testing.Seed;
 import dev.bevel.testing.TestData;
@@ -81,14 +83,13 @@ class SpatialAttentionTest {
     Tensor reference = torch.zeros(1, 6, queries, anchors, 2).to(type);
     Tensor mask = torch.zeros(1, 6, queries, anchors).to(ScalarType.Byte);
     Tensor visible = torch.zeros(1, 6, queries).to(ScalarType.Byte);
-    PointSampling.of(
+    PointSampling.forward(
+        PointSamplingInputs.of(
             shape.grid(),
-            new PointSampling.Images(
-                TensorViews.of(matrices), shape.imageHeight(), shape.imageWidth()),
-            TensorViews.of(reference),
-            TensorViews.of(visible))
-        .mask(TensorViews.of(mask))
-        .run();
+            new PointSamplingInputs.Images(
+                TensorViews.of(matrices), shape.imageHeight(), shape.imageWidth())),
+        PointSamplingOutputs.of(TensorViews.of(reference), TensorViews.of(visible))
+            .withMask(TensorViews.of(mask)));
     return new Projected(reference, mask, visible);
   }
 

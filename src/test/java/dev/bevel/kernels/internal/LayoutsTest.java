@@ -1,95 +1,150 @@
 package dev.bevel.kernels.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.StructLayout;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
-/** Every struct of the binding has the size and the offsets that the C compiler gives it. */
+/**
+ * Every struct of the headers is declared, and every declaration has the size and the offsets that
+ * the C compiler gives it.
+ */
 class LayoutsTest {
-  /** In the order in which the C program prints them. */
-  private static final List<StructLayout> ALL =
-      Stream.of(
-              Layouts.ALL,
-              LiftSplatLayouts.ALL,
-              BevPoolLayouts.ALL,
-              DeformAttnLayouts.ALL,
-              PointSamplingLayouts.ALL,
-              DeformConvLayouts.ALL,
-              MultiViewSampleLayouts.ALL,
-              BevWarpLayouts.ALL)
-          .flatMap(List::stream)
-          .toList();
+  private static final List<ParamsStruct> PARAMS =
+      List.of(
+          BevPoolParams.FORWARD,
+          BevPoolParams.BACKWARD,
+          BevWarpParams.FORWARD,
+          BevWarpParams.BACKWARD,
+          DeformAttnParams.MSDA_FORWARD,
+          DeformAttnParams.MSDA_BACKWARD,
+          DeformAttnParams.FORWARD,
+          DeformAttnParams.BACKWARD,
+          DeformConvParams.FORWARD,
+          DeformConvParams.BACKWARD,
+          LiftSplatParams.PLAN,
+          LiftSplatParams.FORWARD,
+          LiftSplatParams.BACKWARD,
+          MultiViewSampleParams.FORWARD,
+          MultiViewSampleParams.BACKWARD,
+          PointSamplingParams.STRUCT);
+
+  /** Structs that are no params. */
+  private static final List<CStruct> OTHERS =
+      List.of(
+          DlTensor.STRUCT,
+          DlTensor.STRUCT.device,
+          DlTensor.STRUCT.dtype,
+          CapabilitiesStruct.STRUCT,
+          LiftSplatParams.PLAN_INFO,
+          LiftSplatParams.GEOMETRY,
+          new GeometryStruct.GridStruct(0),
+          DeformAttnParams.MSDA_FORWARD.inputs.levels,
+          DeformConvParams.FORWARD.settings,
+          MultiViewSampleParams.FORWARD.views,
+          PointSamplingParams.STRUCT.grid);
+
+  /** What DLPack declares and Bevel's ABI does not take. */
+  private static final Set<String> OF_DLPACK_ALONE =
+      Set.of("DLPackVersion", "DLManagedTensor", "DLManagedTensorVersioned");
+
+  private static List<StructLayout> layouts() {
+    return Stream.concat(PARAMS.stream(), OTHERS.stream())
+        .map(CStruct::layout)
+        .sorted(Comparator.comparing(LayoutsTest::name))
+        .toList();
+  }
+
+  private static String name(MemoryLayout layout) {
+    return layout.name().orElseThrow();
+  }
+
+  private static HeaderStructs headers() throws IOException {
+    return new HeaderStructs(Path.of(System.getProperty("bevel.root", ".")));
+  }
 
   @Test
-  void layoutsAreThoseOfTheCompiler() throws IOException, InterruptedException {
-    Path program = NativeBuild.file("tests/struct_layouts");
-    Process process = new ProcessBuilder(program.toString()).redirectErrorStream(true).start();
-    List<String> printed =
-        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
-            .lines()
+  void everyStructOfTheHeadersIsDeclared() throws IOException {
+    List<String> inHeaders = new ArrayList<>(headers().names());
+    inHeaders.removeAll(OF_DLPACK_ALONE);
+    assertThat(layouts().stream().map(LayoutsTest::name)).isEqualTo(inHeaders);
+  }
+
+  @Test
+  void layoutsAreThoseOfTheCompiler(@TempDir Path folder) throws Exception {
+    assumeTrue(
+        Stream.of(System.getenv("PATH").split(":"))
+            .anyMatch(each -> Files.isExecutable(Path.of(each, "cc"))),
+        "there is no C compiler named cc");
+    List<String> expected =
+        headers().compiled("cc", folder).stream()
+            .filter(line -> !OF_DLPACK_ALONE.contains(line.split("[. ]")[0]))
             .toList();
-    assertThat(process.waitFor()).as("%s", printed).isZero();
-    assertThat(described()).isEqualTo(printed);
+    assertThat(described()).isEqualTo(expected);
   }
 
   private static List<String> described() {
     List<String> lines = new ArrayList<>();
-    lines.add("version " + NativeLibrary.HEADER_VERSION);
-    for (StructLayout struct : ALL) {
-      String name = struct.name().orElseThrow();
+    for (StructLayout struct : layouts()) {
+      String name = name(struct);
       lines.add(name + " " + struct.byteSize());
       for (MemoryLayout field : struct.memberLayouts()) {
-        String fieldName = field.name().orElseThrow();
-        long offset = struct.byteOffset(PathElement.groupElement(fieldName));
-        lines.add(name + "." + fieldName + " " + offset + " " + field.byteSize());
+        long offset = struct.byteOffset(PathElement.groupElement(name(field)));
+        lines.add(name + "." + name(field) + " " + offset + " " + field.byteSize());
       }
     }
+    lines.add("version " + NativeLibrary.HEADER_VERSION);
     return lines;
   }
 
-  /** {@code OperatorCall} writes the number of threads there. */
+  /** The offsets that calls write to are those of the layout, within other structs too. */
   @Test
-  void threadsAreTheLastFieldOfEveryParamsStruct() {
-    List<StructLayout> params =
-        ALL.stream().filter(struct -> struct.name().orElseThrow().endsWith("_params")).toList();
-    assertThat(params).hasSizeGreaterThan(15);
-    for (StructLayout struct : params) {
-      MemoryLayout last = struct.memberLayouts().getLast();
-      assertThat(last.name()).as("%s", struct.name()).contains("threads");
-      assertThat(last.byteSize()).isEqualTo(Long.BYTES);
-    }
+  void offsetsCountFromTheOutermostStruct() {
+    StructLayout plan = LiftSplatParams.PLAN.layout();
+    PathElement geometry = PathElement.groupElement("geometry");
+    assertThat(LiftSplatParams.PLAN.maxPoints.offset())
+        .isEqualTo(plan.byteOffset(PathElement.groupElement("max_points")));
+    long height =
+        DeformAttnParams.MSDA_BACKWARD
+            .layout()
+            .byteOffset(PathElement.groupElement("levels"), PathElement.groupElement("height"));
+    assertThat(DeformAttnParams.MSDA_BACKWARD.inputs.levels.height.offset()).isEqualTo(height);
+    assertThat(plan.select(geometry))
+        .isEqualTo(LiftSplatParams.GEOMETRY.layout().withName("geometry"));
   }
 
   @Test
-  void headersHaveNoStructWithoutALayout() throws IOException {
-    Path root = Path.of(System.getProperty("bevel.root", "."));
-    List<String> names = ALL.stream().map(struct -> struct.name().orElseThrow()).toList();
-    for (Path header : headers(root)) {
-      Files.readString(header)
-          .lines()
-          .filter(line -> line.startsWith("typedef struct "))
-          .map(line -> line.replaceAll("typedef struct (\\w+).*", "$1"))
-          .forEach(struct -> assertThat(names).as(header.toString()).contains(struct));
+  void tensorsAreCountedByTheirDeclarations() {
+    assertThat(DeformAttnParams.MSDA_FORWARD.tensors()).isEqualTo(4);
+    assertThat(LiftSplatParams.PLAN.tensors()).isEqualTo(5 + 2);
+    assertThat(MultiViewSampleParams.BACKWARD.tensors()).isEqualTo(1 + 8 + 5 + 8 + 3 + 1);
+    for (ParamsStruct params : PARAMS) {
+      assertThat(params.tensors()).as(params.operator()).isBetween(1, Scratch.MAX_TENSORS);
     }
   }
 
-  /** {@code bevel.h} and the headers of the operators. */
-  private static List<Path> headers(Path root) throws IOException {
-    List<Path> headers = new ArrayList<>(List.of(root.resolve("native/bevel.h")));
-    try (Stream<Path> files = Files.walk(root.resolve("kernels"), 2)) {
-      files.filter(file -> file.toString().endsWith(".h")).forEach(headers::add);
-    }
-    assertThat(headers).hasSizeGreaterThan(3);
-    return headers;
+  /** Also a name of one word that C abbreviates, and none within a longer word. */
+  @Test
+  void messagesOfCGetJavasNames() {
+    assertThat(
+            BevPoolParams.BACKWARD.inJavaNames(
+                "bev_pool_backward: ranks_bev must be int32 to match grad_out, got my_ranks_bev"))
+        .isEqualTo("bev_pool_backward: ranksBev must be int32 to match gradOut, got my_ranks_bev");
+    assertThat(
+            MultiViewSampleParams.BACKWARD.inJavaNames(
+                "grad_features[1] must be as features[1]; image_width, lidar2img"))
+        .isEqualTo("gradFeatures[1] must be as features[1]; imageWidth, lidarToImage");
   }
 }

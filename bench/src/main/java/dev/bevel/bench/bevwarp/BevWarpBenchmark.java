@@ -9,14 +9,13 @@ import dev.bevel.bench.BenchmarkSession;
 import dev.bevel.bench.OperatorBenchmark;
 import dev.bevel.bench.OperatorComparison;
 import dev.bevel.kernels.BevWarp;
-import dev.bevel.kernels.BevWarpBackward;
-import dev.bevel.kernels.BevWarpForward;
+import dev.bevel.kernels.BevWarpGradients;
+import dev.bevel.kernels.BevWarpInputs;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.Interpolation;
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.WarpPositions;
-import dev.bevel.kernels.Workspace;
 import dev.bevel.torch.autograd.BevWarpFunction;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -173,13 +172,17 @@ public final class BevWarpBenchmark implements OperatorBenchmark {
       TensorView gradOut = c.gradOut(dtype, gradients, shape.mapShape());
       TensorView out = c.result(dtype, reference.forward(), bound, shape.mapShape());
       TensorView gradMaps = c.gradient(0, reference.gradMaps(gradients), bound);
-      BevWarpBackward backward = backward(c, gradOut, positions, gradMaps);
+      TensorView gradGrid = null;
       if (kind.grid) {
         double[] expected = problem.scaleToGrid(reference.gradPositions(gradients));
-        backward.gradGrid(maps, c.gradient(1, expected, bound));
+        gradGrid = c.gradient(1, expected, bound);
       }
-      BevWarpForward forward = new BevWarpForward(maps, where(positions), out).layout(layout);
-      c.kernel(BEVEL, () -> BevWarp.forward(forward), () -> BevWarp.backward(backward));
+      BevWarpGradients asked = BevWarpGradients.none().withInput(gradMaps).withGrid(gradGrid);
+      BevWarpInputs inputs = new BevWarpInputs(maps, where(positions)).withLayout(layout);
+      c.kernel(
+          BEVEL,
+          () -> BevWarp.forward(inputs, out),
+          () -> BevWarp.backward(inputs, gradOut, asked));
     }
 
     /** Nine frames: one that is copied, and the warped ones. */
@@ -209,31 +212,24 @@ public final class BevWarpBenchmark implements OperatorBenchmark {
       TensorView gradMaps = c.gradient(0, reference.gradMaps(warpedGradients), BOUND);
       TensorView gradMap = c.gradient(2, Arrays.copyOf(gradients, one), BOUND);
       TensorView warped = warpedPart(out);
-      BevWarpBackward backward = backward(c, warpedPart(gradOut), positions, gradMaps);
-      BevWarpForward forward = new BevWarpForward(maps, where(positions), warped).layout(layout);
+      TensorView warpedGradient = warpedPart(gradOut);
+      BevWarpGradients asked = BevWarpGradients.none().withInput(gradMaps);
+      BevWarpInputs inputs = new BevWarpInputs(maps, where(positions)).withLayout(layout);
       c.kernel(
           BEVEL,
           () -> {
             out.segment().asSlice(0, map.byteSize()).copyFrom(map.segment());
-            BevWarp.forward(forward);
+            BevWarp.forward(inputs, warped);
           },
           () -> {
             gradMap.segment().copyFrom(gradOut.segment().asSlice(0, map.byteSize()));
-            BevWarp.backward(backward);
+            BevWarp.backward(inputs, warpedGradient, asked);
           });
     }
 
     private TensorView warpedPart(TensorView all) {
       long first = all.byteSize() / (shape.frames() + 1);
       return TensorView.of(all.segment().asSlice(first), dtype, shape.mapShape());
-    }
-
-    private BevWarpBackward backward(
-        OperatorComparison c, TensorView gradOut, TensorView positions, TensorView gradMaps) {
-      return new BevWarpBackward(gradOut, where(positions))
-          .layout(layout)
-          .gradInput(gradMaps)
-          .workspace(c.own(Workspace.cpu()));
     }
 
     private WarpPositions where(TensorView positions) {

@@ -9,16 +9,13 @@ import dev.bevel.bench.OperatorBenchmark;
 import dev.bevel.bench.OperatorComparison;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DeformAttn;
-import dev.bevel.kernels.DeformAttnBackward;
-import dev.bevel.kernels.DeformAttnForward;
+import dev.bevel.kernels.DeformAttnGradients;
 import dev.bevel.kernels.DeformAttnInputs;
 import dev.bevel.kernels.Msda;
-import dev.bevel.kernels.MsdaBackward;
-import dev.bevel.kernels.MsdaForward;
+import dev.bevel.kernels.MsdaGradients;
 import dev.bevel.kernels.MsdaInputs;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.ValueLevels;
-import dev.bevel.kernels.Workspace;
 import dev.bevel.torch.autograd.DeformAttnFunction;
 import dev.bevel.torch.autograd.DeformAttnOptions;
 import dev.bevel.torch.autograd.MsdaFunction;
@@ -144,14 +141,15 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
 
   private static void addMsda(OperatorComparison comparison, DeformAttnShape shape, Tensors t) {
     MsdaInputs inputs = new MsdaInputs(t.value, shape.levels(), t.offsets, t.logits);
-    MsdaForward forward = new MsdaForward(inputs, t.out);
-    MsdaBackward backward =
-        new MsdaBackward(inputs, t.gradOut)
-            .gradValue(t.gradValue)
-            .gradLocations(t.gradOffsets)
-            .gradWeights(t.gradLogits)
-            .workspace(comparison.own(Workspace.cpu()));
-    comparison.kernel(BEVEL, () -> Msda.forward(forward), () -> Msda.backward(backward));
+    MsdaGradients gradients =
+        MsdaGradients.none()
+            .withValue(t.gradValue)
+            .withLocations(t.gradOffsets)
+            .withWeights(t.gradLogits);
+    comparison.kernel(
+        BEVEL,
+        () -> Msda.forward(inputs, t.out),
+        () -> Msda.backward(inputs, t.gradOut, gradients));
     MsdaFunction function = new MsdaFunction(shape.levels());
     comparison.tensors(AUTOGRAD, in -> function.attend(in[0], in[1], in[2]));
   }
@@ -160,15 +158,15 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
     TensorView reference = Objects.requireNonNull(t.reference);
     DeformAttnInputs inputs =
         new DeformAttnInputs(t.value, shape.levels(), reference, t.offsets, t.logits);
-    DeformAttnForward forward = new DeformAttnForward(inputs, t.out);
-    DeformAttnBackward backward =
-        new DeformAttnBackward(inputs, t.gradOut)
-            .gradValue(t.gradValue)
-            .gradOffsets(t.gradOffsets)
-            .gradLogits(t.gradLogits)
-            .workspace(comparison.own(Workspace.cpu()));
+    DeformAttnGradients gradients =
+        DeformAttnGradients.none()
+            .withValue(t.gradValue)
+            .withOffsets(t.gradOffsets)
+            .withLogits(t.gradLogits);
     comparison.kernel(
-        BEVEL, () -> DeformAttn.forward(forward), () -> DeformAttn.backward(backward));
+        BEVEL,
+        () -> DeformAttn.forward(inputs, t.out),
+        () -> DeformAttn.backward(inputs, t.gradOut, gradients));
     DeformAttnFunction function = new DeformAttnFunction(shape.levels(), DeformAttnOptions.DEFAULT);
     comparison.tensors(AUTOGRAD, in -> function.attend(in[0], in[1], in[2], in[3]));
   }

@@ -13,13 +13,13 @@ import dev.bevel.bench.Variant;
 import dev.bevel.bench.VerificationException;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DeformAttn;
-import dev.bevel.kernels.DeformAttnBackward;
-import dev.bevel.kernels.DeformAttnForward;
+import dev.bevel.kernels.DeformAttnGradients;
 import dev.bevel.kernels.DeformAttnInputs;
 import dev.bevel.kernels.PointSampling;
+import dev.bevel.kernels.PointSamplingInputs;
+import dev.bevel.kernels.PointSamplingOutputs;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.ValueLevels;
-import dev.bevel.kernels.Workspace;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.autograd.DeformAttnFunction;
 import dev.bevel.torch.autograd.DeformAttnOptions;
@@ -126,34 +126,27 @@ final class SpatialAttentionBenchmark {
       TensorView gradLogits = c.gradient(3, backward.logits(), bounds.sampling());
 
       DeformAttnInputs inputs =
-          new DeformAttnInputs(
-              value,
-              shape.levels(),
-              reference,
-              offsets,
-              logits,
-              visible,
-              shape.kind(),
-              shape.combination());
-      DeformAttnForward forward = new DeformAttnForward(inputs, out);
-      DeformAttnBackward back =
-          new DeformAttnBackward(inputs, gradOut)
-              .gradValue(gradValue)
-              .gradOffsets(gradOffsets)
-              .gradLogits(gradLogits)
-              .workspace(c.own(Workspace.cpu()));
-      PointSampling sampling = points.into(reference, visible);
+          new DeformAttnInputs(value, shape.levels(), reference, offsets, logits)
+              .withVisible(visible)
+              .withReferenceKind(shape.kind())
+              .withCombination(shape.combination());
+      DeformAttnGradients gradientsOf =
+          DeformAttnGradients.none()
+              .withValue(gradValue)
+              .withOffsets(gradOffsets)
+              .withLogits(gradLogits);
+      PointSamplingOutputs sampled = PointSamplingOutputs.of(reference, visible);
       c.kernel(
           BenchmarkReport.BEVEL,
-          () -> DeformAttn.forward(forward),
-          () -> DeformAttn.backward(back));
+          () -> DeformAttn.forward(inputs, out),
+          () -> DeformAttn.backward(inputs, gradOut, gradientsOf));
       c.kernel(
           "bevel_with_points",
           () -> {
-            sampling.run();
-            DeformAttn.forward(forward);
+            points.sampleInto(sampled);
+            DeformAttn.forward(inputs, out);
           },
-          () -> DeformAttn.backward(back));
+          () -> DeformAttn.backward(inputs, gradOut, gradientsOf));
       DeformAttnFunction function =
           new DeformAttnFunction(
               shape.levels(), DeformAttnOptions.DEFAULT.withReferenceKind(shape.kind()));
@@ -227,6 +220,8 @@ final class SpatialAttentionBenchmark {
     private final TensorView matrices;
     private final TensorView reference;
     private final TensorView visible;
+    private final PointSamplingInputs inputs;
+    private final PointSamplingOutputs own;
 
     Points(Arena arena, SpatialAttentionShape shape, PillarProjection expected) {
       this.shape = shape;
@@ -237,16 +232,17 @@ final class SpatialAttentionBenchmark {
               arena, DType.FLOAT32, expected.lidarToImage(), 1, attention.maps(), 4, 4);
       reference = TensorView.allocate(arena, DType.FLOAT32, attention.referenceShape());
       visible = TensorView.allocate(arena, DType.UINT8, 1, attention.maps(), attention.queries());
-      into(reference, visible).run();
+      inputs =
+          PointSamplingInputs.of(
+              shape.grid(),
+              new PointSamplingInputs.Images(matrices, shape.imageHeight(), shape.imageWidth()));
+      own = PointSamplingOutputs.of(reference, visible);
+      sampleInto(own);
       verify("bevel");
     }
 
-    PointSampling into(TensorView places, TensorView flags) {
-      return PointSampling.of(
-          shape.grid(),
-          new PointSampling.Images(matrices, shape.imageHeight(), shape.imageWidth()),
-          places,
-          flags);
+    void sampleInto(PointSamplingOutputs outputs) {
+      PointSampling.forward(inputs, outputs);
     }
 
     double[] places() {
@@ -268,17 +264,16 @@ final class SpatialAttentionBenchmark {
     void run(String caseName, BenchmarkSession session) {
       try (PermanentPointers pointers = new PermanentPointers()) {
         Tensor peer = pointers.over(matrices, matrices.shape());
-        PointSampling sampling = into(reference, visible);
         long bytes = matrices.byteSize() + reference.byteSize() + visible.byteSize();
         List<Variant> variants =
             List.of(
-                Variant.fp32(BenchmarkReport.BEVEL, bytes, sampling::run, () -> {}),
+                Variant.fp32(BenchmarkReport.BEVEL, bytes, () -> sampleInto(own), () -> {}),
                 Variant.fp32(OperatorComparison.LIBTORCH, bytes, () -> compose(peer), () -> {}));
         for (int threads : session.options().threads()) {
           BenchmarkSession.useThreads(threads);
           TensorData.poison(reference);
           TensorData.poison(visible);
-          sampling.run();
+          sampleInto(own);
           verify(BenchmarkReport.BEVEL);
           verifyComposition(peer);
           BenchmarkKey key =

@@ -10,12 +10,10 @@ import dev.bevel.bench.OperatorComparison;
 import dev.bevel.bench.deformconv.DeformConvReference.Values;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DeformConv;
-import dev.bevel.kernels.DeformConvBackward;
-import dev.bevel.kernels.DeformConvForward;
+import dev.bevel.kernels.DeformConvGradients;
 import dev.bevel.kernels.DeformConvInputs;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.TensorView;
-import dev.bevel.kernels.Workspace;
 import dev.bevel.torch.autograd.DeformConvFunction;
 import java.util.List;
 import java.util.Locale;
@@ -98,19 +96,17 @@ public final class DeformConvBenchmark implements OperatorBenchmark {
       DeformConvReference reference = new DeformConvReference(shape, values);
       TensorView out = c.result(dtype, reference.forward(), bound, shape.outShape());
       DeformConvReference.Gradients expected = reference.backward();
-      Workspace workspace = c.own(Workspace.cpu());
       DeformConvInputs inputs = new DeformConvInputs(input, offset, mask, weight, shape.settings());
-      DeformConvForward forward = new DeformConvForward(inputs, out).workspace(workspace);
-      DeformConvBackward backward =
-          new DeformConvBackward(inputs, gradOut)
-              .workspace(workspace)
-              .gradInput(c.gradient(0, expected.input(), bound))
-              .gradOffset(c.gradient(1, expected.offset(), bound))
-              .gradWeight(c.gradient(2, expected.weight(), bound));
-      if (mask != null) {
-        backward.gradMask(c.gradient(3, expected.mask(), bound));
-      }
-      c.kernel(BEVEL, () -> DeformConv.forward(forward), () -> DeformConv.backward(backward));
+      DeformConvGradients gradients =
+          DeformConvGradients.none()
+              .withInput(c.gradient(0, expected.input(), bound))
+              .withOffset(c.gradient(1, expected.offset(), bound))
+              .withWeight(c.gradient(2, expected.weight(), bound))
+              .withMask(mask == null ? null : c.gradient(3, expected.mask(), bound));
+      c.kernel(
+          BEVEL,
+          () -> DeformConv.forward(inputs, out),
+          () -> DeformConv.backward(inputs, gradOut, gradients));
       DeformConvFunction function = new DeformConvFunction(shape.settings(), Determinism.STRICT);
       c.tensors("bevel_autograd", in -> function.convolve(in[0], in[1], maskOf(in), in[2], null));
       if (!narrow) {

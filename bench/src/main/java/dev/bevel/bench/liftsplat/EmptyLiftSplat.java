@@ -10,8 +10,8 @@ import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DepthKind;
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.LiftSplat;
-import dev.bevel.kernels.LiftSplatForward;
 import dev.bevel.kernels.LiftSplatGeometry;
+import dev.bevel.kernels.LiftSplatInputs;
 import dev.bevel.kernels.LiftSplatPlan;
 import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
@@ -31,7 +31,7 @@ public final class EmptyLiftSplat implements AutoCloseable {
   private final TensorView context;
   private final TensorView out;
   private final TensorView workspace;
-  private final LiftSplatForward call;
+  private final LiftSplatInputs inputs;
   private final PermanentPointers owned = new PermanentPointers();
 
   /** The null pointer: the CPU. */
@@ -58,18 +58,18 @@ public final class EmptyLiftSplat implements AutoCloseable {
     depth = tensor(plan.depthShape());
     context = tensor(plan.contextShape(CHANNELS, Layout.CHANNELS_LAST));
     out = tensor(plan.outShape(CHANNELS, Layout.CHANNELS_LAST));
-    call =
-        new LiftSplatForward(plan, depth, context, out)
-            .depthKind(DepthKind.PROBABILITIES)
-            .contextLayout(Layout.CHANNELS_LAST)
-            .outLayout(Layout.CHANNELS_LAST);
-    workspace = TensorView.allocate(arena, DType.UINT8, LiftSplat.workspaceBytes(call));
+    inputs =
+        new LiftSplatInputs(plan, depth, context)
+            .withDepthKind(DepthKind.PROBABILITIES)
+            .withContextLayout(Layout.CHANNELS_LAST)
+            .withOutLayout(Layout.CHANNELS_LAST);
+    workspace = TensorView.allocate(arena, DType.UINT8, LiftSplat.workspaceBytes(inputs, out));
     prepared = owned.own(() -> describe(view -> owned.own(() -> Pointers.descriptor(view))));
   }
 
   /** Calls it through {@code dev.bevel.kernels}. */
   public void panama() {
-    LiftSplat.forward(call);
+    LiftSplat.forward(inputs, out);
   }
 
   /** Calls it through {@code dev.bevel.javacpp}, describing the tensors anew. */

@@ -5,9 +5,9 @@ import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DepthKind;
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.LiftSplat;
-import dev.bevel.kernels.LiftSplatBackward;
-import dev.bevel.kernels.LiftSplatForward;
 import dev.bevel.kernels.LiftSplatGeometry;
+import dev.bevel.kernels.LiftSplatGradients;
+import dev.bevel.kernels.LiftSplatInputs;
 import dev.bevel.kernels.LiftSplatPlan;
 import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
@@ -209,57 +209,64 @@ public final class LiftSplatProblem implements AutoCloseable {
   }
 
   /** Forward from probabilities, channels last. */
-  public LiftSplatForward forward() {
+  public Runnable forward() {
     return forward(probabilities, DepthKind.PROBABILITIES, Layout.CHANNELS_LAST);
   }
 
   /** Forward from logits, softmax included, channels last. */
-  public LiftSplatForward forwardFromLogits() {
+  public Runnable forwardFromLogits() {
     return forward(logits, DepthKind.LOGITS, Layout.CHANNELS_LAST);
   }
 
   /** Forward from probabilities, channels first. */
-  public LiftSplatForward forwardChannelsFirst() {
+  public Runnable forwardChannelsFirst() {
     return forward(probabilities, DepthKind.PROBABILITIES, Layout.CHANNELS_FIRST);
   }
 
   /** Forward from probabilities with context and map in bf16, channels last. */
-  public LiftSplatForward forwardBfloat16() {
-    return new LiftSplatForward(plan, probabilities, context.bfloat16(), out.bfloat16())
-        .depthKind(DepthKind.PROBABILITIES)
-        .contextLayout(Layout.CHANNELS_LAST)
-        .outLayout(Layout.CHANNELS_LAST);
+  public Runnable forwardBfloat16() {
+    LiftSplatInputs inputs =
+        inputs(probabilities, context.bfloat16(), DepthKind.PROBABILITIES, Layout.CHANNELS_LAST);
+    TensorView map = out.bfloat16();
+    return () -> LiftSplat.forward(inputs, map);
   }
 
   /** Backward to probabilities and context, channels last. */
-  public LiftSplatBackward backward() {
+  public Runnable backward() {
     return backward(DepthKind.PROBABILITIES, Layout.CHANNELS_LAST);
   }
 
   /** Backward to logits and context, channels last. */
-  public LiftSplatBackward backwardToLogits() {
+  public Runnable backwardToLogits() {
     return backward(DepthKind.LOGITS, Layout.CHANNELS_LAST);
   }
 
   /** Backward to probabilities and context, channels first. */
-  public LiftSplatBackward backwardChannelsFirst() {
+  public Runnable backwardChannelsFirst() {
     return backward(DepthKind.PROBABILITIES, Layout.CHANNELS_FIRST);
   }
 
-  private LiftSplatForward forward(TensorView depth, DepthKind kind, Layout layout) {
-    return new LiftSplatForward(plan, depth, context.in(layout), out.in(layout))
-        .depthKind(kind)
-        .contextLayout(layout)
-        .outLayout(layout);
+  private Runnable forward(TensorView depth, DepthKind kind, Layout layout) {
+    LiftSplatInputs inputs = inputs(depth, context.in(layout), kind, layout);
+    TensorView map = out.in(layout);
+    return () -> LiftSplat.forward(inputs, map);
   }
 
-  private LiftSplatBackward backward(DepthKind kind, Layout layout) {
-    return new LiftSplatBackward(plan, gradOut.in(layout), probabilities, context.in(layout))
-        .gradDepth(gradDepth)
-        .gradContext(gradContext.in(layout))
-        .depthKind(kind)
-        .contextLayout(layout)
-        .outLayout(layout);
+  private Runnable backward(DepthKind kind, Layout layout) {
+    LiftSplatInputs inputs =
+        inputs(probabilities, context.in(layout), kind, layout).withProbabilities(probabilities);
+    TensorView gradient = gradOut.in(layout);
+    LiftSplatGradients gradients =
+        LiftSplatGradients.none().withDepth(gradDepth).withContext(gradContext.in(layout));
+    return () -> LiftSplat.backward(inputs, gradient, gradients);
+  }
+
+  private LiftSplatInputs inputs(
+      TensorView depth, TensorView features, DepthKind kind, Layout layout) {
+    return new LiftSplatInputs(plan, depth, features)
+        .withDepthKind(kind)
+        .withContextLayout(layout)
+        .withOutLayout(layout);
   }
 
   @Override

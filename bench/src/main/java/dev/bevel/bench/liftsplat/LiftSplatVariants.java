@@ -7,9 +7,6 @@ import dev.bevel.bench.PeerLibrary.LoopOrder;
 import dev.bevel.bench.Variant;
 import dev.bevel.bench.VerificationException;
 import dev.bevel.kernels.DType;
-import dev.bevel.kernels.LiftSplat;
-import dev.bevel.kernels.LiftSplatBackward;
-import dev.bevel.kernels.LiftSplatForward;
 import dev.bevel.kernels.LiftSplatPlan;
 import dev.bevel.kernels.LiftSplatPlanInfo;
 import java.lang.foreign.ValueLayout;
@@ -63,16 +60,12 @@ public final class LiftSplatVariants implements AutoCloseable {
   public List<Variant> forward() {
     FeatureMaps out = problem.out();
     long bytes = problem.forwardBytes(DType.FLOAT32);
-    LiftSplatForward fromProbabilities = problem.forward();
-    LiftSplatForward fromLogits = problem.forwardFromLogits();
-    LiftSplatForward channelsFirst = problem.forwardChannelsFirst();
-    LiftSplatForward bfloat16 = problem.forwardBfloat16();
+    Runnable fromProbabilities = problem.forward();
+    Runnable fromLogits = problem.forwardFromLogits();
+    Runnable channelsFirst = problem.forwardChannelsFirst();
+    Runnable bfloat16 = problem.forwardBfloat16();
     return List.of(
-        Variant.fp32(
-            BEVEL,
-            bytes,
-            () -> LiftSplat.forward(fromProbabilities),
-            () -> reference.checkOut(BEVEL, out::atLast)),
+        Variant.fp32(BEVEL, bytes, fromProbabilities, () -> reference.checkOut(BEVEL, out::atLast)),
         Variant.fp32(
             LIBTORCH,
             bytes,
@@ -96,23 +89,23 @@ public final class LiftSplatVariants implements AutoCloseable {
         Variant.fp32(
             FROM_LOGITS,
             bytes,
-            () -> LiftSplat.forward(fromLogits),
+            fromLogits,
             () -> reference.checkOutFromLogits(FROM_LOGITS, out::atLast)),
         Variant.fp32(
             CHANNELS_FIRST,
             bytes,
-            () -> LiftSplat.forward(channelsFirst),
+            channelsFirst,
             () -> reference.checkOut(CHANNELS_FIRST, out::atFirst)),
         Variant.fp32(
                 AFTER_LIBTORCH,
                 bytes,
-                () -> LiftSplat.forward(fromProbabilities),
+                fromProbabilities,
                 () -> reference.checkOut(AFTER_LIBTORCH, out::atLast))
             .after(libTorch::elementwise),
         Variant.fp32(
                 BEVEL,
                 problem.forwardBytes(DType.BFLOAT16),
-                () -> LiftSplat.forward(bfloat16),
+                bfloat16,
                 () -> reference.checkOutBfloat16("bevel in bf16", out::atBfloat16))
             .in("bf16"));
   }
@@ -122,14 +115,14 @@ public final class LiftSplatVariants implements AutoCloseable {
     FeatureMaps context = problem.gradContext();
     LiftSplatReference.Actual depth = this::gradDepthAt;
     long bytes = problem.backwardBytes();
-    LiftSplatBackward toProbabilities = problem.backward();
-    LiftSplatBackward toLogits = problem.backwardToLogits();
-    LiftSplatBackward channelsFirst = problem.backwardChannelsFirst();
+    Runnable toProbabilities = problem.backward();
+    Runnable toLogits = problem.backwardToLogits();
+    Runnable channelsFirst = problem.backwardChannelsFirst();
     return List.of(
         Variant.fp32(
             BEVEL,
             bytes,
-            () -> LiftSplat.backward(toProbabilities),
+            toProbabilities,
             () -> reference.checkGradients(BEVEL, depth, context::atLast)),
         Variant.fp32(
             LIBTORCH,
@@ -154,12 +147,12 @@ public final class LiftSplatVariants implements AutoCloseable {
         Variant.fp32(
             FROM_LOGITS,
             bytes,
-            () -> LiftSplat.backward(toLogits),
+            toLogits,
             () -> reference.checkLogitGradients(FROM_LOGITS, depth, context::atLast)),
         Variant.fp32(
             CHANNELS_FIRST,
             bytes,
-            () -> LiftSplat.backward(channelsFirst),
+            channelsFirst,
             () -> reference.checkGradients(CHANNELS_FIRST, depth, context::atFirst)));
   }
 
@@ -168,15 +161,15 @@ public final class LiftSplatVariants implements AutoCloseable {
     FeatureMaps out = problem.out();
     FeatureMaps context = problem.gradContext();
     long bytes = problem.forwardBytes(DType.FLOAT32) + problem.backwardBytes();
-    LiftSplatForward forward = problem.forward();
-    LiftSplatBackward backward = problem.backward();
+    Runnable forward = problem.forward();
+    Runnable backward = problem.backward();
     return List.of(
         Variant.fp32(
             BEVEL,
             bytes,
             () -> {
-              LiftSplat.forward(forward);
-              LiftSplat.backward(backward);
+              forward.run();
+              backward.run();
             },
             () -> {
               reference.checkOut(BEVEL, out::atLast);

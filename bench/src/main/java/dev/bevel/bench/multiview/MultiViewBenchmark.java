@@ -9,12 +9,10 @@ import dev.bevel.bench.OperatorComparison;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.MultiViewSample;
-import dev.bevel.kernels.MultiViewSampleBackward;
-import dev.bevel.kernels.MultiViewSampleForward;
+import dev.bevel.kernels.MultiViewSampleGradients;
 import dev.bevel.kernels.MultiViewSampleInputs;
 import dev.bevel.kernels.PointRange;
 import dev.bevel.kernels.TensorView;
-import dev.bevel.kernels.Workspace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -123,33 +121,32 @@ public final class MultiViewBenchmark implements OperatorBenchmark {
       TensorView out = comparison.result(dtype, reference.forward(), bound, shape.outShape());
       MultiViewReference.Gradients expected = reference.backward(gradOut);
 
-      MultiViewSampleInputs inputs =
+      MultiViewSampleInputs inMetres =
           MultiViewSampleInputs.projected(
                   features,
                   channelsLast ? Layout.CHANNELS_LAST : Layout.CHANNELS_FIRST,
                   matrices,
                   points,
                   weights)
-              .imageSize(shape.imageWidth(), shape.imageHeight());
-      if (shape.range() != null) {
-        inputs.pointRange(shape.range());
-      }
-      MultiViewSampleForward forward = new MultiViewSampleForward(inputs, out);
-      MultiViewSampleBackward backward =
-          new MultiViewSampleBackward(inputs, gradient).workspace(comparison.own(Workspace.cpu()));
+              .withImageSize(shape.imageWidth(), shape.imageHeight());
+      MultiViewSampleInputs inputs =
+          shape.range() == null ? inMetres : inMetres.withPointRange(shape.range());
+      MultiViewSampleGradients asked = MultiViewSampleGradients.none();
       for (int level = 0; level < levels; level++) {
         comparison.reads(
             level, reference.touchedPixels(level) * shape.channels() * dtype.byteSize());
-        backward.gradFeatures(
-            level, comparison.gradient(level, expected.features().get(level), bound));
+        asked =
+            asked.withFeatures(
+                level, comparison.gradient(level, expected.features().get(level), bound));
       }
-      backward
-          .gradPoints(comparison.gradient(levels + 1, expected.places(), PLACE_GRADIENT_BOUND))
-          .gradWeights(comparison.gradient(levels + 2, expected.weights(), bound));
+      MultiViewSampleGradients gradients =
+          asked
+              .withPoints(comparison.gradient(levels + 1, expected.places(), PLACE_GRADIENT_BOUND))
+              .withWeights(comparison.gradient(levels + 2, expected.weights(), bound));
       comparison.kernel(
           BenchmarkReport.BEVEL,
-          () -> MultiViewSample.forward(forward),
-          () -> MultiViewSample.backward(backward));
+          () -> MultiViewSample.forward(inputs, out),
+          () -> MultiViewSample.backward(inputs, gradient, gradients));
       comparison.tensors(OperatorComparison.LIBTORCH, this::composed);
     }
 

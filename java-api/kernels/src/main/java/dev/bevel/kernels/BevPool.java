@@ -1,10 +1,9 @@
 package dev.bevel.kernels;
 
-import dev.bevel.kernels.internal.BevPoolLayouts;
-import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.BevPoolParams;
 import dev.bevel.kernels.internal.NativeFunction;
 import dev.bevel.kernels.internal.Scratch;
-import org.jspecify.annotations.Nullable;
+import java.util.Arrays;
 
 /**
  * Interval pooling: sums of weighted feature rows, one interval of points a cell.
@@ -22,236 +21,158 @@ import org.jspecify.annotations.Nullable;
  * BevelException} and leave outputs as they were.
  */
 public final class BevPool {
+  private static final BevPoolParams.Forward FORWARD = BevPoolParams.FORWARD;
+  private static final BevPoolParams.Backward BACKWARD = BevPoolParams.BACKWARD;
+
   private BevPool() {}
 
   /**
-   * What backward reads and which gradients it writes.
+   * The operator.
    *
-   * @param gradOut gradient of the map, [.., C]
-   * @param depth as in forward; null for a weight of 1
-   * @param feature as in forward; may be null where gradDepth is
-   * @param gradDepth written wholly: as depth; null if not wanted
-   * @param gradFeature written wholly: as feature; null if not wanted
+   * @param inputs what is read
+   * @param out written wholly: [.., C]; cells of no interval become zero
    */
-  public record Gradients(
-      TensorView gradOut,
-      @Nullable TensorView depth,
-      @Nullable TensorView feature,
-      @Nullable TensorView gradDepth,
-      @Nullable TensorView gradFeature) {
-    /** Checks for null. */
-    public Gradients {
-      Given.argument(gradOut, BevPool.class, "gradOut");
+  public static void forward(BevPoolInputs inputs, TensorView out) {
+    forward(inputs, out, CallSettings.DEFAULT);
+  }
+
+  /**
+   * The operator.
+   *
+   * @param inputs what is read
+   * @param out written wholly: [.., C]; cells of no interval become zero
+   * @param settings how to work
+   */
+  public static void forward(BevPoolInputs inputs, TensorView out, CallSettings settings) {
+    Given.argument(inputs, BevPool.class, "inputs");
+    Given.argument(out, BevPool.class, "out");
+    Given.argument(settings, BevPool.class, "settings");
+    try (Scratch call = FORWARD.begin(settings)) {
+      inputs.writeForward(call);
+      FORWARD.out.set(call, out);
+      Native.FORWARD.call(call, settings.stream());
     }
   }
 
   /**
-   * Pools on the CPU.
+   * Gradients: that of depth at ranksDepth[i] is ⟨gradOut[cell], feature row⟩, that of feature at
+   * ranksFeature[i] is Σ depth · gradOut[cell]. Elements that no point names become zero.
    *
-   * @param depth any shape, indexed flat by ranksDepth; null for a weight of 1
-   * @param feature [.., C]
-   * @param intervals the points
-   * @param out [.., C]; cells of no interval become zero
-   */
-  public static void forward(
-      @Nullable TensorView depth, TensorView feature, BevPoolIntervals intervals, TensorView out) {
-    forward(depth, feature, intervals, out, 0);
-  }
-
-  /**
-   * Pools.
-   *
-   * @param depth any shape, indexed flat by ranksDepth; null for a weight of 1
-   * @param feature [.., C]
-   * @param intervals the points
-   * @param out [.., C]; cells of no interval become zero
-   * @param stream a {@code cudaStream_t}; 0 on the CPU
-   */
-  public static void forward(
-      @Nullable TensorView depth,
-      TensorView feature,
-      BevPoolIntervals intervals,
-      TensorView out,
-      long stream) {
-    forward(depth, feature, intervals, out, stream, 0);
-  }
-
-  /**
-   * Pools.
-   *
-   * @param depth any shape, indexed flat by ranksDepth; null for a weight of 1
-   * @param feature [.., C]
-   * @param intervals the points
-   * @param out [.., C]; cells of no interval become zero
-   * @param stream a {@code cudaStream_t}; 0 on the CPU
-   * @param threads of this call on the CPU, 1 to 4096; 0: {@link Bevel#threads()}
-   */
-  public static void forward(
-      @Nullable TensorView depth,
-      TensorView feature,
-      BevPoolIntervals intervals,
-      TensorView out,
-      long stream,
-      int threads) {
-    OperatorCall.run(
-        new ForwardCall(depth, feature, intervals, out).stream(stream).threads(threads),
-        Native.FORWARD);
-  }
-
-  /**
-   * Gradients on the CPU, with a workspace that is freed at the end; where backward is called
-   * often, keep one.
-   *
-   * @param gradients the tensors
-   * @param intervals the points, as in forward
-   */
-  public static void backward(Gradients gradients, BevPoolIntervals intervals) {
-    run(new BackwardCall(gradients, intervals));
-  }
-
-  /**
-   * Gradients: gradDepth[ranksDepth[i]] = ⟨gradOut[cell], feature row⟩,
-   * gradFeature[ranksFeature[i]] = Σ depth · gradOut[cell]. Elements that no point names become
-   * zero.
-   *
-   * @param gradients the tensors
-   * @param intervals the points, as in forward
-   * @param workspace at least {@link #workspaceBytes}, or growable
-   * @param stream a {@code cudaStream_t}; 0 on the CPU
+   * @param inputs as in forward
+   * @param gradOut gradient of out, [.., C]
+   * @param gradients those to be written
    */
   public static void backward(
-      Gradients gradients, BevPoolIntervals intervals, Workspace workspace, long stream) {
-    backward(gradients, intervals, workspace, stream, 0);
+      BevPoolInputs inputs, TensorView gradOut, BevPoolGradients gradients) {
+    backward(inputs, gradOut, gradients, CallSettings.DEFAULT);
   }
 
   /**
-   * Gradients, as above.
+   * Gradients: that of depth at ranksDepth[i] is ⟨gradOut[cell], feature row⟩, that of feature at
+   * ranksFeature[i] is Σ depth · gradOut[cell]. Elements that no point names become zero.
    *
-   * @param gradients the tensors
-   * @param intervals the points, as in forward
-   * @param workspace at least {@link #workspaceBytes}, or growable
-   * @param stream a {@code cudaStream_t}; 0 on the CPU
-   * @param threads of this call on the CPU, 1 to 4096; 0: {@link Bevel#threads()}
+   * @param inputs as in forward
+   * @param gradOut gradient of out, [.., C]
+   * @param gradients those to be written
+   * @param settings how to work
    */
   public static void backward(
-      Gradients gradients,
-      BevPoolIntervals intervals,
-      Workspace workspace,
-      long stream,
-      int threads) {
-    run(
-        new BackwardCall(gradients, intervals)
-            .workspace(workspace).stream(stream).threads(threads));
+      BevPoolInputs inputs, TensorView gradOut, BevPoolGradients gradients, CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      OperatorFrame.run(
+          call,
+          BACKWARD,
+          Native.BACKWARD_WORKSPACE,
+          Native.BACKWARD,
+          settings,
+          inputs.feature().device());
+    }
   }
 
   /**
-   * Bytes of workspace that backward needs.
-   *
-   * @param gradients the tensors
-   * @param intervals the points
+   * Bytes of workspace that {@link #backward(BevPoolInputs, TensorView, BevPoolGradients)} needs.
    */
-  public static long workspaceBytes(Gradients gradients, BevPoolIntervals intervals) {
-    return WorkspaceCall.workspaceBytes(
-        new BackwardCall(gradients, intervals), Native.BACKWARD_WORKSPACE);
+  public static long workspaceBytes(
+      BevPoolInputs inputs, TensorView gradOut, BevPoolGradients gradients) {
+    return workspaceBytes(inputs, gradOut, gradients, CallSettings.DEFAULT);
   }
 
-  private static void run(BackwardCall call) {
-    WorkspaceCall.run(call, Native.BACKWARD_WORKSPACE, Native.BACKWARD);
-  }
-
-  /** The five index arrays stand in the same order in both structs. */
-  private static void writeIntervals(Scratch scratch, long offset, BevPoolIntervals intervals) {
-    scratch.setInput(offset, "ranks_depth", intervals.ranksDepth());
-    scratch.setInput(offset + 8, "ranks_feature", intervals.ranksFeature());
-    scratch.setInput(offset + 16, "ranks_bev", intervals.ranksBev());
-    scratch.setInput(offset + 24, "interval_starts", intervals.intervalStarts());
-    scratch.setInput(offset + 32, "interval_lengths", intervals.intervalLengths());
-  }
-
-  private static final class ForwardCall extends OperatorCall<ForwardCall> {
-    private static final long INTERVALS = offset("ranks_depth");
-    private static final long DEPTH = offset("depth");
-    private static final long FEATURE = offset("feature");
-    private static final long OUT = offset("out");
-
-    private final @Nullable TensorView depth;
-    private final TensorView feature;
-    private final BevPoolIntervals intervals;
-    private final TensorView out;
-
-    ForwardCall(
-        @Nullable TensorView depth,
-        TensorView feature,
-        BevPoolIntervals intervals,
-        TensorView out) {
-      super("bev_pool_forward");
-      this.depth = depth;
-      this.feature = Given.argument(feature, BevPool.class, "feature");
-      this.intervals = Given.argument(intervals, BevPool.class, "intervals");
-      this.out = Given.argument(out, BevPool.class, "out");
-    }
-
-    @Override
-    long write(Scratch scratch, @Nullable TensorView workspace) {
-      long params = params(scratch, BevPoolLayouts.FORWARD);
-      scratch.setInput(params + DEPTH, "depth", depth);
-      scratch.setInput(params + FEATURE, "feature", feature);
-      writeIntervals(scratch, params + INTERVALS, intervals);
-      scratch.setOutput(params + OUT, "out", out);
-      return scratch.address(params);
-    }
-
-    private static long offset(String field) {
-      return Layouts.offset(BevPoolLayouts.FORWARD, field);
+  /**
+   * Bytes of workspace that {@link #backward(BevPoolInputs, TensorView, BevPoolGradients,
+   * CallSettings)} needs with the same arguments; the settings' workspace itself is not read.
+   */
+  public static long workspaceBytes(
+      BevPoolInputs inputs, TensorView gradOut, BevPoolGradients gradients, CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      return Native.BACKWARD_WORKSPACE.query(call);
     }
   }
 
-  private static final class BackwardCall extends WorkspaceCall<BackwardCall> {
-    private static final long INTERVALS = offset("ranks_depth");
-    private static final long GRAD_OUT = offset("grad_out");
-    private static final long DEPTH = offset("depth");
-    private static final long FEATURE = offset("feature");
-    private static final long GRAD_DEPTH = offset("grad_depth");
-    private static final long GRAD_FEATURE = offset("grad_feature");
-    private static final long WORKSPACE = offset("workspace");
-
-    private final Gradients gradients;
-    private final BevPoolIntervals intervals;
-
-    BackwardCall(Gradients gradients, BevPoolIntervals intervals) {
-      super("bev_pool_backward");
-      this.gradients = Given.argument(gradients, BevPool.class, "gradients");
-      this.intervals = Given.argument(intervals, BevPool.class, "intervals");
+  /**
+   * Shape of out: the cells, then C.
+   *
+   * @param inputs what is pooled
+   * @param cells sizes of the map without its channels, whose product is above all ranksBev
+   */
+  public static long[] outShape(BevPoolInputs inputs, long... cells) {
+    TensorView feature = Given.argument(inputs, BevPool.class, "inputs").feature();
+    Given.argument(cells, BevPool.class, "cells");
+    if (feature.rank() == 0) {
+      OperatorFrame.requireRank("bev_pool", "feature", feature, 1, "[.., C]");
     }
+    long[] shape = Arrays.copyOf(cells, cells.length + 1);
+    shape[cells.length] = feature.size(feature.rank() - 1);
+    return shape;
+  }
 
-    @Override
-    Device device() {
-      return gradients.gradOut.device();
-    }
+  /**
+   * A new tensor for out on the CPU, of feature's dtype; its memory goes with the last view of it.
+   *
+   * @param inputs whose result it is to take
+   * @param cells sizes of the map without its channels
+   */
+  public static TensorView allocateOut(BevPoolInputs inputs, long... cells) {
+    return allocateOut(
+        inputs, Given.argument(inputs, BevPool.class, "inputs").feature().dtype(), cells);
+  }
 
-    @Override
-    long write(Scratch scratch, @Nullable TensorView workspace) {
-      long params = params(scratch, BevPoolLayouts.BACKWARD);
-      scratch.setInput(params + GRAD_OUT, "grad_out", gradients.gradOut);
-      scratch.setInput(params + DEPTH, "depth", gradients.depth);
-      scratch.setInput(params + FEATURE, "feature", gradients.feature);
-      writeIntervals(scratch, params + INTERVALS, intervals);
-      scratch.setOutput(params + GRAD_DEPTH, "grad_depth", gradients.gradDepth);
-      scratch.setOutput(params + GRAD_FEATURE, "grad_feature", gradients.gradFeature);
-      scratch.setOutput(params + WORKSPACE, "workspace", workspace);
-      return scratch.address(params);
-    }
+  /**
+   * A new tensor for out on the CPU; its memory goes with the last view of it.
+   *
+   * @param inputs whose result it is to take
+   * @param dtype of out
+   * @param cells sizes of the map without its channels
+   */
+  public static TensorView allocateOut(BevPoolInputs inputs, DType dtype, long... cells) {
+    Given.argument(dtype, BevPool.class, "dtype");
+    long[] shape = outShape(inputs, cells);
+    return OperatorFrame.allocate("bev_pool", inputs.feature().device(), dtype, shape);
+  }
 
-    private static long offset(String field) {
-      return Layouts.offset(BevPoolLayouts.BACKWARD, field);
-    }
+  private static void requireAll(
+      BevPoolInputs inputs, TensorView gradOut, BevPoolGradients gradients, CallSettings settings) {
+    Given.argument(inputs, BevPool.class, "inputs");
+    Given.argument(gradOut, BevPool.class, "gradOut");
+    Given.argument(gradients, BevPool.class, "gradients");
+    Given.argument(settings, BevPool.class, "settings");
+    OperatorFrame.requireGradient(BACKWARD.operator(), gradients.any());
+  }
+
+  private static void write(
+      Scratch call, BevPoolInputs inputs, TensorView gradOut, BevPoolGradients gradients) {
+    BACKWARD.gradOut.set(call, gradOut);
+    inputs.writeBackward(call);
+    gradients.write(call);
   }
 
   /** Initialised when the library is loaded. */
   private static final class Native {
-    static final NativeFunction FORWARD = NativeFunction.of("bevel_bev_pool_forward", 8);
-    static final NativeFunction BACKWARD_WORKSPACE =
-        NativeFunction.of("bevel_bev_pool_backward_workspace", 10);
-    static final NativeFunction BACKWARD = NativeFunction.of("bevel_bev_pool_backward", 11);
+    static final NativeFunction FORWARD = BevPool.FORWARD.function();
+    static final NativeFunction BACKWARD_WORKSPACE = BevPool.BACKWARD.workspaceQuery();
+    static final NativeFunction BACKWARD = BevPool.BACKWARD.function();
   }
 }

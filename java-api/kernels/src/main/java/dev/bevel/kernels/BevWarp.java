@@ -1,6 +1,8 @@
 package dev.bevel.kernels;
 
+import dev.bevel.kernels.internal.BevWarpParams;
 import dev.bevel.kernels.internal.NativeFunction;
+import dev.bevel.kernels.internal.Scratch;
 
 /**
  * Warps of bird's-eye-view maps: BEVDet4D's alignment of the previous frame's map (Huang and Huang,
@@ -30,42 +32,147 @@ import dev.bevel.kernels.internal.NativeFunction;
  * leave outputs as they were.
  */
 public final class BevWarp {
+  private static final BevWarpParams.Forward FORWARD = BevWarpParams.FORWARD;
+  private static final BevWarpParams.Backward BACKWARD = BevWarpParams.BACKWARD;
+
   private BevWarp() {}
 
   /**
    * The operator.
    *
-   * @param call its arguments
+   * @param inputs what is read
+   * @param out written wholly: [B, T, C, H', W'] in the inputs' layout; by matrices of any size
    */
-  public static void forward(BevWarpForward call) {
-    OperatorCall.run(Given.argument(call, BevWarp.class, "call"), Native.FORWARD);
+  public static void forward(BevWarpInputs inputs, TensorView out) {
+    forward(inputs, out, CallSettings.DEFAULT);
   }
 
   /**
-   * Gradients of the input and of the grid. Matrices, which are poses, get none.
+   * The operator.
    *
-   * @param call its arguments
+   * @param inputs what is read
+   * @param out written wholly: [B, T, C, H', W'] in the inputs' layout; by matrices of any size
+   * @param settings how to work
    */
-  public static void backward(BevWarpBackward call) {
-    WorkspaceCall.run(
-        Given.argument(call, BevWarp.class, "call"), Native.BACKWARD_WORKSPACE, Native.BACKWARD);
+  public static void forward(BevWarpInputs inputs, TensorView out, CallSettings settings) {
+    Given.argument(inputs, BevWarp.class, "inputs");
+    Given.argument(out, BevWarp.class, "out");
+    Given.argument(settings, BevWarp.class, "settings");
+    try (Scratch call = FORWARD.begin(settings)) {
+      inputs.writeForward(call);
+      FORWARD.out.set(call, out);
+      Native.FORWARD.call(call, settings.stream());
+    }
   }
 
   /**
-   * Bytes of workspace that a backward call needs.
+   * Gradients of the input and of the grid. Matrices, which are poses, get none. {@link
+   * Determinism#FAST} allows atomics on CUDA for a float32 gradient by a grid; all else is strict
+   * anyway.
    *
-   * @param call its arguments; the workspace itself may be missing
+   * @param inputs as in forward
+   * @param gradOut gradient of out, its shape and layout
+   * @param gradients those to be written
    */
-  public static long workspaceBytes(BevWarpBackward call) {
-    return WorkspaceCall.workspaceBytes(
-        Given.argument(call, BevWarp.class, "call"), Native.BACKWARD_WORKSPACE);
+  public static void backward(
+      BevWarpInputs inputs, TensorView gradOut, BevWarpGradients gradients) {
+    backward(inputs, gradOut, gradients, CallSettings.DEFAULT);
+  }
+
+  /**
+   * Gradients of the input and of the grid. Matrices, which are poses, get none. {@link
+   * Determinism#FAST} allows atomics on CUDA for a float32 gradient by a grid; all else is strict
+   * anyway.
+   *
+   * @param inputs as in forward
+   * @param gradOut gradient of out, its shape and layout
+   * @param gradients those to be written
+   * @param settings how to work
+   */
+  public static void backward(
+      BevWarpInputs inputs, TensorView gradOut, BevWarpGradients gradients, CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      OperatorFrame.run(
+          call,
+          BACKWARD,
+          Native.BACKWARD_WORKSPACE,
+          Native.BACKWARD,
+          settings,
+          inputs.positions().tensor().device());
+    }
+  }
+
+  /**
+   * Bytes of workspace that {@link #backward(BevWarpInputs, TensorView, BevWarpGradients)} needs.
+   */
+  public static long workspaceBytes(
+      BevWarpInputs inputs, TensorView gradOut, BevWarpGradients gradients) {
+    return workspaceBytes(inputs, gradOut, gradients, CallSettings.DEFAULT);
+  }
+
+  /**
+   * Bytes of workspace that {@link #backward(BevWarpInputs, TensorView, BevWarpGradients,
+   * CallSettings)} needs with the same arguments; the settings' workspace itself is not read.
+   */
+  public static long workspaceBytes(
+      BevWarpInputs inputs, TensorView gradOut, BevWarpGradients gradients, CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      return Native.BACKWARD_WORKSPACE.query(call);
+    }
+  }
+
+  /**
+   * Shape of out: [B, T, C, H', W'] in the inputs' layout, H' and W' the grid's; by matrices, which
+   * serve any size, the input's own.
+   */
+  public static long[] outShape(BevWarpInputs inputs) {
+    return Given.argument(inputs, BevWarp.class, "inputs").outShape();
+  }
+
+  /**
+   * A new tensor for out on the CPU, of input's dtype; its memory goes with the last view of it.
+   */
+  public static TensorView allocateOut(BevWarpInputs inputs) {
+    return allocateOut(inputs, Given.argument(inputs, BevWarp.class, "inputs").input().dtype());
+  }
+
+  /**
+   * A new tensor for out on the CPU; its memory goes with the last view of it.
+   *
+   * @param inputs whose result it is to take
+   * @param dtype of out
+   */
+  public static TensorView allocateOut(BevWarpInputs inputs, DType dtype) {
+    Given.argument(dtype, BevWarp.class, "dtype");
+    long[] shape = outShape(inputs);
+    return OperatorFrame.allocate("bev_warp", inputs.input().device(), dtype, shape);
+  }
+
+  private static void requireAll(
+      BevWarpInputs inputs, TensorView gradOut, BevWarpGradients gradients, CallSettings settings) {
+    Given.argument(inputs, BevWarp.class, "inputs");
+    Given.argument(gradOut, BevWarp.class, "gradOut");
+    Given.argument(gradients, BevWarp.class, "gradients");
+    Given.argument(settings, BevWarp.class, "settings");
+    OperatorFrame.requireGradient(BACKWARD.operator(), gradients.any());
+  }
+
+  private static void write(
+      Scratch call, BevWarpInputs inputs, TensorView gradOut, BevWarpGradients gradients) {
+    BACKWARD.gradOut.set(call, gradOut);
+    // The input is read for the grid's gradient alone, so nobody needs to keep it for another.
+    inputs.writeBackward(call, gradients.hasGrid());
+    gradients.write(call);
   }
 
   /** Initialised when the library is loaded. */
   private static final class Native {
-    static final NativeFunction FORWARD = NativeFunction.of("bevel_bev_warp_forward", 3);
-    static final NativeFunction BACKWARD_WORKSPACE =
-        NativeFunction.of("bevel_bev_warp_backward_workspace", 5);
-    static final NativeFunction BACKWARD = NativeFunction.of("bevel_bev_warp_backward", 6);
+    static final NativeFunction FORWARD = BevWarp.FORWARD.function();
+    static final NativeFunction BACKWARD_WORKSPACE = BevWarp.BACKWARD.workspaceQuery();
+    static final NativeFunction BACKWARD = BevWarp.BACKWARD.function();
   }
 }

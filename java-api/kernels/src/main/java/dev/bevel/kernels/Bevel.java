@@ -81,8 +81,8 @@ public final class Bevel {
   }
 
   /**
-   * Threads of a call on the CPU that asks for none itself ({@link OperatorCall#threads}). At first
-   * the environment's BEVEL_NUM_THREADS, else OMP_NUM_THREADS, else {@link
+   * Threads of a call on the CPU that asks for none itself ({@link CallSettings#withThreads}). At
+   * first the environment's BEVEL_NUM_THREADS, else OMP_NUM_THREADS, else {@link
    * Runtime#availableProcessors}, which honours cgroup quotas, affinity and {@code
    * -XX:ActiveProcessorCount}. A BEVEL_NUM_THREADS that is no number from 1 to 4096 fails the
    * loading.
@@ -112,5 +112,16 @@ public final class Bevel {
    */
   public static void setThreads(int count) {
     NativeLibrary.threads(count);
+  }
+
+  /**
+   * Frees the scratch memory that the library keeps for calls on the CPU without a workspace of
+   * their own ({@link CallSettings#withWorkspace}) and that no call is using now. It keeps one
+   * workspace for each of the calls that ran at a time, as large as the largest of its calls
+   * needed, and gives up one that has been much too large for many calls; so nobody needs to call
+   * this, unless memory is short after a phase of large calls.
+   */
+  public static void freeWorkspaces() {
+    WorkspacePool.freeIdle();
   }
 }

@@ -1,6 +1,8 @@
 package dev.bevel.kernels;
 
+import dev.bevel.kernels.internal.DeformAttnParams;
 import dev.bevel.kernels.internal.NativeFunction;
+import dev.bevel.kernels.internal.Scratch;
 
 /**
  * Deformable attention from reference points, offsets and logits: softmax, sampling locations,
@@ -33,42 +35,161 @@ import dev.bevel.kernels.internal.NativeFunction;
  * were.
  */
 public final class DeformAttn {
+  private static final DeformAttnParams.Forward FORWARD = DeformAttnParams.FORWARD;
+  private static final DeformAttnParams.Backward BACKWARD = DeformAttnParams.BACKWARD;
+
   private DeformAttn() {}
 
   /**
    * The operator.
    *
-   * @param call its arguments
+   * @param inputs what is read
+   * @param out written wholly: [B, Q, M · D], or [B, N, Q, M · D] with {@link
+   *     MapCombination#SEPARATE}; float32, bfloat16 or float16, whatever value has; float64 where
+   *     value is
    */
-  public static void forward(DeformAttnForward call) {
-    OperatorCall.run(Given.argument(call, DeformAttn.class, "call"), Native.FORWARD);
+  public static void forward(DeformAttnInputs inputs, TensorView out) {
+    forward(inputs, out, CallSettings.DEFAULT);
+  }
+
+  /**
+   * The operator.
+   *
+   * @param inputs what is read
+   * @param out written wholly: [B, Q, M · D], or [B, N, Q, M · D] with {@link
+   *     MapCombination#SEPARATE}; float32, bfloat16 or float16, whatever value has; float64 where
+   *     value is
+   * @param settings how to work
+   */
+  public static void forward(DeformAttnInputs inputs, TensorView out, CallSettings settings) {
+    Given.argument(inputs, DeformAttn.class, "inputs");
+    Given.argument(out, DeformAttn.class, "out");
+    Given.argument(settings, DeformAttn.class, "settings");
+    try (Scratch call = FORWARD.begin(settings)) {
+      inputs.writeForward(call);
+      FORWARD.out.set(call, out);
+      Native.FORWARD.call(call, settings.stream());
+    }
   }
 
   /**
    * Gradients of value, reference, offsets and logits.
    *
-   * @param call its arguments
+   * @param inputs as in forward
+   * @param gradOut gradient of out: compact, out's shape, any of its dtypes
+   * @param gradients those to be written
    */
-  public static void backward(DeformAttnBackward call) {
-    WorkspaceCall.run(
-        Given.argument(call, DeformAttn.class, "call"), Native.BACKWARD_WORKSPACE, Native.BACKWARD);
+  public static void backward(
+      DeformAttnInputs inputs, TensorView gradOut, DeformAttnGradients gradients) {
+    backward(inputs, gradOut, gradients, CallSettings.DEFAULT);
   }
 
   /**
-   * Bytes of workspace that a backward call needs.
+   * Gradients of value, reference, offsets and logits.
    *
-   * @param call its arguments; the workspace itself may be missing
+   * @param inputs as in forward
+   * @param gradOut gradient of out: compact, out's shape, any of its dtypes
+   * @param gradients those to be written
+   * @param settings how to work
    */
-  public static long workspaceBytes(DeformAttnBackward call) {
-    return WorkspaceCall.workspaceBytes(
-        Given.argument(call, DeformAttn.class, "call"), Native.BACKWARD_WORKSPACE);
+  public static void backward(
+      DeformAttnInputs inputs,
+      TensorView gradOut,
+      DeformAttnGradients gradients,
+      CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      OperatorFrame.run(
+          call,
+          BACKWARD,
+          Native.BACKWARD_WORKSPACE,
+          Native.BACKWARD,
+          settings,
+          inputs.value().device());
+    }
+  }
+
+  /**
+   * Bytes of workspace that {@link #backward(DeformAttnInputs, TensorView, DeformAttnGradients)}
+   * needs.
+   */
+  public static long workspaceBytes(
+      DeformAttnInputs inputs, TensorView gradOut, DeformAttnGradients gradients) {
+    return workspaceBytes(inputs, gradOut, gradients, CallSettings.DEFAULT);
+  }
+
+  /**
+   * Bytes of workspace that {@link #backward(DeformAttnInputs, TensorView, DeformAttnGradients,
+   * CallSettings)} needs with the same arguments; the settings' workspace itself is not read.
+   */
+  public static long workspaceBytes(
+      DeformAttnInputs inputs,
+      TensorView gradOut,
+      DeformAttnGradients gradients,
+      CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      return Native.BACKWARD_WORKSPACE.query(call);
+    }
+  }
+
+  /** Shape of out: [B, Q, M · D], or [B, N, Q, M · D] with {@link MapCombination#SEPARATE}. */
+  public static long[] outShape(DeformAttnInputs inputs) {
+    TensorView value = Given.argument(inputs, DeformAttn.class, "inputs").value();
+    TensorView offsets = inputs.offsets();
+    OperatorFrame.requireRank("deform_attn", "value", value, 5, "[B, N, S, M, D]");
+    OperatorFrame.requireRank("deform_attn", "offsets", offsets, 7, "[B, N or 1, Q, M, L, P, 2]");
+    long queries = offsets.size(2);
+    long channels = OperatorFrame.product("deform_attn", "out", value.size(3), value.size(4));
+    return inputs.combination() == MapCombination.SEPARATE
+        ? new long[] {value.size(0), value.size(1), queries, channels}
+        : new long[] {value.size(0), queries, channels};
+  }
+
+  /**
+   * A new tensor for out on the CPU, of value's dtype; its memory goes with the last view of it.
+   */
+  public static TensorView allocateOut(DeformAttnInputs inputs) {
+    return allocateOut(inputs, Given.argument(inputs, DeformAttn.class, "inputs").value().dtype());
+  }
+
+  /**
+   * A new tensor for out on the CPU; its memory goes with the last view of it.
+   *
+   * @param inputs whose result it is to take
+   * @param dtype of out
+   */
+  public static TensorView allocateOut(DeformAttnInputs inputs, DType dtype) {
+    Given.argument(dtype, DeformAttn.class, "dtype");
+    long[] shape = outShape(inputs);
+    return OperatorFrame.allocate("deform_attn", inputs.value().device(), dtype, shape);
+  }
+
+  private static void requireAll(
+      DeformAttnInputs inputs,
+      TensorView gradOut,
+      DeformAttnGradients gradients,
+      CallSettings settings) {
+    Given.argument(inputs, DeformAttn.class, "inputs");
+    Given.argument(gradOut, DeformAttn.class, "gradOut");
+    Given.argument(gradients, DeformAttn.class, "gradients");
+    Given.argument(settings, DeformAttn.class, "settings");
+    OperatorFrame.requireGradient(BACKWARD.operator(), gradients.any());
+  }
+
+  private static void write(
+      Scratch call, DeformAttnInputs inputs, TensorView gradOut, DeformAttnGradients gradients) {
+    BACKWARD.gradOut.set(call, gradOut);
+    inputs.writeBackward(call);
+    gradients.write(call);
   }
 
   /** Initialised when the library is loaded. */
   private static final class Native {
-    static final NativeFunction FORWARD = NativeFunction.of("bevel_deform_attn_forward", 6);
-    static final NativeFunction BACKWARD_WORKSPACE =
-        NativeFunction.of("bevel_deform_attn_backward_workspace", 10);
-    static final NativeFunction BACKWARD = NativeFunction.of("bevel_deform_attn_backward", 11);
+    static final NativeFunction FORWARD = DeformAttn.FORWARD.function();
+    static final NativeFunction BACKWARD_WORKSPACE = DeformAttn.BACKWARD.workspaceQuery();
+    static final NativeFunction BACKWARD = DeformAttn.BACKWARD.function();
   }
 }

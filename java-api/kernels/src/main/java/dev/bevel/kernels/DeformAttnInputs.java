@@ -1,7 +1,6 @@
 package dev.bevel.kernels;
 
-import dev.bevel.kernels.internal.DeformAttnLayouts;
-import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.DeformAttnParams;
 import dev.bevel.kernels.internal.Scratch;
 import org.jspecify.annotations.Nullable;
 
@@ -19,54 +18,28 @@ import org.jspecify.annotations.Nullable;
  * <p>Strides over B and N of value and reference, over all but (L, P, 2) of offsets and over all
  * but (L, P) of logits are free, so that views of wider tensors serve; the rest is compact.
  *
- * @param value [B, N, S, M, D]
- * @param levels the L levels of value
- * @param reference [B, N, Q, R, 2], (u, v) in [0, 1], or [B, N, Q, R, 4], boxes (u, v, width,
- *     height); R is L with {@link ReferenceKind#OF_LEVEL}
- * @param offsets [B, N or 1, Q, M, L, P, 2], (x, y): in pixels of their level from a point; in
- *     shares of half a box's size divided by P from a box
- * @param logits [B, N or 1, Q, M, L, P], before the softmax over levels and points
- * @param visible uint8 [B, N, Q], compact, not 0 where the query sees the map; null: all see all
- * @param referenceKind which reference a sample starts from
- * @param combination what becomes of the maps
+ * <p>Immutable.
  */
-public record DeformAttnInputs(
-    TensorView value,
-    ValueLevels levels,
-    TensorView reference,
-    TensorView offsets,
-    TensorView logits,
-    @Nullable TensorView visible,
-    ReferenceKind referenceKind,
-    MapCombination combination) {
-  private static final long VALUE = offset("value");
-  private static final long LEVELS = offset("levels") - VALUE;
-  private static final long REFERENCE_KIND = offset("reference_kind") - VALUE;
-  private static final long COMBINATION = offset("combination") - VALUE;
-  private static final long REFERENCE = offset("reference") - VALUE;
-  private static final long OFFSETS = offset("offsets") - VALUE;
-  private static final long LOGITS = offset("logits") - VALUE;
-  private static final long VISIBLE = offset("visible") - VALUE;
-
-  /** Checks for null. */
-  public DeformAttnInputs {
-    Given.argument(value, DeformAttnInputs.class, "value");
-    Given.argument(levels, DeformAttnInputs.class, "levels");
-    Given.argument(reference, DeformAttnInputs.class, "reference");
-    Given.argument(offsets, DeformAttnInputs.class, "offsets");
-    Given.argument(logits, DeformAttnInputs.class, "logits");
-    Given.argument(referenceKind, DeformAttnInputs.class, "referenceKind");
-    Given.argument(combination, DeformAttnInputs.class, "combination");
-  }
+public final class DeformAttnInputs {
+  private final TensorView value;
+  private final ValueLevels levels;
+  private final TensorView reference;
+  private final TensorView offsets;
+  private final TensorView logits;
+  private final @Nullable TensorView visible;
+  private final ReferenceKind referenceKind;
+  private final MapCombination combination;
 
   /**
    * References of levels, all maps seen by every query, the mean over them.
    *
    * @param value [B, N, S, M, D]
    * @param levels the L levels of value
-   * @param reference [B, N, Q, L, 2 or 4]
-   * @param offsets [B, N or 1, Q, M, L, P, 2]
-   * @param logits [B, N or 1, Q, M, L, P]
+   * @param reference [B, N, Q, R, 2], (u, v) in [0, 1], or [B, N, Q, R, 4], boxes (u, v, width,
+   *     height); R is L with {@link ReferenceKind#OF_LEVEL}
+   * @param offsets [B, N or 1, Q, M, L, P, 2], (x, y): in pixels of their level from a point; in
+   *     shares of half a box's size divided by P from a box
+   * @param logits [B, N or 1, Q, M, L, P], before the softmax over levels and points
    */
   public DeformAttnInputs(
       TensorView value,
@@ -74,48 +47,117 @@ public record DeformAttnInputs(
       TensorView reference,
       TensorView offsets,
       TensorView logits) {
-    this(
-        value,
-        levels,
-        reference,
-        offsets,
-        logits,
-        null,
-        ReferenceKind.OF_LEVEL,
-        MapCombination.MEAN);
+    this.value = Given.argument(value, DeformAttnInputs.class, "value");
+    this.levels = Given.argument(levels, DeformAttnInputs.class, "levels");
+    this.reference = Given.argument(reference, DeformAttnInputs.class, "reference");
+    this.offsets = Given.argument(offsets, DeformAttnInputs.class, "offsets");
+    this.logits = Given.argument(logits, DeformAttnInputs.class, "logits");
+    this.visible = null;
+    this.referenceKind = ReferenceKind.OF_LEVEL;
+    this.combination = MapCombination.MEAN;
   }
 
-  /** These inputs where each query sees some of the maps; null for all. */
+  private DeformAttnInputs(
+      DeformAttnInputs like,
+      @Nullable TensorView visible,
+      ReferenceKind referenceKind,
+      MapCombination combination) {
+    this.value = like.value;
+    this.levels = like.levels;
+    this.reference = like.reference;
+    this.offsets = like.offsets;
+    this.logits = like.logits;
+    this.visible = visible;
+    this.referenceKind = referenceKind;
+    this.combination = combination;
+  }
+
+  /**
+   * These inputs where each query sees some of the maps.
+   *
+   * @param seen uint8 or bool [B, N, Q], compact, not 0 where the query sees the map; null: all see
+   *     all
+   */
   public DeformAttnInputs withVisible(@Nullable TensorView seen) {
-    return new DeformAttnInputs(
-        value, levels, reference, offsets, logits, seen, referenceKind, combination);
+    return new DeformAttnInputs(this, seen, referenceKind, combination);
   }
 
-  /** These inputs with another kind of reference. */
+  /**
+   * These inputs with another kind of reference.
+   *
+   * @param kind which reference a sample starts from
+   */
   public DeformAttnInputs withReferenceKind(ReferenceKind kind) {
-    return new DeformAttnInputs(
-        value, levels, reference, offsets, logits, visible, kind, combination);
+    Given.argument(kind, DeformAttnInputs.class, "kind");
+    return new DeformAttnInputs(this, visible, kind, combination);
   }
 
-  /** These inputs with another combination of the maps. */
+  /**
+   * These inputs with another combination of the maps.
+   *
+   * @param choice what becomes of the maps
+   */
   public DeformAttnInputs withCombination(MapCombination choice) {
-    return new DeformAttnInputs(
-        value, levels, reference, offsets, logits, visible, referenceKind, choice);
+    Given.argument(choice, DeformAttnInputs.class, "choice");
+    return new DeformAttnInputs(this, visible, referenceKind, choice);
   }
 
-  /** Writes the fields, which follow value in the params of both passes. */
-  void write(Scratch scratch, long valueOffset) {
-    scratch.setInput(valueOffset, "value", value);
-    levels.write(scratch, valueOffset + LEVELS);
-    scratch.setInt(valueOffset + REFERENCE_KIND, referenceKind.value());
-    scratch.setInt(valueOffset + COMBINATION, combination.value());
-    scratch.setInput(valueOffset + REFERENCE, "reference", reference);
-    scratch.setInput(valueOffset + OFFSETS, "offsets", offsets);
-    scratch.setInput(valueOffset + LOGITS, "logits", logits);
-    scratch.setInput(valueOffset + VISIBLE, "visible", visible);
+  /** The value maps. */
+  public TensorView value() {
+    return value;
   }
 
-  private static long offset(String field) {
-    return Layouts.offset(DeformAttnLayouts.FORWARD, field);
+  /** Their levels. */
+  public ValueLevels levels() {
+    return levels;
+  }
+
+  /** Where samples start from. */
+  public TensorView reference() {
+    return reference;
+  }
+
+  /** How far from there samples are. */
+  public TensorView offsets() {
+    return offsets;
+  }
+
+  /** What samples count, before the softmax. */
+  public TensorView logits() {
+    return logits;
+  }
+
+  /** Which maps a query sees; null: all. */
+  public @Nullable TensorView visible() {
+    return visible;
+  }
+
+  /** Which reference a sample starts from. */
+  public ReferenceKind referenceKind() {
+    return referenceKind;
+  }
+
+  /** What becomes of the maps. */
+  public MapCombination combination() {
+    return combination;
+  }
+
+  void writeForward(Scratch call) {
+    write(call, DeformAttnParams.FORWARD.inputs);
+  }
+
+  void writeBackward(Scratch call) {
+    write(call, DeformAttnParams.BACKWARD.inputs);
+  }
+
+  private void write(Scratch call, DeformAttnParams.InputFields fields) {
+    fields.value.set(call, value);
+    levels.write(call, fields.levels);
+    fields.referenceKind.set(call, referenceKind.value());
+    fields.combination.set(call, combination.value());
+    fields.reference.set(call, reference);
+    fields.offsets.set(call, offsets);
+    fields.logits.set(call, logits);
+    fields.visible.set(call, visible);
   }
 }

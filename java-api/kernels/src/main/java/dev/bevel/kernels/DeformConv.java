@@ -1,6 +1,8 @@
 package dev.bevel.kernels;
 
+import dev.bevel.kernels.internal.DeformConvParams;
 import dev.bevel.kernels.internal.NativeFunction;
+import dev.bevel.kernels.internal.Scratch;
 
 /**
  * Deformable convolution: version 1 (Dai et al., ICCV 2017) and the modulated version 2 (Zhu et
@@ -27,56 +29,190 @@ import dev.bevel.kernels.internal.NativeFunction;
  * were.
  */
 public final class DeformConv {
+  private static final DeformConvParams.Forward FORWARD = DeformConvParams.FORWARD;
+  private static final DeformConvParams.Backward BACKWARD = DeformConvParams.BACKWARD;
+
   private DeformConv() {}
 
   /**
    * The operator.
    *
-   * @param call its arguments
+   * @param inputs what is read
+   * @param out written wholly: float32, bfloat16 or float16 (float64 with input) [B, O, Ho, Wo]
    */
-  public static void forward(DeformConvForward call) {
-    WorkspaceCall.run(
-        Given.argument(call, DeformConv.class, "call"), Native.FORWARD_WORKSPACE, Native.FORWARD);
+  public static void forward(DeformConvInputs inputs, TensorView out) {
+    forward(inputs, out, CallSettings.DEFAULT);
   }
 
   /**
-   * Bytes of workspace that a forward call needs; on the CPU it depends on {@link Bevel#threads}.
+   * The operator.
    *
-   * @param call its arguments; the workspace itself may be missing
+   * @param inputs what is read
+   * @param out written wholly: float32, bfloat16 or float16 (float64 with input) [B, O, Ho, Wo]
+   * @param settings how to work
    */
-  public static long workspaceBytes(DeformConvForward call) {
-    return WorkspaceCall.workspaceBytes(
-        Given.argument(call, DeformConv.class, "call"), Native.FORWARD_WORKSPACE);
+  public static void forward(DeformConvInputs inputs, TensorView out, CallSettings settings) {
+    Given.argument(inputs, DeformConv.class, "inputs");
+    Given.argument(out, DeformConv.class, "out");
+    Given.argument(settings, DeformConv.class, "settings");
+    try (Scratch call = FORWARD.begin(settings)) {
+      inputs.writeForward(call);
+      FORWARD.out.set(call, out);
+      OperatorFrame.run(
+          call,
+          FORWARD,
+          Native.FORWARD_WORKSPACE,
+          Native.FORWARD,
+          settings,
+          inputs.input().device());
+    }
+  }
+
+  /** Bytes of workspace that {@link #forward(DeformConvInputs, TensorView)} needs. */
+  public static long workspaceBytes(DeformConvInputs inputs, TensorView out) {
+    return workspaceBytes(inputs, out, CallSettings.DEFAULT);
+  }
+
+  /**
+   * Bytes of workspace that {@link #forward(DeformConvInputs, TensorView, CallSettings)} needs with
+   * the same arguments; the settings' workspace itself is not read. On the CPU it depends on the
+   * number of threads.
+   */
+  public static long workspaceBytes(
+      DeformConvInputs inputs, TensorView out, CallSettings settings) {
+    Given.argument(inputs, DeformConv.class, "inputs");
+    Given.argument(out, DeformConv.class, "out");
+    Given.argument(settings, DeformConv.class, "settings");
+    try (Scratch call = FORWARD.begin(settings)) {
+      inputs.writeForward(call);
+      FORWARD.out.set(call, out);
+      return Native.FORWARD_WORKSPACE.query(call);
+    }
   }
 
   /**
    * Gradients of input, offset, mask, weight and bias. Those of offset and mask are zero where the
    * sample does not count.
    *
-   * @param call its arguments
+   * @param inputs as in forward
+   * @param gradOut gradient of out: [B, O, Ho, Wo], compact, any of out's dtypes
+   * @param gradients those to be written
    */
-  public static void backward(DeformConvBackward call) {
-    WorkspaceCall.run(
-        Given.argument(call, DeformConv.class, "call"), Native.BACKWARD_WORKSPACE, Native.BACKWARD);
+  public static void backward(
+      DeformConvInputs inputs, TensorView gradOut, DeformConvGradients gradients) {
+    backward(inputs, gradOut, gradients, CallSettings.DEFAULT);
   }
 
   /**
-   * Bytes of workspace that a backward call needs; on the CPU it depends on {@link Bevel#threads}.
+   * Gradients of input, offset, mask, weight and bias. Those of offset and mask are zero where the
+   * sample does not count.
    *
-   * @param call its arguments; the workspace itself may be missing
+   * @param inputs as in forward
+   * @param gradOut gradient of out: [B, O, Ho, Wo], compact, any of out's dtypes
+   * @param gradients those to be written
+   * @param settings how to work
    */
-  public static long workspaceBytes(DeformConvBackward call) {
-    return WorkspaceCall.workspaceBytes(
-        Given.argument(call, DeformConv.class, "call"), Native.BACKWARD_WORKSPACE);
+  public static void backward(
+      DeformConvInputs inputs,
+      TensorView gradOut,
+      DeformConvGradients gradients,
+      CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      OperatorFrame.run(
+          call,
+          BACKWARD,
+          Native.BACKWARD_WORKSPACE,
+          Native.BACKWARD,
+          settings,
+          inputs.input().device());
+    }
+  }
+
+  /**
+   * Bytes of workspace that {@link #backward(DeformConvInputs, TensorView, DeformConvGradients)}
+   * needs.
+   */
+  public static long workspaceBytes(
+      DeformConvInputs inputs, TensorView gradOut, DeformConvGradients gradients) {
+    return workspaceBytes(inputs, gradOut, gradients, CallSettings.DEFAULT);
+  }
+
+  /**
+   * Bytes of workspace that {@link #backward(DeformConvInputs, TensorView, DeformConvGradients,
+   * CallSettings)} needs with the same arguments; the settings' workspace itself is not read.
+   */
+  public static long workspaceBytes(
+      DeformConvInputs inputs,
+      TensorView gradOut,
+      DeformConvGradients gradients,
+      CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      return Native.BACKWARD_WORKSPACE.query(call);
+    }
+  }
+
+  /** Shape of out: [B, O, Ho, Wo]. */
+  public static long[] outShape(DeformConvInputs inputs) {
+    TensorView input = Given.argument(inputs, DeformConv.class, "inputs").input();
+    TensorView weight = inputs.weight();
+    OperatorFrame.requireRank("deform_conv", "input", input, 4, "[B, C, H, W]");
+    OperatorFrame.requireRank("deform_conv", "weight", weight, 4, "[O, C/groups, kh, kw]");
+    DeformConvSettings settings = inputs.settings();
+    return new long[] {
+      input.size(0),
+      weight.size(0),
+      settings.outRows(input.size(2), weight.size(2)),
+      settings.outColumns(input.size(3), weight.size(3))
+    };
+  }
+
+  /**
+   * A new tensor for out on the CPU, of input's dtype; its memory goes with the last view of it.
+   */
+  public static TensorView allocateOut(DeformConvInputs inputs) {
+    return allocateOut(inputs, Given.argument(inputs, DeformConv.class, "inputs").input().dtype());
+  }
+
+  /**
+   * A new tensor for out on the CPU; its memory goes with the last view of it.
+   *
+   * @param inputs whose result it is to take
+   * @param dtype of out
+   */
+  public static TensorView allocateOut(DeformConvInputs inputs, DType dtype) {
+    Given.argument(dtype, DeformConv.class, "dtype");
+    long[] shape = outShape(inputs);
+    return OperatorFrame.allocate("deform_conv", inputs.input().device(), dtype, shape);
+  }
+
+  private static void requireAll(
+      DeformConvInputs inputs,
+      TensorView gradOut,
+      DeformConvGradients gradients,
+      CallSettings settings) {
+    Given.argument(inputs, DeformConv.class, "inputs");
+    Given.argument(gradOut, DeformConv.class, "gradOut");
+    Given.argument(gradients, DeformConv.class, "gradients");
+    Given.argument(settings, DeformConv.class, "settings");
+    OperatorFrame.requireGradient(BACKWARD.operator(), gradients.any());
+  }
+
+  private static void write(
+      Scratch call, DeformConvInputs inputs, TensorView gradOut, DeformConvGradients gradients) {
+    BACKWARD.gradOut.set(call, gradOut);
+    inputs.writeBackward(call);
+    gradients.write(call);
   }
 
   /** Initialised when the library is loaded. */
   private static final class Native {
-    static final NativeFunction FORWARD_WORKSPACE =
-        NativeFunction.of("bevel_deform_conv_forward_workspace", 6);
-    static final NativeFunction FORWARD = NativeFunction.of("bevel_deform_conv_forward", 7);
-    static final NativeFunction BACKWARD_WORKSPACE =
-        NativeFunction.of("bevel_deform_conv_backward_workspace", 10);
-    static final NativeFunction BACKWARD = NativeFunction.of("bevel_deform_conv_backward", 11);
+    static final NativeFunction FORWARD_WORKSPACE = DeformConv.FORWARD.workspaceQuery();
+    static final NativeFunction FORWARD = DeformConv.FORWARD.function();
+    static final NativeFunction BACKWARD_WORKSPACE = DeformConv.BACKWARD.workspaceQuery();
+    static final NativeFunction BACKWARD = DeformConv.BACKWARD.function();
   }
 }

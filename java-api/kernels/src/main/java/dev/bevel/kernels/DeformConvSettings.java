@@ -1,7 +1,6 @@
 package dev.bevel.kernels;
 
-import dev.bevel.kernels.internal.DeformConvLayouts;
-import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.DeformConvParams;
 import dev.bevel.kernels.internal.Scratch;
 import java.util.Locale;
 
@@ -29,12 +28,6 @@ public record DeformConvSettings(
     int dilationX,
     int groups,
     int deformGroups) {
-  private static final long STRIDE = offset("stride");
-  private static final long PADDING = offset("padding");
-  private static final long DILATION = offset("dilation");
-  private static final long GROUPS = offset("groups");
-  private static final long DEFORM_GROUPS = offset("deform_groups");
-
   /** Checks the numbers. */
   public DeformConvSettings {
     requirePair("stride", strideY, strideX, 1);
@@ -122,18 +115,14 @@ public record DeformConvSettings(
     return new BevelException(Status.INVALID_ARGUMENT, "DeformConvSettings: " + message);
   }
 
-  void write(Scratch scratch, long at) {
-    scratch.setInt(at + STRIDE, strideY);
-    scratch.setInt(at + STRIDE + Integer.BYTES, strideX);
-    scratch.setInt(at + PADDING, paddingY);
-    scratch.setInt(at + PADDING + Integer.BYTES, paddingX);
-    scratch.setInt(at + DILATION, dilationY);
-    scratch.setInt(at + DILATION + Integer.BYTES, dilationX);
-    scratch.setInt(at + GROUPS, groups);
-    scratch.setInt(at + DEFORM_GROUPS, deformGroups);
-  }
-
-  private static long offset(String field) {
-    return Layouts.offset(DeformConvLayouts.SETTINGS, field);
+  void write(Scratch call, DeformConvParams.Settings fields) {
+    fields.stride.setInt(call, 0, strideY);
+    fields.stride.setInt(call, 1, strideX);
+    fields.padding.setInt(call, 0, paddingY);
+    fields.padding.setInt(call, 1, paddingX);
+    fields.dilation.setInt(call, 0, dilationY);
+    fields.dilation.setInt(call, 1, dilationX);
+    fields.groups.set(call, groups);
+    fields.deformGroups.set(call, deformGroups);
   }
 }

@@ -1,17 +1,13 @@
 package dev.bevel.kernels;
 
 import dev.bevel.kernels.internal.Abi;
-import dev.bevel.kernels.internal.GeometryStruct;
-import dev.bevel.kernels.internal.Layouts;
-import dev.bevel.kernels.internal.LiftSplatLayouts;
+import dev.bevel.kernels.internal.LiftSplatParams;
 import dev.bevel.kernels.internal.NativeFunction;
-import dev.bevel.kernels.internal.NativeLibrary;
 import dev.bevel.kernels.internal.NativeMemory;
 import dev.bevel.kernels.internal.Scratch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.ref.Reference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,20 +15,14 @@ import org.jspecify.annotations.Nullable;
  * or once per step where the augmentation changes, and used by every {@link LiftSplat} call of that
  * calibration.
  *
- * <p>A plan on the CPU ({@link #build(LiftSplatGeometry)}) owns its memory and a {@link Workspace}
- * for calls that bring none. A plan on CUDA ({@link #buildOn}) stands in memory of the caller.
- * Plans may be built on and used from any thread; calls that share a workspace, the plan's own
- * included, run one after the other. A closed plan throws {@link IllegalStateException}; closing
- * one that calls on other threads are using returns at once, and the last of them frees it.
+ * <p>A plan on the CPU ({@link #build(LiftSplatGeometry)}) owns its memory. A plan on CUDA ({@link
+ * #buildOn}) stands in memory of the caller. Plans may be built on and used from any thread, by any
+ * number of calls at a time. A closed plan throws {@link IllegalStateException}; closing one that
+ * calls on other threads are using returns at once, and the last of them frees it.
  */
 public final class LiftSplatPlan implements AutoCloseable {
-  private static final String BUILD = "lift_splat_plan_build";
-  private static final long METHOD = offset("method");
-  private static final long GEOMETRY = offset("geometry");
-  private static final long MAX_POINTS = offset("max_points");
-  private static final long PLAN = offset("plan");
-  private static final long WORKSPACE = offset("workspace");
-  private static final long THREADS = offset("threads");
+  private static final LiftSplatParams.Plan PARAMS = LiftSplatParams.PLAN;
+  private static final LiftSplatParams.PlanInfo INFO = LiftSplatParams.PLAN_INFO;
 
   private final SharedResource life = new SharedResource("LiftSplatPlan: the plan", this::free);
   private final TensorView memory;
@@ -40,7 +30,6 @@ public final class LiftSplatPlan implements AutoCloseable {
   private final long maxPoints;
   private final @Nullable Arena arena;
   private final MemorySegment info;
-  private final Workspace workspace = Workspace.cpu("LiftSplatPlan: the plan");
   private volatile boolean infoKnown;
 
   private LiftSplatPlan(
@@ -49,8 +38,8 @@ public final class LiftSplatPlan implements AutoCloseable {
     this.dimensions = Dimensions.of(geometry);
     this.maxPoints = maxPoints;
     this.arena = arena;
-    this.info = (arena == null ? Arena.ofAuto() : arena).allocate(LiftSplatLayouts.PLAN_INFO);
-    info.set(ValueLayout.JAVA_LONG, 0, LiftSplatLayouts.PLAN_INFO.byteSize());
+    this.info = (arena == null ? Arena.ofAuto() : arena).allocate(INFO.layout());
+    info.set(ValueLayout.JAVA_LONG, INFO.structSize.offset(), INFO.byteSize());
   }
 
   /**
@@ -108,12 +97,13 @@ public final class LiftSplatPlan implements AutoCloseable {
     try (Arena temporary = Arena.ofConfined()) {
       TensorView memory =
           TensorView.of(
-              NativeMemory.allocate(arena, Math.multiplyExact(size.planElements, 4), BUILD),
+              NativeMemory.allocate(
+                  arena, Math.multiplyExact(size.planElements, 4), PARAMS.operator()),
               DType.INT32,
               size.planElements);
       TensorView scratchMemory =
           TensorView.of(
-              NativeMemory.allocate(temporary, size.workspaceBytes, BUILD),
+              NativeMemory.allocate(temporary, size.workspaceBytes, PARAMS.operator()),
               DType.UINT8,
               size.workspaceBytes);
       LiftSplatPlan plan = new LiftSplatPlan(memory, geometry, 0, arena);
@@ -197,17 +187,11 @@ public final class LiftSplatPlan implements AutoCloseable {
     Given.argument(geometry, LiftSplatPlan.class, "geometry");
     Given.argument(method, LiftSplatPlan.class, "method");
     Given.argument(device, LiftSplatPlan.class, "device");
-    try (Scratch scratch = Scratch.begin("lift_splat_plan_size", GeometryStruct.TENSORS)) {
-      long params = writeParams(scratch, geometry, method, maxPoints);
-      long sizes = scratch.longs(2);
-      Abi.planSize(
-          scratch.address(params),
-          device.value(),
-          scratch.address(sizes),
-          scratch.address(sizes + 8));
-      return new Size(scratch.getLong(sizes), scratch.getLong(sizes + 8));
-    } finally {
-      Reference.reachabilityFence(geometry);
+    try (Scratch call = PARAMS.begin(CallSettings.DEFAULT)) {
+      write(call, geometry, method, maxPoints);
+      long sizes = call.longs(2);
+      Abi.planSize(call, device.value(), sizes, sizes + Long.BYTES);
+      return new Size(call.getLong(sizes), call.getLong(sizes + Long.BYTES));
     }
   }
 
@@ -231,14 +215,14 @@ public final class LiftSplatPlan implements AutoCloseable {
         readInfo(stream);
       }
       return new LiftSplatPlanInfo(
-          PoolingMethod.of(infoInt("method")),
-          infoInt("overflow") != 0,
-          infoLong("points"),
-          infoLong("runs"),
-          infoLong("rows"),
-          infoLong("shared_rows"),
-          infoLong("shared_cells"),
-          infoLong("filled_cells"));
+          PoolingMethod.of(info.get(ValueLayout.JAVA_INT, INFO.method.offset())),
+          info.get(ValueLayout.JAVA_INT, INFO.overflow.offset()) != 0,
+          info.get(ValueLayout.JAVA_LONG, INFO.points.offset()),
+          info.get(ValueLayout.JAVA_LONG, INFO.runs.offset()),
+          info.get(ValueLayout.JAVA_LONG, INFO.rows.offset()),
+          info.get(ValueLayout.JAVA_LONG, INFO.sharedRows.offset()),
+          info.get(ValueLayout.JAVA_LONG, INFO.sharedCells.offset()),
+          info.get(ValueLayout.JAVA_LONG, INFO.filledCells.offset()));
     } finally {
       life.release();
     }
@@ -312,16 +296,9 @@ public final class LiftSplatPlan implements AutoCloseable {
   }
 
   private void free() {
-    workspace.close();
     if (arena != null) {
       NativeMemory.close(arena);
     }
-  }
-
-  /** The plan's own workspace on the CPU, for calls that bring none. */
-  Workspace workspace() {
-    life.requireOpen();
-    return workspace;
   }
 
   /** Capacity in kept points that the plan was built with; 0: all points. */
@@ -341,16 +318,12 @@ public final class LiftSplatPlan implements AutoCloseable {
       TensorView buildWorkspace,
       long stream,
       int threads) {
-    NativeLibrary.require();
-    try (Scratch scratch = Scratch.begin(BUILD, Native.BUILD.tensors())) {
-      long params = writeParams(scratch, geometry, method, maxPoints);
-      scratch.setLong(params + THREADS, threads);
-      scratch.setOutput(params + PLAN, "plan", writable);
-      scratch.setOutput(params + WORKSPACE, "workspace", buildWorkspace);
-      Native.BUILD.call(scratch, scratch.address(params), stream);
-    } finally {
-      Reference.reachabilityFence(geometry);
-      Reference.reachabilityFence(buildWorkspace);
+    CallSettings settings = CallSettings.DEFAULT.withThreads(threads);
+    try (Scratch call = PARAMS.begin(settings)) {
+      write(call, geometry, method, maxPoints);
+      PARAMS.plan.set(call, writable);
+      PARAMS.workspace().set(call, buildWorkspace);
+      Native.BUILD.call(call, stream);
     }
   }
 
@@ -358,37 +331,19 @@ public final class LiftSplatPlan implements AutoCloseable {
     if (infoKnown) {
       return;
     }
-    try (Scratch scratch = Scratch.begin("lift_splat_plan_read_info", 1)) {
-      long plan = scratch.inputDescriptor("plan", memory);
-      Abi.planReadInfo(scratch, plan, info.address(), stream);
-    }
+    Abi.planReadInfo(memory, info, stream);
     infoKnown = true;
   }
 
-  private static long writeParams(
-      Scratch scratch, LiftSplatGeometry geometry, PoolingMethod method, long maxPoints) {
-    long params = scratch.struct(LiftSplatLayouts.PLAN);
-    GeometryStruct.write(scratch, params + GEOMETRY, geometry);
-    scratch.setInt(params + METHOD, method.value());
-    scratch.setLong(params + MAX_POINTS, maxPoints);
-    return params;
-  }
-
-  private int infoInt(String field) {
-    return info.get(ValueLayout.JAVA_INT, Layouts.offset(LiftSplatLayouts.PLAN_INFO, field));
-  }
-
-  private long infoLong(String field) {
-    return info.get(ValueLayout.JAVA_LONG, Layouts.offset(LiftSplatLayouts.PLAN_INFO, field));
+  private static void write(
+      Scratch call, LiftSplatGeometry geometry, PoolingMethod method, long maxPoints) {
+    PARAMS.geometry.write(call, geometry);
+    PARAMS.method.set(call, method.value());
+    PARAMS.maxPoints.set(call, maxPoints);
   }
 
   /** Initialised when the library is loaded. */
   private static final class Native {
-    static final NativeFunction BUILD =
-        NativeFunction.of("bevel_lift_splat_plan_build", GeometryStruct.TENSORS + 2);
-  }
-
-  private static long offset(String field) {
-    return Layouts.offset(LiftSplatLayouts.PLAN, field);
+    static final NativeFunction BUILD = PARAMS.function();
   }
 }

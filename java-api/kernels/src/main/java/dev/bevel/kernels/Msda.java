@@ -1,6 +1,8 @@
 package dev.bevel.kernels;
 
+import dev.bevel.kernels.internal.DeformAttnParams;
 import dev.bevel.kernels.internal.NativeFunction;
+import dev.bevel.kernels.internal.Scratch;
 
 /**
  * Multi-scale deformable attention with the signature of the field (mmcv's {@code ms_deform_attn}
@@ -21,47 +23,154 @@ import dev.bevel.kernels.internal.NativeFunction;
  * there are none. {@link DeformAttn} takes reference points, offsets and logits instead, and
  * several value maps.
  *
+ * <pre>{@code
+ * MsdaInputs inputs = new MsdaInputs(value, levels, locations, weights);
+ * TensorView out = Msda.allocateOut(inputs);
+ * Msda.forward(inputs, out);
+ * Msda.backward(inputs, gradOut, MsdaGradients.none().withValue(gradValue));
+ * }</pre>
+ *
  * <p>Forward is deterministic, the same bits for any number of threads; backward is by default. On
  * the CPU a call has finished when it returns; on CUDA it is enqueued on the stream. Failures are
  * {@link BevelException} and leave outputs as they were.
  */
 public final class Msda {
+  private static final DeformAttnParams.MsdaForward FORWARD = DeformAttnParams.MSDA_FORWARD;
+  private static final DeformAttnParams.MsdaBackward BACKWARD = DeformAttnParams.MSDA_BACKWARD;
+
   private Msda() {}
 
   /**
    * The operator.
    *
-   * @param call its arguments
+   * @param inputs what is read
+   * @param out written wholly: [B, Q, M · D] in float32, bfloat16 or float16, whatever value has;
+   *     float64 where value is
    */
-  public static void forward(MsdaForward call) {
-    OperatorCall.run(Given.argument(call, Msda.class, "call"), Native.FORWARD);
+  public static void forward(MsdaInputs inputs, TensorView out) {
+    forward(inputs, out, CallSettings.DEFAULT);
+  }
+
+  /**
+   * The operator.
+   *
+   * @param inputs what is read
+   * @param out written wholly: [B, Q, M · D]
+   * @param settings how to work
+   */
+  public static void forward(MsdaInputs inputs, TensorView out, CallSettings settings) {
+    Given.argument(inputs, Msda.class, "inputs");
+    Given.argument(out, Msda.class, "out");
+    Given.argument(settings, Msda.class, "settings");
+    try (Scratch call = FORWARD.begin(settings)) {
+      inputs.writeForward(call);
+      FORWARD.out.set(call, out);
+      Native.FORWARD.call(call, settings.stream());
+    }
   }
 
   /**
    * Gradients of value, locations and weights.
    *
-   * @param call its arguments
+   * @param inputs as in forward
+   * @param gradOut gradient of out: [B, Q, M · D], compact, any of out's dtypes
+   * @param gradients those to be written
    */
-  public static void backward(MsdaBackward call) {
-    WorkspaceCall.run(
-        Given.argument(call, Msda.class, "call"), Native.BACKWARD_WORKSPACE, Native.BACKWARD);
+  public static void backward(MsdaInputs inputs, TensorView gradOut, MsdaGradients gradients) {
+    backward(inputs, gradOut, gradients, CallSettings.DEFAULT);
   }
 
   /**
-   * Bytes of workspace that a backward call needs.
+   * Gradients of value, locations and weights.
    *
-   * @param call its arguments; the workspace itself may be missing
+   * @param inputs as in forward
+   * @param gradOut gradient of out: [B, Q, M · D], compact, any of out's dtypes
+   * @param gradients those to be written
+   * @param settings how to work
    */
-  public static long workspaceBytes(MsdaBackward call) {
-    return WorkspaceCall.workspaceBytes(
-        Given.argument(call, Msda.class, "call"), Native.BACKWARD_WORKSPACE);
+  public static void backward(
+      MsdaInputs inputs, TensorView gradOut, MsdaGradients gradients, CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      OperatorFrame.run(
+          call,
+          BACKWARD,
+          Native.BACKWARD_WORKSPACE,
+          Native.BACKWARD,
+          settings,
+          inputs.value().device());
+    }
+  }
+
+  /** Bytes of workspace that {@link #backward(MsdaInputs, TensorView, MsdaGradients)} needs. */
+  public static long workspaceBytes(
+      MsdaInputs inputs, TensorView gradOut, MsdaGradients gradients) {
+    return workspaceBytes(inputs, gradOut, gradients, CallSettings.DEFAULT);
+  }
+
+  /**
+   * Bytes of workspace that {@link #backward(MsdaInputs, TensorView, MsdaGradients, CallSettings)}
+   * needs with the same arguments; the settings' workspace itself is not read.
+   */
+  public static long workspaceBytes(
+      MsdaInputs inputs, TensorView gradOut, MsdaGradients gradients, CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      return Native.BACKWARD_WORKSPACE.query(call);
+    }
+  }
+
+  /** Shape of out: [B, Q, M · D]. */
+  public static long[] outShape(MsdaInputs inputs) {
+    TensorView value = Given.argument(inputs, Msda.class, "inputs").value();
+    TensorView locations = inputs.locations();
+    OperatorFrame.requireRank("msda", "value", value, 4, "[B, S, M, D]");
+    OperatorFrame.requireRank("msda", "locations", locations, 6, "[B, Q, M, L, P, 2]");
+    long channels = OperatorFrame.product("msda", "out", value.size(2), value.size(3));
+    return new long[] {value.size(0), locations.size(1), channels};
+  }
+
+  /**
+   * A new tensor for out on the CPU, of value's dtype; its memory goes with the last view of it.
+   */
+  public static TensorView allocateOut(MsdaInputs inputs) {
+    return allocateOut(inputs, Given.argument(inputs, Msda.class, "inputs").value().dtype());
+  }
+
+  /**
+   * A new tensor for out on the CPU; its memory goes with the last view of it.
+   *
+   * @param inputs whose result it is to take
+   * @param dtype of out
+   */
+  public static TensorView allocateOut(MsdaInputs inputs, DType dtype) {
+    Given.argument(dtype, Msda.class, "dtype");
+    long[] shape = outShape(inputs);
+    return OperatorFrame.allocate("msda", inputs.value().device(), dtype, shape);
+  }
+
+  private static void requireAll(
+      MsdaInputs inputs, TensorView gradOut, MsdaGradients gradients, CallSettings settings) {
+    Given.argument(inputs, Msda.class, "inputs");
+    Given.argument(gradOut, Msda.class, "gradOut");
+    Given.argument(gradients, Msda.class, "gradients");
+    Given.argument(settings, Msda.class, "settings");
+    OperatorFrame.requireGradient(BACKWARD.operator(), gradients.any());
+  }
+
+  private static void write(
+      Scratch call, MsdaInputs inputs, TensorView gradOut, MsdaGradients gradients) {
+    BACKWARD.gradOut.set(call, gradOut);
+    inputs.writeBackward(call);
+    gradients.write(call);
   }
 
   /** Initialised when the library is loaded. */
   private static final class Native {
-    static final NativeFunction FORWARD = NativeFunction.of("bevel_msda_forward", 4);
-    static final NativeFunction BACKWARD_WORKSPACE =
-        NativeFunction.of("bevel_msda_backward_workspace", 7);
-    static final NativeFunction BACKWARD = NativeFunction.of("bevel_msda_backward", 8);
+    static final NativeFunction FORWARD = Msda.FORWARD.function();
+    static final NativeFunction BACKWARD_WORKSPACE = Msda.BACKWARD.workspaceQuery();
+    static final NativeFunction BACKWARD = Msda.BACKWARD.function();
   }
 }

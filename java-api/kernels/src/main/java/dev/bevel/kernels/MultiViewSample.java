@@ -1,6 +1,9 @@
 package dev.bevel.kernels;
 
+import dev.bevel.kernels.internal.MultiViewSampleParams;
 import dev.bevel.kernels.internal.NativeFunction;
+import dev.bevel.kernels.internal.Scratch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Feature sampling in several cameras: what DETR3D (Wang et al., CoRL 2021, section 3.2) does with
@@ -25,45 +28,200 @@ import dev.bevel.kernels.internal.NativeFunction;
  * BevelException} and leave outputs as they were.
  */
 public final class MultiViewSample {
+  private static final MultiViewSampleParams.Forward FORWARD = MultiViewSampleParams.FORWARD;
+  private static final MultiViewSampleParams.Backward BACKWARD = MultiViewSampleParams.BACKWARD;
+
   private MultiViewSample() {}
 
   /**
    * The operator.
    *
-   * @param call its arguments
+   * @param inputs what is read
+   * @param out written wholly: [B, Q, C]; float32, bfloat16 or float16, whatever features have;
+   *     float64 where they are
    */
-  public static void forward(MultiViewSampleForward call) {
-    OperatorCall.run(Given.argument(call, MultiViewSample.class, "call"), Native.FORWARD);
+  public static void forward(MultiViewSampleInputs inputs, TensorView out) {
+    forward(inputs, out, CallSettings.DEFAULT);
   }
 
   /**
-   * Gradients of features, points or locations, and weights.
+   * The operator.
    *
-   * @param call its arguments
+   * @param inputs what is read
+   * @param out written wholly: [B, Q, C]
+   * @param settings how to work
    */
-  public static void backward(MultiViewSampleBackward call) {
-    WorkspaceCall.run(
-        Given.argument(call, MultiViewSample.class, "call"),
-        Native.BACKWARD_WORKSPACE,
-        Native.BACKWARD);
+  public static void forward(MultiViewSampleInputs inputs, TensorView out, CallSettings settings) {
+    forward(inputs, Given.argument(out, MultiViewSample.class, "out"), null, settings);
   }
 
   /**
-   * Bytes of workspace that a backward call needs.
+   * The operator, telling which cameras see which points where the outputs ask for it.
    *
-   * @param call its arguments; the workspace itself may be missing
+   * @param inputs what is read
+   * @param outputs what is written
    */
-  public static long workspaceBytes(MultiViewSampleBackward call) {
-    return WorkspaceCall.workspaceBytes(
-        Given.argument(call, MultiViewSample.class, "call"), Native.BACKWARD_WORKSPACE);
+  public static void forward(MultiViewSampleInputs inputs, MultiViewSampleOutputs outputs) {
+    forward(inputs, outputs, CallSettings.DEFAULT);
+  }
+
+  /**
+   * The operator, telling which cameras see which points where the outputs ask for it.
+   *
+   * @param inputs what is read
+   * @param outputs what is written
+   * @param settings how to work
+   */
+  public static void forward(
+      MultiViewSampleInputs inputs, MultiViewSampleOutputs outputs, CallSettings settings) {
+    Given.argument(outputs, MultiViewSample.class, "outputs");
+    forward(inputs, outputs.out(), outputs.visible(), settings);
+  }
+
+  private static void forward(
+      MultiViewSampleInputs inputs,
+      TensorView out,
+      @Nullable TensorView visible,
+      CallSettings settings) {
+    Given.argument(inputs, MultiViewSample.class, "inputs");
+    Given.argument(settings, MultiViewSample.class, "settings");
+    try (Scratch call = FORWARD.begin(settings)) {
+      inputs.writeForward(call);
+      FORWARD.out.set(call, out);
+      FORWARD.visible.set(call, visible);
+      Native.FORWARD.call(call, settings.stream());
+    }
+  }
+
+  /**
+   * Gradients of features, points or locations, and weights. No order of additions known is faster
+   * than the strict one, so {@link Determinism#FAST} does the same.
+   *
+   * @param inputs as in forward
+   * @param gradOut gradient of out: compact, out's shape, any of its dtypes
+   * @param gradients those to be written
+   */
+  public static void backward(
+      MultiViewSampleInputs inputs, TensorView gradOut, MultiViewSampleGradients gradients) {
+    backward(inputs, gradOut, gradients, CallSettings.DEFAULT);
+  }
+
+  /**
+   * Gradients of features, points or locations, and weights. No order of additions known is faster
+   * than the strict one, so {@link Determinism#FAST} does the same.
+   *
+   * @param inputs as in forward
+   * @param gradOut gradient of out: compact, out's shape, any of its dtypes
+   * @param gradients those to be written
+   * @param settings how to work
+   */
+  public static void backward(
+      MultiViewSampleInputs inputs,
+      TensorView gradOut,
+      MultiViewSampleGradients gradients,
+      CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      OperatorFrame.run(
+          call,
+          BACKWARD,
+          Native.BACKWARD_WORKSPACE,
+          Native.BACKWARD,
+          settings,
+          inputs.weights().device());
+    }
+  }
+
+  /**
+   * Bytes of workspace that {@link #backward(MultiViewSampleInputs, TensorView,
+   * MultiViewSampleGradients)} needs.
+   */
+  public static long workspaceBytes(
+      MultiViewSampleInputs inputs, TensorView gradOut, MultiViewSampleGradients gradients) {
+    return workspaceBytes(inputs, gradOut, gradients, CallSettings.DEFAULT);
+  }
+
+  /**
+   * Bytes of workspace that {@link #backward(MultiViewSampleInputs, TensorView,
+   * MultiViewSampleGradients, CallSettings)} needs with the same arguments; the settings' workspace
+   * itself is not read.
+   */
+  public static long workspaceBytes(
+      MultiViewSampleInputs inputs,
+      TensorView gradOut,
+      MultiViewSampleGradients gradients,
+      CallSettings settings) {
+    requireAll(inputs, gradOut, gradients, settings);
+    try (Scratch call = BACKWARD.begin(settings)) {
+      write(call, inputs, gradOut, gradients);
+      return Native.BACKWARD_WORKSPACE.query(call);
+    }
+  }
+
+  /** Shape of out: [B, Q, C]. */
+  public static long[] outShape(MultiViewSampleInputs inputs) {
+    TensorView map = Given.argument(inputs, MultiViewSample.class, "inputs").features().getFirst();
+    TensorView weights = inputs.weights();
+    boolean first = inputs.layout() == Layout.CHANNELS_FIRST;
+    OperatorFrame.requireRank(
+        "multi_view_sample", "features[0]", map, 5, first ? "[B, N, C, H, W]" : "[B, N, H, W, C]");
+    if (weights.rank() != 6) {
+      OperatorFrame.requireRank(
+          "multi_view_sample", "weights", weights, 5, "[B, Q, N, P, L] or [B, Q, N, P, L, G]");
+    }
+    return new long[] {weights.size(0), weights.size(1), map.size(first ? 2 : 4)};
+  }
+
+  /**
+   * A new tensor for out on the CPU, of features's dtype; its memory goes with the last view of it.
+   */
+  public static TensorView allocateOut(MultiViewSampleInputs inputs) {
+    return allocateOut(
+        inputs,
+        Given.argument(inputs, MultiViewSample.class, "inputs").features().getFirst().dtype());
+  }
+
+  /**
+   * A new tensor for out on the CPU; its memory goes with the last view of it.
+   *
+   * @param inputs whose result it is to take
+   * @param dtype of out
+   */
+  public static TensorView allocateOut(MultiViewSampleInputs inputs, DType dtype) {
+    Given.argument(dtype, MultiViewSample.class, "dtype");
+    long[] shape = outShape(inputs);
+    return OperatorFrame.allocate(
+        "multi_view_sample", inputs.features().getFirst().device(), dtype, shape);
+  }
+
+  private static void requireAll(
+      MultiViewSampleInputs inputs,
+      TensorView gradOut,
+      MultiViewSampleGradients gradients,
+      CallSettings settings) {
+    Given.argument(inputs, MultiViewSample.class, "inputs");
+    Given.argument(gradOut, MultiViewSample.class, "gradOut");
+    Given.argument(gradients, MultiViewSample.class, "gradients");
+    Given.argument(settings, MultiViewSample.class, "settings");
+    OperatorFrame.requireGradient(BACKWARD.operator(), gradients.any());
+    gradients.requireLevels(inputs.features().size());
+  }
+
+  private static void write(
+      Scratch call,
+      MultiViewSampleInputs inputs,
+      TensorView gradOut,
+      MultiViewSampleGradients gradients) {
+    BACKWARD.gradOut.set(call, gradOut);
+    inputs.writeBackward(call);
+    gradients.write(call);
   }
 
   /** Initialised when the library is loaded. */
   private static final class Native {
-    static final NativeFunction FORWARD = NativeFunction.of("bevel_multi_view_sample_forward", 14);
-    static final NativeFunction BACKWARD_WORKSPACE =
-        NativeFunction.of("bevel_multi_view_sample_backward_workspace", 23);
-    static final NativeFunction BACKWARD =
-        NativeFunction.of("bevel_multi_view_sample_backward", 24);
+    static final NativeFunction FORWARD = MultiViewSample.FORWARD.function();
+    static final NativeFunction BACKWARD_WORKSPACE = MultiViewSample.BACKWARD.workspaceQuery();
+    static final NativeFunction BACKWARD = MultiViewSample.BACKWARD.function();
   }
 }

@@ -1,7 +1,6 @@
 package dev.bevel.kernels;
 
-import dev.bevel.kernels.internal.Layouts;
-import dev.bevel.kernels.internal.MultiViewSampleLayouts;
+import dev.bevel.kernels.internal.MultiViewSampleParams;
 import dev.bevel.kernels.internal.Scratch;
 import java.util.List;
 import java.util.Locale;
@@ -17,31 +16,20 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Strides over B and N of features and image sizes, and over B, Q, N and P of weights, are free;
  * the rest is compact.
+ *
+ * <p>Immutable.
  */
 public final class MultiViewSampleInputs {
-  private static final long FEATURES = offset("features");
-  private static final long LEVELS = offset("levels");
-  private static final long LAYOUT = offset("layout");
-  private static final long LIDAR_TO_IMAGE = offset("lidar2img");
-  private static final long POINTS = offset("points");
-  private static final long LOCATIONS = offset("locations");
-  private static final long IMAGE_SIZES = offset("image_sizes");
-  private static final long IMAGE_WIDTH = offset("image_width");
-  private static final long IMAGE_HEIGHT = offset("image_height");
-  private static final long POINT_RANGE = offset("point_range");
-  private static final long POINTS_NORMALISED = offset("points_normalised");
-  private static final long WEIGHTS = offset("weights");
-
   private final List<TensorView> features;
   private final Layout layout;
   private final @Nullable TensorView lidarToImage;
   private final @Nullable TensorView points;
   private final @Nullable TensorView locations;
   private final TensorView weights;
-  private @Nullable TensorView imageSizes;
-  private double imageWidth;
-  private double imageHeight;
-  private @Nullable PointRange pointRange;
+  private final @Nullable TensorView imageSizes;
+  private final double imageWidth;
+  private final double imageHeight;
+  private final @Nullable PointRange pointRange;
 
   private MultiViewSampleInputs(
       List<TensorView> features,
@@ -56,27 +44,49 @@ public final class MultiViewSampleInputs {
     this.points = points;
     this.locations = locations;
     this.weights = Given.argument(weights, MultiViewSampleInputs.class, "weights");
-    if (this.features.isEmpty() || this.features.size() > MultiViewSampleLayouts.MAX_LEVELS) {
+    this.imageSizes = null;
+    this.imageWidth = 0;
+    this.imageHeight = 0;
+    this.pointRange = null;
+    if (this.features.isEmpty() || this.features.size() > MultiViewSampleParams.MAX_LEVELS) {
       throw new BevelException(
           Status.INVALID_ARGUMENT,
           String.format(
               Locale.ROOT,
               "multi_view_sample: features must have 1 to %d levels, got %d",
-              MultiViewSampleLayouts.MAX_LEVELS,
+              MultiViewSampleParams.MAX_LEVELS,
               this.features.size()));
     }
   }
 
+  private MultiViewSampleInputs(
+      MultiViewSampleInputs like,
+      @Nullable TensorView imageSizes,
+      double imageWidth,
+      double imageHeight,
+      @Nullable PointRange pointRange) {
+    this.features = like.features;
+    this.layout = like.layout;
+    this.lidarToImage = like.lidarToImage;
+    this.points = like.points;
+    this.locations = like.locations;
+    this.weights = like.weights;
+    this.imageSizes = imageSizes;
+    this.imageWidth = imageWidth;
+    this.imageHeight = imageHeight;
+    this.pointRange = pointRange;
+  }
+
   /**
-   * Points that are projected into the cameras. An image size must follow: {@link #imageSize} or
-   * {@link #imageSizes}.
+   * Points that are projected into the cameras. An image size must follow: {@link #withImageSize}
+   * or {@link #withImageSizes}.
    *
    * @param features a level each: [B, N, C, H, W], or [B, N, H, W, C] with {@link
    *     Layout#CHANNELS_LAST}, which is the fast one
    * @param layout of all features and their gradients
    * @param lidarToImage [B, N, 4, 4] row-major, from the points' frame in metres to (x · depth, y ·
    *     depth, depth, 1) of the image in pixels; the last row is not read
-   * @param points [B, Q, P, 3], metres, or in [0, 1] with {@link #pointRange}
+   * @param points [B, Q, P, 3], metres, or in [0, 1] with {@link #withPointRange}
    * @param weights [B, Q, N, P, L] or [B, Q, N, P, L, G], taken as they are
    */
   public static MultiViewSampleInputs projected(
@@ -115,68 +125,76 @@ public final class MultiViewSampleInputs {
   }
 
   /**
-   * One size for all images: the one that lidarToImage refers to, padding included.
+   * These inputs with one size for all images: the one that lidarToImage refers to, padding
+   * included.
    *
    * @param width pixels, above 0
    * @param height pixels, above 0
    */
-  public MultiViewSampleInputs imageSize(double width, double height) {
-    imageWidth = width;
-    imageHeight = height;
-    imageSizes = null;
-    return this;
+  public MultiViewSampleInputs withImageSize(double width, double height) {
+    return new MultiViewSampleInputs(this, null, width, height, pointRange);
   }
 
   /**
-   * A size for each image.
+   * These inputs with a size for each image.
    *
    * @param sizes [B, N, 2], (width, height) in pixels. (Upstream's DETR3D takes the first batch
    *     element's for all; pass that one with a stride of 0 over B for the same.)
    */
-  public MultiViewSampleInputs imageSizes(TensorView sizes) {
-    imageSizes = Given.argument(sizes, MultiViewSampleInputs.class, "sizes");
-    return this;
+  public MultiViewSampleInputs withImageSizes(TensorView sizes) {
+    Given.argument(sizes, MultiViewSampleInputs.class, "sizes");
+    return new MultiViewSampleInputs(this, sizes, 0, 0, pointRange);
   }
 
   /**
-   * Points are in [0, 1] of this range, not in metres.
+   * These inputs with points in [0, 1] of a range, not in metres.
    *
    * @param range in metres
    */
-  public MultiViewSampleInputs pointRange(PointRange range) {
-    pointRange = Given.argument(range, MultiViewSampleInputs.class, "range");
-    return this;
+  public MultiViewSampleInputs withPointRange(PointRange range) {
+    Given.argument(range, MultiViewSampleInputs.class, "range");
+    return new MultiViewSampleInputs(this, imageSizes, imageWidth, imageHeight, range);
   }
 
-  int levels() {
-    return features.size();
+  /** Features, a level each. */
+  public List<TensorView> features() {
+    return features;
   }
 
-  /** Writes {@code bevel_multi_view}. */
-  void write(Scratch scratch, long views) {
+  /** Memory order of features and their gradients. */
+  public Layout layout() {
+    return layout;
+  }
+
+  /** What samples count. */
+  public TensorView weights() {
+    return weights;
+  }
+
+  void writeForward(Scratch call) {
+    write(call, MultiViewSampleParams.FORWARD.views);
+  }
+
+  void writeBackward(Scratch call) {
+    write(call, MultiViewSampleParams.BACKWARD.views);
+  }
+
+  private void write(Scratch call, MultiViewSampleParams.Views fields) {
     for (int level = 0; level < features.size(); level++) {
-      scratch.setInput(
-          views + FEATURES + 8L * level, "features[" + level + "]", features.get(level));
+      fields.features.get(level).set(call, features.get(level));
     }
-    scratch.setInt(views + LEVELS, features.size());
-    scratch.setInt(views + LAYOUT, layout.value());
-    scratch.setInput(views + LIDAR_TO_IMAGE, "lidar2img", lidarToImage);
-    scratch.setInput(views + POINTS, "points", points);
-    scratch.setInput(views + LOCATIONS, "locations", locations);
-    scratch.setInput(views + IMAGE_SIZES, "image_sizes", imageSizes);
-    scratch.setDouble(views + IMAGE_WIDTH, imageWidth);
-    scratch.setDouble(views + IMAGE_HEIGHT, imageHeight);
+    fields.levels.set(call, features.size());
+    fields.layout.set(call, layout.value());
+    fields.lidarToImage.set(call, lidarToImage);
+    fields.points.set(call, points);
+    fields.locations.set(call, locations);
+    fields.imageSizes.set(call, imageSizes);
+    fields.imageWidth.set(call, imageWidth);
+    fields.imageHeight.set(call, imageHeight);
     if (pointRange != null) {
-      double[] bounds = pointRange.bounds();
-      for (int i = 0; i < bounds.length; i++) {
-        scratch.setDouble(views + POINT_RANGE + 8L * i, bounds[i]);
-      }
-      scratch.setInt(views + POINTS_NORMALISED, 1);
+      pointRange.write(call, fields.pointRange);
+      fields.pointsNormalised.set(call, 1);
     }
-    scratch.setInput(views + WEIGHTS, "weights", weights);
-  }
-
-  private static long offset(String field) {
-    return Layouts.offset(MultiViewSampleLayouts.VIEWS, field);
+    fields.weights.set(call, weights);
   }
 }

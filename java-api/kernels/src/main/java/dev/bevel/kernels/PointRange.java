@@ -1,5 +1,7 @@
 package dev.bevel.kernels;
 
+import dev.bevel.kernels.internal.CStruct;
+import dev.bevel.kernels.internal.Scratch;
 import java.util.Locale;
 
 /**
@@ -41,5 +43,14 @@ public record PointRange(
   /** x, y, z of the lower corner, then of the upper one. */
   public double[] bounds() {
     return new double[] {lowerX, lowerY, lowerZ, upperX, upperY, upperZ};
+  }
+
+  void write(Scratch call, CStruct.Numbers field) {
+    field.setDouble(call, 0, lowerX);
+    field.setDouble(call, 1, lowerY);
+    field.setDouble(call, 2, lowerZ);
+    field.setDouble(call, 3, upperX);
+    field.setDouble(call, 4, upperY);
+    field.setDouble(call, 5, upperZ);
   }
 }

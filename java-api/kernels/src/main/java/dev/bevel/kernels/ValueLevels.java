@@ -1,7 +1,6 @@
 package dev.bevel.kernels;
 
-import dev.bevel.kernels.internal.DeformAttnLayouts;
-import dev.bevel.kernels.internal.Layouts;
+import dev.bevel.kernels.internal.DeformAttnParams;
 import dev.bevel.kernels.internal.Scratch;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,12 +15,7 @@ import java.util.Locale;
  */
 public record ValueLevels(List<Level> levels) {
   /** Levels at most. */
-  public static final int MAX_LEVELS = DeformAttnLayouts.MAX_LEVELS;
-
-  private static final long COUNT = Layouts.offset(DeformAttnLayouts.LEVELS, "levels");
-  private static final long HEIGHT = Layouts.offset(DeformAttnLayouts.LEVELS, "height");
-  private static final long WIDTH = Layouts.offset(DeformAttnLayouts.LEVELS, "width");
-  private static final long START = Layouts.offset(DeformAttnLayouts.LEVELS, "start");
+  public static final int MAX_LEVELS = DeformAttnParams.MAX_LEVELS;
 
   /**
    * One level.
@@ -102,14 +96,13 @@ public record ValueLevels(List<Level> levels) {
     return rows;
   }
 
-  /** Writes {@code bevel_value_levels} into zeroed scratch memory. */
-  void write(Scratch scratch, long struct) {
-    scratch.setInt(struct + COUNT, levels.size());
+  void write(Scratch call, DeformAttnParams.Levels fields) {
+    fields.count.set(call, levels.size());
     for (int i = 0; i < levels.size(); i++) {
       Level level = levels.get(i);
-      scratch.setInt(struct + HEIGHT + 4L * i, level.height);
-      scratch.setInt(struct + WIDTH + 4L * i, level.width);
-      scratch.setLong(struct + START + 8L * i, level.start);
+      fields.height.setInt(call, i, level.height);
+      fields.width.setInt(call, i, level.width);
+      fields.start.setLong(call, i, level.start);
     }
   }
 

@@ -8,33 +8,39 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Scratch memory of operators, reused from call to call. One on the CPU grows to the largest size
- * asked of it; one over caller's memory ({@link #of}) has a fixed size.
+ * asked of it; one over caller's memory ({@link #of}) has a fixed size. Calls on the CPU need none:
+ * they take memory that the library keeps.
  *
  * <p>May be used from any thread; calls that share a workspace run one after the other. {@link
  * #close} returns at once: the calls that wait and those that come later throw {@link
  * IllegalStateException}, and the end of the running one frees the memory.
  */
 public final class Workspace implements AutoCloseable {
+  /** After so many calls it is asked whether the memory is much larger than these needed. */
+  private static final int CALLS_TO_JUDGE_BY = 64;
+
+  private static final long SMALL = 1L << 20;
+
   private final ReentrantLock lock = new ReentrantLock();
   private final SharedResource life;
   private final boolean growable;
   private @Nullable Arena arena;
   private volatile @Nullable TensorView memory;
 
-  private Workspace(@Nullable TensorView fixed, String name) {
+  /** Calls since {@link #mostNeeded} was 0. Both belong to who holds the lock. */
+  private int calls;
+
+  private long mostNeeded;
+
+  private Workspace(@Nullable TensorView fixed) {
     this.memory = fixed;
     this.growable = fixed == null;
-    this.life = new SharedResource(name, this::free);
+    this.life = new SharedResource("the workspace", this::free);
   }
 
   /** An empty workspace on the CPU that grows as calls need it. */
   public static Workspace cpu() {
-    return cpu("the workspace");
-  }
-
-  /** An empty workspace on the CPU under another name in messages. */
-  static Workspace cpu(String name) {
-    return new Workspace(null, name);
+    return new Workspace(null);
   }
 
   /**
@@ -54,7 +60,7 @@ public final class Workspace implements AutoCloseable {
               + memory
               + String.format(Locale.ROOT, " at 0x%x", memory.address()));
     }
-    return new Workspace(memory, "the workspace");
+    return new Workspace(memory);
   }
 
   /** Bytes it holds now; 0 once it is closed. */
@@ -94,6 +100,20 @@ public final class Workspace implements AutoCloseable {
     }
   }
 
+  /**
+   * Whether the last calls, many of them, needed less than an eighth of memory that is not small
+   * anyway. Asked once after every call, by the one who made it.
+   */
+  boolean isMuchLargerThanNeeded() {
+    if (calls < CALLS_TO_JUDGE_BY) {
+      return false;
+    }
+    boolean much = byteSize() > Math.max(SMALL, 8 * mostNeeded);
+    calls = 0;
+    mostNeeded = 0;
+    return much;
+  }
+
   void release() {
     lock.unlock();
     life.release();
@@ -112,6 +132,8 @@ public final class Workspace implements AutoCloseable {
   }
 
   private TensorView sized(String operator, long bytes) {
+    calls++;
+    mostNeeded = Math.max(mostNeeded, bytes);
     TensorView current = memory;
     if (current != null && current.byteSize() >= bytes) {
       return current;

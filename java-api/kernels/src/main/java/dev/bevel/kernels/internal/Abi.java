@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.bevel.kernels.BevelException;
 import dev.bevel.kernels.Status;
+import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -13,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.lang.ref.Reference;
 import java.nio.file.Path;
 import java.util.Locale;
 
@@ -106,21 +108,37 @@ public final class Abi {
     }
   }
 
-  /** {@code bevel_lift_splat_plan_size}. */
-  public static void planSize(long params, int deviceType, long planElements, long workspaceBytes) {
+  /** {@code bevel_lift_splat_plan_size}, of a plan's params in the scratch memory. */
+  public static void planSize(
+      Scratch scratch, int deviceType, long planElements, long workspaceBytes) {
     try {
-      check((int) PLAN_SIZE.invokeExact(params, deviceType, planElements, workspaceBytes));
+      int status =
+          (int)
+              PLAN_SIZE.invokeExact(
+                  scratch.address(0),
+                  deviceType,
+                  scratch.address(planElements),
+                  scratch.address(workspaceBytes));
+      check(status, LiftSplatParams.PLAN);
     } catch (Throwable failure) {
       throw rethrow(failure);
     }
   }
 
-  /** {@code bevel_lift_splat_plan_read_info}; the scratch holds one tensor, the plan. */
-  public static void planReadInfo(Scratch scratch, long plan, long info, long stream) {
-    try {
-      check((int) PLAN_READ_INFO.invokeExact(plan, info, stream, scratch.held()));
+  /**
+   * {@code bevel_lift_splat_plan_read_info}.
+   *
+   * @param info written, a {@code bevel_lift_splat_plan_info} with its size
+   */
+  public static void planReadInfo(TensorView plan, MemorySegment info, long stream) {
+    String operator = "lift_splat_plan_read_info";
+    try (Scratch scratch = Scratch.begin(operator, LiftSplatParams.PLAN_INFO, 1)) {
+      long tensor = scratch.describe("plan", plan, plan.dtype(), false);
+      check((int) PLAN_READ_INFO.invokeExact(tensor, info.address(), stream, scratch.held()));
     } catch (Throwable failure) {
       throw rethrow(failure);
+    } finally {
+      Reference.reachabilityFence(info);
     }
   }
 
@@ -180,6 +198,13 @@ public final class Abi {
             "Bevel: %s lacks the function %s: it is of another build than these Java classes",
             library,
             function));
+  }
+
+  /** Throws what a status other than 0 means, with Java's names of a struct's fields. */
+  static void check(int status, CStruct struct) {
+    if (status != 0) {
+      throw new BevelException(Status.of(status), struct.inJavaNames(lastError()));
+    }
   }
 
   /** Throws what a status other than 0 means. */

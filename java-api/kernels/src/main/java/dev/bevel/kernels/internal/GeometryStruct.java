@@ -2,79 +2,114 @@ package dev.bevel.kernels.internal;
 
 import dev.bevel.kernels.BevGrid;
 import dev.bevel.kernels.LiftSplatGeometry;
+import dev.bevel.kernels.TensorView;
 
-/** Writes {@code bevel_lift_splat_geometry}. */
-public final class GeometryStruct {
-  /** Tensors of a geometry. */
-  public static final int TENSORS = 5;
+/** {@code bevel_lift_splat_geometry}. */
+public final class GeometryStruct extends CStruct {
+  private final Int64 structSize = int64("struct_size");
+  private final Int64 batch = int64("batch");
+  private final Int64 cameras = int64("cameras");
+  private final Int64 depthBins = int64("depth_bins");
+  private final Int64 height = int64("height");
+  private final Int64 width = int64("width");
+  private final Float64 imageHeight = float64("image_height");
+  private final Float64 imageWidth = float64("image_width");
+  private final Float64 depthStart = float64("depth_start");
+  private final Float64 depthStep = float64("depth_step");
+  private final GridStruct grid = struct("grid", GridStruct::new);
+  private final TensorField intrinsics = read("intrinsics");
+  private final TensorField cameraToBev = read("camera_to_bev");
+  private final TensorField imageAugmentation = read("image_augmentation");
+  private final TensorField bevAugmentation = read("bev_augmentation");
+  private final TensorField cells = read("cells");
 
-  private static final long BATCH = offset("batch");
-  private static final long CAMERAS = offset("cameras");
-  private static final long DEPTH_BINS = offset("depth_bins");
-  private static final long HEIGHT = offset("height");
-  private static final long WIDTH = offset("width");
-  private static final long IMAGE_HEIGHT = offset("image_height");
-  private static final long IMAGE_WIDTH = offset("image_width");
-  private static final long DEPTH_START = offset("depth_start");
-  private static final long DEPTH_STEP = offset("depth_step");
-  private static final long GRID = offset("grid");
-  private static final long INTRINSICS = offset("intrinsics");
-  private static final long CAMERA_TO_BEV = offset("camera_to_bev");
-  private static final long IMAGE_AUGMENTATION = offset("image_augmentation");
-  private static final long BEV_AUGMENTATION = offset("bev_augmentation");
-  private static final long CELLS = offset("cells");
-
-  private static final long GRID_LOWER = GRID + Layouts.offset(Layouts.GRID, "lower");
-  private static final long GRID_CELL_SIZE = GRID + Layouts.offset(Layouts.GRID, "cell_size");
-  private static final long GRID_CELLS = GRID + Layouts.offset(Layouts.GRID, "cells");
-  private static final long GRID_ROUNDING = GRID + Layouts.offset(Layouts.GRID, "rounding");
-  private static final long GRID_ROW_AXIS = GRID + Layouts.offset(Layouts.GRID, "row_axis");
-
-  private GeometryStruct() {}
-
-  /** Writes a geometry as a struct of its own and returns its offset in the scratch memory. */
-  public static long write(Scratch scratch, LiftSplatGeometry geometry) {
-    long struct = scratch.struct(LiftSplatLayouts.GEOMETRY);
-    write(scratch, struct, geometry);
-    return struct;
+  GeometryStruct(long start) {
+    super("bevel_lift_splat_geometry", start);
   }
 
-  /** Writes a geometry into zeroed scratch memory. */
-  public static void write(Scratch scratch, long struct, LiftSplatGeometry geometry) {
-    scratch.setLong(struct, LiftSplatLayouts.GEOMETRY.byteSize());
-    scratch.setLong(struct + BATCH, geometry.batch());
-    scratch.setLong(struct + CAMERAS, geometry.cameras());
-    scratch.setLong(struct + DEPTH_BINS, geometry.depthBins());
-    scratch.setLong(struct + HEIGHT, geometry.height());
-    scratch.setLong(struct + WIDTH, geometry.width());
-    scratch.setDouble(struct + IMAGE_HEIGHT, geometry.imageHeight());
-    scratch.setDouble(struct + IMAGE_WIDTH, geometry.imageWidth());
-    scratch.setDouble(struct + DEPTH_START, geometry.depthStart());
-    scratch.setDouble(struct + DEPTH_STEP, geometry.depthStep());
-    writeGrid(scratch, struct, geometry.grid());
-    scratch.setInput(struct + INTRINSICS, "intrinsics", geometry.intrinsics());
-    scratch.setInput(struct + CAMERA_TO_BEV, "camera_to_bev", geometry.cameraToBev());
-    scratch.setInput(
-        struct + IMAGE_AUGMENTATION, "image_augmentation", geometry.imageAugmentation());
-    scratch.setInput(struct + BEV_AUGMENTATION, "bev_augmentation", geometry.bevAugmentation());
-    scratch.setInput(struct + CELLS, "cells", geometry.cells());
+  /** {@code bevel_grid}. */
+  static final class GridStruct extends CStruct {
+    final Numbers lower = float64s("lower", 3);
+    final Numbers cellSize = float64s("cell_size", 3);
+    final Numbers cells = int32s("cells", 3);
+    final Int32 rounding = int32("rounding");
+    final Int32 rowAxis = int32("row_axis");
+
+    {
+      reserved();
+    }
+
+    GridStruct(long start) {
+      super("bevel_grid", start);
+    }
+
+    private void write(Scratch scratch, BevGrid grid) {
+      write(scratch, 0, grid.x());
+      write(scratch, 1, grid.y());
+      write(scratch, 2, grid.z());
+      rounding.set(scratch, grid.rounding().value());
+      rowAxis.set(scratch, grid.rowAxis().value());
+    }
+
+    private void write(Scratch scratch, int index, BevGrid.Axis axis) {
+      lower.setDouble(scratch, index, axis.lower());
+      cellSize.setDouble(scratch, index, axis.cellSize());
+      cells.setInt(scratch, index, axis.cells());
+    }
   }
 
-  private static void writeGrid(Scratch scratch, long struct, BevGrid grid) {
-    writeAxis(scratch, struct, 0, grid.x());
-    writeAxis(scratch, struct, 1, grid.y());
-    writeAxis(scratch, struct, 2, grid.z());
-    scratch.setInt(struct + GRID_ROUNDING, grid.rounding().value());
-    scratch.setInt(struct + GRID_ROW_AXIS, grid.rowAxis().value());
+  /**
+   * A function of a geometry and one more tensor that it writes.
+   *
+   * @param operator its name without {@code bevel_}
+   */
+  public NativeFunction function(String operator) {
+    return NativeFunction.of("bevel_" + operator, this, tensors() + 1);
   }
 
-  private static void writeAxis(Scratch scratch, long struct, int index, BevGrid.Axis axis) {
-    scratch.setDouble(struct + GRID_LOWER + 8L * index, axis.lower());
-    scratch.setDouble(struct + GRID_CELL_SIZE + 8L * index, axis.cellSize());
-    scratch.setInt(struct + GRID_CELLS + 4L * index, axis.cells());
+  /**
+   * Begins a call of such a function.
+   *
+   * @param operator its name without {@code bevel_}
+   */
+  public Scratch begin(String operator) {
+    return Scratch.begin(operator, this, tensors() + 1);
   }
 
-  private static long offset(String field) {
-    return Layouts.offset(LiftSplatLayouts.GEOMETRY, field);
+  /**
+   * Calls such a function.
+   *
+   * @param scratch begun for it
+   * @param argument named in errors
+   * @param written the other tensor
+   */
+  public void call(
+      NativeFunction function,
+      Scratch scratch,
+      LiftSplatGeometry geometry,
+      String argument,
+      TensorView written) {
+    write(scratch, geometry);
+    function.call(scratch, scratch.describe(argument, written, written.dtype(), true));
+  }
+
+  /** Writes a geometry. */
+  public void write(Scratch scratch, LiftSplatGeometry geometry) {
+    structSize.set(scratch, byteSize());
+    batch.set(scratch, geometry.batch());
+    cameras.set(scratch, geometry.cameras());
+    depthBins.set(scratch, geometry.depthBins());
+    height.set(scratch, geometry.height());
+    width.set(scratch, geometry.width());
+    imageHeight.set(scratch, geometry.imageHeight());
+    imageWidth.set(scratch, geometry.imageWidth());
+    depthStart.set(scratch, geometry.depthStart());
+    depthStep.set(scratch, geometry.depthStep());
+    grid.write(scratch, geometry.grid());
+    intrinsics.set(scratch, geometry.intrinsics());
+    cameraToBev.set(scratch, geometry.cameraToBev());
+    imageAugmentation.set(scratch, geometry.imageAugmentation());
+    bevAugmentation.set(scratch, geometry.bevAugmentation());
+    cells.set(scratch, geometry.cells());
   }
 }

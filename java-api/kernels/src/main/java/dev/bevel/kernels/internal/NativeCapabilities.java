@@ -4,7 +4,6 @@ import dev.bevel.kernels.BevelException;
 import dev.bevel.kernels.Status;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 
 /** What {@code bevel_get_capabilities} reports. */
@@ -19,18 +18,18 @@ public record NativeCapabilities(
   // Not in the scratch memory: this is read while the library is being loaded, which scratch memory
   // triggers.
   static NativeCapabilities read() {
-    StructLayout layout = Layouts.CAPABILITIES;
+    CapabilitiesStruct fields = CapabilitiesStruct.STRUCT;
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment struct = arena.allocate(layout);
-      struct.set(ValueLayout.JAVA_LONG, 0, layout.byteSize());
+      MemorySegment struct = arena.allocate(fields.layout());
+      struct.set(ValueLayout.JAVA_LONG, fields.structSize.offset(), fields.byteSize());
       Abi.capabilities(struct.address());
       return new NativeCapabilities(
-          number(struct, "cuda_library") != 0,
-          number(struct, "cuda_devices"),
-          number(struct, "cuda_runtime"),
-          number(struct, "cuda_driver"),
-          struct.getString(Layouts.offset(layout, "cuda_architectures")),
-          struct.getString(Layouts.offset(layout, "cuda_reason")));
+          number(struct, fields.cudaLibrary) != 0,
+          number(struct, fields.cudaDevices),
+          number(struct, fields.cudaRuntime),
+          number(struct, fields.cudaDriver),
+          struct.getString(fields.cudaArchitectures),
+          struct.getString(fields.cudaReason));
     }
   }
 
@@ -48,7 +47,7 @@ public record NativeCapabilities(
     }
   }
 
-  private static int number(MemorySegment struct, String field) {
-    return struct.get(ValueLayout.JAVA_INT, Layouts.offset(Layouts.CAPABILITIES, field));
+  private static int number(MemorySegment struct, CStruct.Int32 field) {
+    return struct.get(ValueLayout.JAVA_INT, field.offset());
   }
 }

@@ -11,8 +11,8 @@ import java.lang.invoke.MethodHandle;
 import java.util.Arrays;
 
 /**
- * A function of the C ABI that takes two 64-bit integers or pointers and returns a status: an
- * operator (params, stream), or the query of its workspace (params, bytes).
+ * A function of the C ABI that takes a struct and one 64-bit integer or pointer and returns a
+ * status: an operator (params, stream), or the query of its workspace (params, bytes).
  *
  * <p>A call passes, after the C function's own arguments, the segments of its tensors. The C
  * function does not see them (in every 64-bit calling convention the caller owns surplus
@@ -24,39 +24,46 @@ import java.util.Arrays;
  * {@link Scratch#begin} has loaded the library or said why it cannot.
  *
  * @param handle (long, long, MemorySegment[]) to int
- * @param tensors length of that array
+ * @param struct the first argument, whose names messages use
  */
-public record NativeFunction(MethodHandle handle, int tensors) {
+public record NativeFunction(MethodHandle handle, CStruct struct) {
   private static final int ARGUMENTS = 2;
 
   /**
    * Finds a function in the loaded library.
    *
    * @param name in the C header
-   * @param tensors of its params that the function reads or writes, at most; each costs a few
-   *     nanoseconds a call
+   * @param struct its first argument
+   * @param tensors that a call describes at most; each costs a few nanoseconds a call
    */
-  public static NativeFunction of(String name, int tensors) {
+  public static NativeFunction of(String name, CStruct struct, int tensors) {
     MemoryLayout[] parameters = new MemoryLayout[ARGUMENTS + tensors];
     Arrays.fill(parameters, 0, ARGUMENTS, JAVA_LONG);
     Arrays.fill(parameters, ARGUMENTS, parameters.length, ADDRESS);
     MethodHandle function = Abi.bind(name, FunctionDescriptor.of(JAVA_INT, parameters));
-    return new NativeFunction(function.asSpreader(MemorySegment[].class, tensors), tensors);
+    return new NativeFunction(function.asSpreader(MemorySegment[].class, tensors), struct);
   }
 
   /**
-   * Calls the function. Small enough to be inlined, so that the handle is a constant at every use.
+   * Calls the function with the struct of the scratch memory. Small enough to be inlined, so that
+   * the handle is a constant at every use.
    *
-   * @param scratch begun with this function's {@link #tensors}
-   * @param first first argument of the C function
+   * @param scratch begun with this function's struct and number of tensors
    * @param second second argument of the C function
    * @throws dev.bevel.kernels.BevelException if the status is not 0
    */
-  public void call(Scratch scratch, long first, long second) {
+  public void call(Scratch scratch, long second) {
     try {
-      Abi.check((int) handle.invokeExact(first, second, scratch.held()));
+      Abi.check((int) handle.invokeExact(scratch.address(0), second, scratch.held()), struct);
     } catch (Throwable failure) {
       throw Abi.rethrow(failure);
     }
+  }
+
+  /** Calls a query, and returns the 64-bit number that it gives. */
+  public long query(Scratch scratch) {
+    long result = scratch.longs(1);
+    call(scratch, scratch.address(result));
+    return scratch.getLong(result);
   }
 }

@@ -3,8 +3,9 @@ package dev.bevel.torch.autograd;
 import static dev.bevel.torch.TensorHold.require;
 
 import dev.bevel.kernels.BevWarp;
-import dev.bevel.kernels.BevWarpBackward;
-import dev.bevel.kernels.BevWarpForward;
+import dev.bevel.kernels.BevWarpGradients;
+import dev.bevel.kernels.BevWarpInputs;
+import dev.bevel.kernels.CallSettings;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.Interpolation;
 import dev.bevel.kernels.Layout;
@@ -12,7 +13,6 @@ import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.WarpCoordinates;
 import dev.bevel.kernels.WarpMatrix;
 import dev.bevel.kernels.WarpPositions;
-import dev.bevel.torch.CudaStreams;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.Arrays;
@@ -203,8 +203,9 @@ public final class BevWarpFunction extends Function {
 
   private void run(Tensor maps, Tensor positions, Tensor out, Layout layout) {
     BevWarp.forward(
-        new BevWarpForward(view(maps, layout), positions(positions), view(out, layout))
-            .layout(layout).stream(CudaStreams.current(out)));
+        inputs(maps, positions, layout),
+        view(out, layout),
+        KernelTensors.settings(out, determinism));
   }
 
   @Override
@@ -217,24 +218,28 @@ public final class BevWarpFunction extends Function {
     // All maps of a call have one layout.
     Layout layout = layoutOf(readsMaps ? maps : given);
     Tensor gradOut = inLayout(given, layout);
-    BevWarpBackward call =
-        new BevWarpBackward(view(gradOut, layout), positions(positions))
-            .layout(layout).determinism(determinism).stream(CudaStreams.current(gradOut));
-    Tensor gradMaps = null;
-    if (context.needsInputGrad(0)) {
-      gradMaps = emptyMaps(maps, layout, maps.size(-2), maps.size(-1));
-      call.gradInput(view(gradMaps, layout));
-    }
-    Tensor gradGrid = null;
-    if (readsMaps) {
-      gradGrid = KernelTensors.emptyLike(positions);
-      call.gradGrid(view(maps, layout), TensorViews.of(gradGrid));
-    }
-    if (gradOut.is_cuda()) {
-      call.workspace(KernelTensors.workspace(BevWarp.workspaceBytes(call), gradOut));
-    }
-    BevWarp.backward(call);
+    Tensor gradMaps =
+        KernelTensors.gradient(
+            context, 0, () -> emptyMaps(maps, layout, maps.size(-2), maps.size(-1)));
+    Tensor gradGrid = KernelTensors.gradient(context, 1, () -> KernelTensors.emptyLike(positions));
+    BevWarpInputs views = inputs(maps, positions, layout);
+    TensorView gradient = view(gradOut, layout);
+    BevWarpGradients gradients =
+        BevWarpGradients.none()
+            .withInput(gradMaps == null ? null : view(gradMaps, layout))
+            .withGrid(KernelTensors.view(gradGrid));
+    CallSettings settings = KernelTensors.settings(gradOut, determinism);
+    BevWarp.backward(
+        views,
+        gradient,
+        gradients,
+        KernelTensors.withWorkspace(
+            settings, gradOut, () -> BevWarp.workspaceBytes(views, gradient, gradients, settings)));
     return new @Nullable Tensor[] {gradMaps, gradGrid};
+  }
+
+  private BevWarpInputs inputs(Tensor maps, Tensor positions, Layout layout) {
+    return new BevWarpInputs(view(maps, layout), positions(positions)).withLayout(layout);
   }
 
   private WarpPositions positions(Tensor tensor) {

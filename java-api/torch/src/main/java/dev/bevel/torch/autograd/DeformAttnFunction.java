@@ -3,13 +3,13 @@ package dev.bevel.torch.autograd;
 import static dev.bevel.torch.TensorHold.require;
 import static dev.bevel.torch.TensorHold.requireIfGiven;
 
+import dev.bevel.kernels.CallSettings;
 import dev.bevel.kernels.DeformAttn;
-import dev.bevel.kernels.DeformAttnBackward;
-import dev.bevel.kernels.DeformAttnForward;
+import dev.bevel.kernels.DeformAttnGradients;
 import dev.bevel.kernels.DeformAttnInputs;
 import dev.bevel.kernels.MapCombination;
+import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.ValueLevels;
-import dev.bevel.torch.CudaStreams;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.Objects;
@@ -152,11 +152,10 @@ public final class DeformAttnFunction extends Function {
     Tensor offsets = compact(inputs[2], OFFSET_TAIL);
     Tensor logits = compact(inputs[3], LOGIT_TAIL);
     Tensor visible = inputs.length > 4 ? inputs[4] : null;
-    Tensor out = KernelTensors.empty(outShape(value, offsets), value, value.scalar_type());
-    DeformAttnForward call =
-        new DeformAttnForward(
-            inputs(value, reference, offsets, logits, visible), TensorViews.of(out));
-    DeformAttn.forward(call.stream(CudaStreams.current(value)));
+    DeformAttnInputs views = inputs(value, reference, offsets, logits, visible);
+    Tensor out = KernelTensors.empty(DeformAttn.outShape(views), value, value.scalar_type());
+    DeformAttn.forward(
+        views, TensorViews.of(out), KernelTensors.settings(value, options.determinism()));
     context.saveForBackward(value, reference, offsets, logits, visible);
     return new Tensor[] {out};
   }
@@ -170,45 +169,42 @@ public final class DeformAttnFunction extends Function {
     Tensor logits = Objects.requireNonNull(saved[3]);
     Tensor visible = saved[4];
     Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
-    DeformAttnBackward call =
-        new DeformAttnBackward(
-                inputs(value, reference, offsets, logits, visible), TensorViews.of(gradOut))
-            .determinism(options.determinism()).stream(CudaStreams.current(value));
-    @Nullable Tensor[] gradients = new @Nullable Tensor[visible == null ? 4 : 5];
-    gradients[0] =
-        KernelTensors.gradient(context, 0, () -> KernelTensors.emptyLike(value), call::gradValue);
-    gradients[1] =
-        KernelTensors.gradient(
-            context, 1, () -> KernelTensors.emptyLike(reference), call::gradReference);
-    gradients[2] =
-        KernelTensors.gradient(
-            context, 2, () -> emptyInOrder(offsets, OFFSET_TAIL), call::gradOffsets);
-    gradients[3] =
-        KernelTensors.gradient(
-            context, 3, () -> emptyInOrder(logits, LOGIT_TAIL), call::gradLogits);
-    long bytes = DeformAttn.workspaceBytes(call);
-    DeformAttn.backward(call.workspace(KernelTensors.workspace(bytes, value)));
-    return gradients;
-  }
-
-  private long[] outShape(Tensor value, Tensor offsets) {
-    long channels = value.size(3) * value.size(4);
-    return options.combination() == MapCombination.MEAN
-        ? new long[] {value.size(0), offsets.size(2), channels}
-        : new long[] {value.size(0), value.size(1), offsets.size(2), channels};
+    @Nullable Tensor[] written = new @Nullable Tensor[visible == null ? 4 : 5];
+    written[0] = KernelTensors.gradient(context, 0, () -> KernelTensors.emptyLike(value));
+    written[1] = KernelTensors.gradient(context, 1, () -> KernelTensors.emptyLike(reference));
+    written[2] = KernelTensors.gradient(context, 2, () -> emptyInOrder(offsets, OFFSET_TAIL));
+    written[3] = KernelTensors.gradient(context, 3, () -> emptyInOrder(logits, LOGIT_TAIL));
+    DeformAttnInputs views = inputs(value, reference, offsets, logits, visible);
+    TensorView gradient = TensorViews.of(gradOut);
+    DeformAttnGradients gradients =
+        DeformAttnGradients.none()
+            .withValue(KernelTensors.view(written[0]))
+            .withReference(KernelTensors.view(written[1]))
+            .withOffsets(KernelTensors.view(written[2]))
+            .withLogits(KernelTensors.view(written[3]));
+    CallSettings settings = KernelTensors.settings(value, options.determinism());
+    DeformAttn.backward(
+        views,
+        gradient,
+        gradients,
+        KernelTensors.withWorkspace(
+            settings,
+            value,
+            () -> DeformAttn.workspaceBytes(views, gradient, gradients, settings)));
+    return written;
   }
 
   private DeformAttnInputs inputs(
       Tensor value, Tensor reference, Tensor offsets, Tensor logits, @Nullable Tensor visible) {
     return new DeformAttnInputs(
-        TensorViews.of(value),
-        levels,
-        TensorViews.of(reference),
-        TensorViews.of(offsets),
-        TensorViews.of(logits),
-        KernelTensors.view(visible),
-        options.referenceKind(),
-        options.combination());
+            TensorViews.of(value),
+            levels,
+            TensorViews.of(reference),
+            TensorViews.of(offsets),
+            TensorViews.of(logits))
+        .withVisible(KernelTensors.view(visible))
+        .withReferenceKind(options.referenceKind())
+        .withCombination(options.combination());
   }
 
   /** The tensor with these last dimensions compact, as the kernel needs it. */

@@ -6,22 +6,19 @@ import static dev.bevel.torch.autograd.KernelTensors.empty;
 import static dev.bevel.torch.autograd.KernelTensors.realOf;
 import static dev.bevel.torch.autograd.KernelTensors.requireRank;
 import static dev.bevel.torch.autograd.KernelTensors.view;
-import static dev.bevel.torch.autograd.KernelTensors.workspace;
 
+import dev.bevel.kernels.CallSettings;
 import dev.bevel.kernels.DeformConv;
-import dev.bevel.kernels.DeformConvBackward;
-import dev.bevel.kernels.DeformConvForward;
+import dev.bevel.kernels.DeformConvGradients;
 import dev.bevel.kernels.DeformConvInputs;
 import dev.bevel.kernels.DeformConvSettings;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.TensorView;
-import dev.bevel.torch.CudaStreams;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -120,20 +117,15 @@ public final class DeformConvFunction extends Function {
     Tensor mask = masked ? inputs[next++].contiguous() : null;
     Tensor bias = inputs.length > next ? inputs[next].contiguous() : null;
 
-    long[] shape = {
-      input.size(0),
-      weight.size(0),
-      settings.outRows(input.size(2), weight.size(2)),
-      settings.outColumns(input.size(3), weight.size(3))
-    };
-    Tensor out = empty(shape, input, input.scalar_type());
-    DeformConvForward call =
-        new DeformConvForward(views(input, offset, mask, weight), TensorViews.of(out))
-            .stream(CudaStreams.current(input));
-    if (bias != null) {
-      call.bias(TensorViews.of(bias));
-    }
-    DeformConv.forward(call.workspace(workspace(DeformConv.workspaceBytes(call), input)));
+    DeformConvInputs views = views(input, offset, mask, weight).withBias(view(bias));
+    Tensor out = empty(DeformConv.outShape(views), input, input.scalar_type());
+    TensorView map = TensorViews.of(out);
+    CallSettings settings = KernelTensors.settings(input, determinism);
+    DeformConv.forward(
+        views,
+        map,
+        KernelTensors.withWorkspace(
+            settings, input, () -> DeformConv.workspaceBytes(views, map, settings)));
     context.saveForBackward(input, offset, weight, mask, bias);
     return new Tensor[] {out};
   }
@@ -148,26 +140,40 @@ public final class DeformConvFunction extends Function {
     Tensor bias = saved[4];
     Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
 
-    DeformConvBackward call =
-        new DeformConvBackward(views(input, offset, mask, weight), TensorViews.of(gradOut))
-            .determinism(determinism).stream(CudaStreams.current(gradOut));
-    List<@Nullable Tensor> gradients = new ArrayList<>();
-    gradients.add(gradient(context, INPUT, input, call::gradInput));
-    gradients.add(gradient(context, OFFSET, offset, call::gradOffset));
-    gradients.add(gradient(context, WEIGHT, weight, call::gradWeight));
+    List<@Nullable Tensor> written = new ArrayList<>();
+    written.add(gradient(context, INPUT, input));
+    written.add(gradient(context, OFFSET, offset));
+    written.add(gradient(context, WEIGHT, weight));
+    DeformConvGradients asked =
+        DeformConvGradients.none()
+            .withInput(view(written.get(INPUT)))
+            .withOffset(view(written.get(OFFSET)))
+            .withWeight(view(written.get(WEIGHT)));
     if (mask != null) {
-      gradients.add(gradient(context, gradients.size(), mask, call::gradMask));
+      written.add(gradient(context, written.size(), mask));
+      asked = asked.withMask(view(written.getLast()));
     }
     if (bias != null) {
-      gradients.add(gradient(context, gradients.size(), bias, call::gradBias));
+      written.add(gradient(context, written.size(), bias));
+      asked = asked.withBias(view(written.getLast()));
     }
-    DeformConv.backward(call.workspace(workspace(DeformConv.workspaceBytes(call), gradOut)));
-    return gradients.toArray(new @Nullable Tensor[0]);
+    DeformConvInputs views = views(input, offset, mask, weight);
+    TensorView gradMap = TensorViews.of(gradOut);
+    DeformConvGradients gradients = asked;
+    CallSettings settings = KernelTensors.settings(gradOut, determinism);
+    DeformConv.backward(
+        views,
+        gradMap,
+        gradients,
+        KernelTensors.withWorkspace(
+            settings,
+            gradOut,
+            () -> DeformConv.workspaceBytes(views, gradMap, gradients, settings)));
+    return written.toArray(new @Nullable Tensor[0]);
   }
 
-  private static @Nullable Tensor gradient(
-      Context context, int input, Tensor like, Consumer<TensorView> ask) {
-    return KernelTensors.gradient(context, input, () -> KernelTensors.emptyLike(like), ask);
+  private static @Nullable Tensor gradient(Context context, int input, Tensor like) {
+    return KernelTensors.gradient(context, input, () -> KernelTensors.emptyLike(like));
   }
 
   private DeformConvInputs views(

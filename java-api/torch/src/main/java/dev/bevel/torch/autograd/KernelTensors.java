@@ -1,11 +1,14 @@
 package dev.bevel.torch.autograd;
 
+import dev.bevel.kernels.CallSettings;
+import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.Workspace;
+import dev.bevel.torch.CudaStreams;
 import dev.bevel.torch.TensorViews;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -45,21 +48,29 @@ final class KernelTensors {
   }
 
   /**
-   * A tensor for the gradient of an input, asked of a kernel, if it is wanted; else null.
+   * A tensor for the gradient of an input, if it is wanted; else null.
    *
    * @param context of the application
    * @param input index of the input
    * @param make makes the tensor
-   * @param ask takes the view that the kernel is to write
    */
-  static @Nullable Tensor gradient(
-      Context context, int input, Supplier<Tensor> make, Consumer<TensorView> ask) {
-    if (!context.needsInputGrad(input)) {
-      return null;
-    }
-    Tensor gradient = make.get();
-    ask.accept(TensorViews.of(gradient));
-    return gradient;
+  static @Nullable Tensor gradient(Context context, int input, Supplier<Tensor> make) {
+    return context.needsInputGrad(input) ? make.get() : null;
+  }
+
+  /** How a call works: on LibTorch's current stream for the device of a tensor. */
+  static CallSettings settings(Tensor like, Determinism determinism) {
+    return CallSettings.DEFAULT.withStream(CudaStreams.current(like)).withDeterminism(determinism);
+  }
+
+  /**
+   * The same with scratch memory on the device of the tensor where that is CUDA, from LibTorch's
+   * allocator; on the CPU kernels keep their own.
+   *
+   * @param bytes tells how much
+   */
+  static CallSettings withWorkspace(CallSettings settings, Tensor like, LongSupplier bytes) {
+    return like.is_cuda() ? settings.withWorkspace(workspace(bytes.getAsLong(), like)) : settings;
   }
 
   /** The rank that a function's argument must have, with the shape in words. */
@@ -81,7 +92,7 @@ final class KernelTensors {
   }
 
   /** Scratch memory on the device of a tensor, which ends with the innermost scope. */
-  static Workspace workspace(long bytes, Tensor like) {
+  private static Workspace workspace(long bytes, Tensor like) {
     return Workspace.of(TensorViews.of(empty(new long[] {bytes}, like, ScalarType.Byte)));
   }
 

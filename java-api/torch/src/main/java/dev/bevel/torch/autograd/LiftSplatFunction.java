@@ -3,13 +3,16 @@ package dev.bevel.torch.autograd;
 import static dev.bevel.torch.TensorHold.require;
 import static dev.bevel.torch.TensorHold.requireIfGiven;
 
+import dev.bevel.kernels.CallSettings;
 import dev.bevel.kernels.DepthKind;
+import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.LiftSplat;
-import dev.bevel.kernels.LiftSplatBackward;
-import dev.bevel.kernels.LiftSplatForward;
+import dev.bevel.kernels.LiftSplatGradients;
+import dev.bevel.kernels.LiftSplatInputs;
+import dev.bevel.kernels.LiftSplatOutputs;
 import dev.bevel.kernels.LiftSplatPlan;
-import dev.bevel.torch.CudaStreams;
+import dev.bevel.kernels.TensorView;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.Arrays;
@@ -146,27 +149,24 @@ public final class LiftSplatFunction extends Function {
     ScalarType dtype = options.outDtype() == null ? features.scalar_type() : options.outDtype();
     long channels = features.size(2);
     Tensor map = KernelTensors.empty(plan.outShape(channels, options.outLayout()), features, dtype);
-    LiftSplatForward call =
-        new LiftSplatForward(
-                plan, TensorViews.of(depth), TensorViews.of(inOrder(features)), TensorViews.of(map))
-                .depthKind(options.depthKind())
-                .contextLayout(layoutOf(features))
-                .outLayout(options.outLayout())
-                .stream(CudaStreams.current(depth));
     Tensor weight = prior ? inputs[3].contiguous() : null;
     Tensor distribution = prior ? inputs[2].contiguous() : null;
-    if (distribution != null && weight != null) {
-      call.prior(TensorViews.of(distribution), TensorViews.of(weight));
-    }
+    LiftSplatInputs views =
+        views(depth, features, distribution, weight).withOutLayout(options.outLayout());
+    LiftSplatOutputs mapOnly = LiftSplatOutputs.of(TensorViews.of(map));
     Tensor probabilities = logits ? null : depth;
-    if (logits && (differentiate || options.returnProbabilities())) {
+    boolean softmaxWanted = logits && (differentiate || options.returnProbabilities());
+    if (softmaxWanted) {
       probabilities = KernelTensors.empty(plan.depthShape(), depth, depth.scalar_type());
-      call.probabilities(TensorViews.of(probabilities));
     }
-    if (depth.is_cuda()) {
-      call.workspace(KernelTensors.workspace(LiftSplat.workspaceBytes(call), depth));
-    }
-    LiftSplat.forward(call);
+    LiftSplatOutputs outputs =
+        softmaxWanted ? mapOnly.withProbabilities(KernelTensors.view(probabilities)) : mapOnly;
+    CallSettings settings = KernelTensors.settings(depth, Determinism.STRICT);
+    LiftSplat.forward(
+        views,
+        outputs,
+        KernelTensors.withWorkspace(
+            settings, depth, () -> LiftSplat.workspaceBytes(views, outputs, settings)));
     context.saveForBackward(probabilities, features, distribution, weight);
     context.setMaterializeGrads(false);
     Tensor shaped = asMap(map);
@@ -215,29 +215,33 @@ public final class LiftSplatFunction extends Function {
         channelsLast
             ? gradMap.permute(0, 2, 3, 1).unsqueeze(1)
             : gradMap.contiguous().view(plan.outShape(features.size(2), Layout.CHANNELS_FIRST));
-    LiftSplatBackward call =
-        new LiftSplatBackward(
-                plan,
-                TensorViews.of(gradient),
-                TensorViews.of(probabilities),
-                TensorViews.of(inOrder(features)))
-                .depthKind(options.depthKind())
-                .contextLayout(layoutOf(features))
-                .outLayout(channelsLast ? Layout.CHANNELS_LAST : Layout.CHANNELS_FIRST)
-                .stream(CudaStreams.current(gradMap));
-    if (gradDepth != null) {
-      call.gradDepth(TensorViews.of(gradDepth));
-    }
-    if (gradContext != null) {
-      call.gradContext(TensorViews.of(inOrder(gradContext)));
-    }
-    if (prior != null && priorWeight != null) {
-      call.prior(TensorViews.of(prior), TensorViews.of(priorWeight));
-    }
-    if (gradMap.is_cuda()) {
-      call.workspace(KernelTensors.workspace(LiftSplat.workspaceBytes(call), gradMap));
-    }
-    LiftSplat.backward(call);
+    // Backward reads the softmax in place of logits.
+    LiftSplatInputs views =
+        views(probabilities, features, prior, priorWeight)
+            .withProbabilities(TensorViews.of(probabilities))
+            .withOutLayout(channelsLast ? Layout.CHANNELS_LAST : Layout.CHANNELS_FIRST);
+    TensorView gradOut = TensorViews.of(gradient);
+    LiftSplatGradients gradients =
+        LiftSplatGradients.none()
+            .withDepth(KernelTensors.view(gradDepth))
+            .withContext(gradContext == null ? null : TensorViews.of(inOrder(gradContext)));
+    CallSettings settings = KernelTensors.settings(gradMap, Determinism.STRICT);
+    LiftSplat.backward(
+        views,
+        gradOut,
+        gradients,
+        KernelTensors.withWorkspace(
+            settings,
+            gradMap,
+            () -> LiftSplat.workspaceBytes(views, gradOut, gradients, settings)));
+  }
+
+  private LiftSplatInputs views(
+      Tensor depth, Tensor features, @Nullable Tensor prior, @Nullable Tensor priorWeight) {
+    return new LiftSplatInputs(plan, TensorViews.of(depth), TensorViews.of(inOrder(features)))
+        .withDepthKind(options.depthKind())
+        .withContextLayout(layoutOf(features))
+        .withPrior(KernelTensors.view(prior), KernelTensors.view(priorWeight));
   }
 
   /**

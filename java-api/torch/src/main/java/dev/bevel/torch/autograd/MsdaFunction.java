@@ -2,20 +2,18 @@ package dev.bevel.torch.autograd;
 
 import static dev.bevel.torch.TensorHold.require;
 
+import dev.bevel.kernels.CallSettings;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.Msda;
-import dev.bevel.kernels.MsdaBackward;
-import dev.bevel.kernels.MsdaForward;
+import dev.bevel.kernels.MsdaGradients;
 import dev.bevel.kernels.MsdaInputs;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.ValueLevels;
-import dev.bevel.torch.CudaStreams;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import dev.bevel.torch.nn.Tensors;
 import java.util.Arrays;
 import java.util.Objects;
-import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -104,10 +102,9 @@ public final class MsdaFunction extends Function {
     Tensor value = inputs[0].contiguous();
     Tensor locations = inputs[1].contiguous();
     Tensor weights = inputs[2].contiguous();
-    long[] shape = {locations.size(0), locations.size(1), value.size(2) * value.size(3)};
-    Tensor out = KernelTensors.empty(shape, value, value.scalar_type());
-    MsdaForward call = new MsdaForward(inputs(value, locations, weights), TensorViews.of(out));
-    Msda.forward(call.stream(CudaStreams.current(value)));
+    MsdaInputs views = inputs(value, locations, weights);
+    Tensor out = KernelTensors.empty(Msda.outShape(views), value, value.scalar_type());
+    Msda.forward(views, TensorViews.of(out), KernelTensors.settings(value, determinism));
     context.saveForBackward(value, locations, weights);
     return new Tensor[] {out};
   }
@@ -119,21 +116,26 @@ public final class MsdaFunction extends Function {
     Tensor locations = Objects.requireNonNull(saved[1]);
     Tensor weights = Objects.requireNonNull(saved[2]);
     Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
-    MsdaBackward call =
-        new MsdaBackward(inputs(value, locations, weights), TensorViews.of(gradOut))
-            .determinism(determinism).stream(CudaStreams.current(value));
-    @Nullable Tensor[] gradients = {
-      gradient(context, 0, value, call::gradValue),
-      gradient(context, 1, locations, call::gradLocations),
-      gradient(context, 2, weights, call::gradWeights)
+    @Nullable Tensor[] written = {
+      KernelTensors.gradient(context, 0, () -> KernelTensors.emptyLike(value)),
+      KernelTensors.gradient(context, 1, () -> KernelTensors.emptyLike(locations)),
+      KernelTensors.gradient(context, 2, () -> KernelTensors.emptyLike(weights))
     };
-    Msda.backward(call.workspace(KernelTensors.workspace(Msda.workspaceBytes(call), value)));
-    return gradients;
-  }
-
-  private static @Nullable Tensor gradient(
-      Context context, int input, Tensor like, Consumer<TensorView> ask) {
-    return KernelTensors.gradient(context, input, () -> KernelTensors.emptyLike(like), ask);
+    MsdaInputs views = inputs(value, locations, weights);
+    TensorView gradient = TensorViews.of(gradOut);
+    MsdaGradients gradients =
+        MsdaGradients.none()
+            .withValue(KernelTensors.view(written[0]))
+            .withLocations(KernelTensors.view(written[1]))
+            .withWeights(KernelTensors.view(written[2]));
+    CallSettings settings = KernelTensors.settings(value, determinism);
+    Msda.backward(
+        views,
+        gradient,
+        gradients,
+        KernelTensors.withWorkspace(
+            settings, value, () -> Msda.workspaceBytes(views, gradient, gradients, settings)));
+    return written;
   }
 
   private MsdaInputs inputs(Tensor value, Tensor locations, Tensor weights) {

@@ -3,13 +3,12 @@ package dev.bevel.torch.autograd;
 import static dev.bevel.torch.TensorHold.require;
 import static dev.bevel.torch.TensorHold.requireAll;
 
+import dev.bevel.kernels.CallSettings;
 import dev.bevel.kernels.Layout;
 import dev.bevel.kernels.MultiViewSample;
-import dev.bevel.kernels.MultiViewSampleBackward;
-import dev.bevel.kernels.MultiViewSampleForward;
+import dev.bevel.kernels.MultiViewSampleGradients;
 import dev.bevel.kernels.MultiViewSampleInputs;
 import dev.bevel.kernels.TensorView;
-import dev.bevel.torch.CudaStreams;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.ArrayList;
@@ -194,15 +193,11 @@ public final class MultiViewSampleFunction {
         ready[levels] = ready[levels].contiguous();
       }
       Tensor features = ready[0];
-      Tensor places = ready[levels + 1];
+      MultiViewSampleInputs views = inputs(ready, channelsLast);
       Tensor out =
-          KernelTensors.empty(
-              new long[] {places.size(0), places.size(1), features.size(2)},
-              features,
-              features.scalar_type());
-      MultiViewSampleForward call =
-          new MultiViewSampleForward(inputs(ready, channelsLast), TensorViews.of(out));
-      MultiViewSample.forward(call.stream(CudaStreams.current(features)));
+          KernelTensors.empty(MultiViewSample.outShape(views), features, features.scalar_type());
+      MultiViewSample.forward(
+          views, TensorViews.of(out), KernelTensors.settings(features, options.determinism()));
       context.saveForBackward(ready);
       return new Tensor[] {out};
     }
@@ -216,29 +211,36 @@ public final class MultiViewSampleFunction {
       for (int level = 0; level < levels; level++) {
         channelsLast &= isChannelsLast(saved[level]);
       }
-      MultiViewSampleBackward call =
-          new MultiViewSampleBackward(inputs(saved, channelsLast), TensorViews.of(gradOut))
-              .determinism(options.determinism()).stream(CudaStreams.current(gradOut));
-      @Nullable Tensor[] gradients = new @Nullable Tensor[saved.length];
+      MultiViewSampleGradients asked = MultiViewSampleGradients.none();
+      @Nullable Tensor[] written = new @Nullable Tensor[saved.length];
       for (int level = 0; level < levels; level++) {
         if (context.needsInputGrad(level)) {
-          Tensor written = KernelTensors.emptyLike(inLayout(saved[level], channelsLast));
-          call.gradFeatures(level, TensorViews.of(written));
-          gradients[level] = channelsLast ? written.permute(0, 1, 4, 2, 3) : written;
+          Tensor map = KernelTensors.emptyLike(inLayout(saved[level], channelsLast));
+          asked = asked.withFeatures(level, TensorViews.of(map));
+          written[level] = channelsLast ? map.permute(0, 1, 4, 2, 3) : map;
         }
       }
-      gradients[levels] =
-          KernelTensors.gradient(
-              context, levels, () -> KernelTensors.emptyLike(saved[levels]), call::gradWeights);
-      gradients[levels + 1] =
-          KernelTensors.gradient(
-              context,
-              levels + 1,
-              () -> KernelTensors.emptyLike(saved[levels + 1]),
-              located ? call::gradLocations : call::gradPoints);
-      long bytes = MultiViewSample.workspaceBytes(call);
-      MultiViewSample.backward(call.workspace(KernelTensors.workspace(bytes, gradOut)));
-      return gradients;
+      for (int input = levels; input <= levels + 1; input++) {
+        Tensor like = saved[input];
+        written[input] =
+            KernelTensors.gradient(context, input, () -> KernelTensors.emptyLike(like));
+      }
+      asked = asked.withWeights(KernelTensors.view(written[levels]));
+      TensorView gradPlaces = KernelTensors.view(written[levels + 1]);
+      MultiViewSampleGradients gradients =
+          located ? asked.withLocations(gradPlaces) : asked.withPoints(gradPlaces);
+      MultiViewSampleInputs views = inputs(saved, channelsLast);
+      TensorView gradient = TensorViews.of(gradOut);
+      CallSettings settings = KernelTensors.settings(gradOut, options.determinism());
+      MultiViewSample.backward(
+          views,
+          gradient,
+          gradients,
+          KernelTensors.withWorkspace(
+              settings,
+              gradOut,
+              () -> MultiViewSample.workspaceBytes(views, gradient, gradients, settings)));
+      return written;
     }
 
     private MultiViewSampleInputs inputs(Tensor[] ready, boolean channelsLast) {
@@ -255,15 +257,11 @@ public final class MultiViewSampleFunction {
       MultiViewSampleInputs inputs =
           MultiViewSampleInputs.projected(
               features, layout, TensorViews.of(ready[levels + 2]), places, weights);
-      if (ready.length > levels + 3) {
-        inputs.imageSizes(TensorViews.of(ready[levels + 3]));
-      } else {
-        inputs.imageSize(imageWidth, imageHeight);
-      }
-      if (options.pointRange() != null) {
-        inputs.pointRange(options.pointRange());
-      }
-      return inputs;
+      inputs =
+          ready.length > levels + 3
+              ? inputs.withImageSizes(TensorViews.of(ready[levels + 3]))
+              : inputs.withImageSize(imageWidth, imageHeight);
+      return options.pointRange() == null ? inputs : inputs.withPointRange(options.pointRange());
     }
 
     private static Tensor inLayout(Tensor map, boolean channelsLast) {
