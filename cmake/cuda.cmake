@@ -1,28 +1,5 @@
 # The CUDA part: libbevel_cuda where nvcc exists, and in every build the same sources on the emulation.
-set(BEVEL_CUDA_SOURCES
-  ${BEVEL_ROOT}/native/cuda/cuda_library.cu
-  ${BEVEL_ROOT}/kernels/core/radix_sort.cu
-  ${BEVEL_ROOT}/kernels/core/sample_scatter.cu
-  ${BEVEL_ROOT}/kernels/lift_splat/lift_splat.cu
-  ${BEVEL_ROOT}/kernels/lift_splat/lift_splat_backward.cu
-  ${BEVEL_ROOT}/kernels/lift_splat/lift_splat_intervals_backward.cu
-  ${BEVEL_ROOT}/kernels/lift_splat/lift_splat_passes.cu
-  ${BEVEL_ROOT}/kernels/lift_splat/lift_splat_plan.cu
-  ${BEVEL_ROOT}/kernels/lift_splat/lift_splat_plan_intervals.cu
-  ${BEVEL_ROOT}/kernels/bev_pool/bev_pool.cu
-  ${BEVEL_ROOT}/kernels/bev_pool/bev_pool_backward.cu
-  ${BEVEL_ROOT}/kernels/deform_attn/point_sampling.cu
-  ${BEVEL_ROOT}/kernels/deform_attn/deform_attn.cu
-  ${BEVEL_ROOT}/kernels/deform_attn/deform_attn_backward.cu
-  ${BEVEL_ROOT}/kernels/multi_view_sample/multi_view_sample.cu
-  ${BEVEL_ROOT}/kernels/multi_view_sample/multi_view_sample_backward.cu
-  ${BEVEL_ROOT}/kernels/multi_view_sample/multi_view_sample_features.cu
-  ${BEVEL_ROOT}/kernels/deform_conv/deform_conv.cu
-  ${BEVEL_ROOT}/kernels/deform_conv/deform_conv_backward.cu
-  ${BEVEL_ROOT}/kernels/deform_conv/deform_conv_layout.cu
-  ${BEVEL_ROOT}/kernels/deform_conv/deform_conv_weight_backward.cu
-  ${BEVEL_ROOT}/kernels/bev_warp/bev_warp.cu
-  ${BEVEL_ROOT}/kernels/bev_warp/bev_warp_backward.cu)
+file(GLOB BEVEL_CUDA_SOURCES CONFIGURE_DEPENDS ${BEVEL_ROOT}/kernels/*/*.cu ${BEVEL_ROOT}/native/cuda/*.cu)
 
 include(CheckLanguage)
 check_language(CUDA)

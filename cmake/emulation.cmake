@@ -18,7 +18,7 @@ add_library(bevel_emulation STATIC EXCLUDE_FROM_ALL
 target_compile_features(bevel_emulation PUBLIC cxx_std_20)
 target_compile_definitions(bevel_emulation PUBLIC BEVEL_EMULATE_CUDA PRIVATE BEVEL_ADDRESS_SANITIZER)
 target_include_directories(bevel_emulation PUBLIC
-  ${BEVEL_ROOT}/src/test/native ${BEVEL_ROOT}/kernels ${BEVEL_ROOT}/native)
+  ${BEVEL_HEADERS} ${BEVEL_ROOT}/src/test/native ${BEVEL_ROOT}/kernels ${BEVEL_ROOT}/native)
 # The emulation itself is compiled for speed and not instrumented (though it tells AddressSanitizer of its stacks and red zones);
 # what it runs is: -O1 -g whatever the build type, and without contraction, since __fmul_rn and its like must round.
 target_compile_options(bevel_emulation PRIVATE -O2 -g -Wall -Wextra

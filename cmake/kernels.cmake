@@ -1,8 +1,18 @@
 # How kernels are compiled.
 
-set(BEVEL_INCLUDES ${BEVEL_ROOT}/native ${BEVEL_ROOT}/kernels ${BEVEL_ROOT}/kernels/lift_splat ${BEVEL_ROOT}/kernels/bev_pool
-  ${BEVEL_ROOT}/kernels/deform_attn ${BEVEL_ROOT}/kernels/deform_conv ${BEVEL_ROOT}/kernels/multi_view_sample
-  ${BEVEL_ROOT}/kernels/bev_warp)
+# The C headers, as they are installed: bevel/<operator>.h, and bevel/bevel.h that includes all of them.
+set(BEVEL_HEADERS ${CMAKE_BINARY_DIR}/include)
+file(GLOB headers CONFIGURE_DEPENDS ${BEVEL_ROOT}/native/include/bevel/*.h ${BEVEL_ROOT}/kernels/*/*.h)
+set(umbrella "/* All of Bevel's C ABI. */\n#ifndef BEVEL_BEVEL_H_\n#define BEVEL_BEVEL_H_\n\n")
+foreach(header ${headers})
+  cmake_path(GET header FILENAME name)
+  configure_file(${header} ${BEVEL_HEADERS}/bevel/${name} COPYONLY)
+  string(APPEND umbrella "#include \"bevel/${name}\"\n")
+endforeach()
+file(CONFIGURE OUTPUT ${BEVEL_HEADERS}/bevel/bevel.h CONTENT "${umbrella}\n#endif /* BEVEL_BEVEL_H_ */\n" @ONLY)
+set(BEVEL_INCLUDES ${BEVEL_HEADERS} ${BEVEL_ROOT}/native ${BEVEL_ROOT}/kernels)
+# In its own build Bevel declares DLPack itself, whatever the machine has.
+add_compile_definitions(BEVEL_OWN_DLPACK)
 set(BEVEL_WARNINGS -Wall -Wextra -Wno-psabi)
 
 # Flags of each instruction set; the numbers are those of bevel_instruction_set.
@@ -55,7 +65,8 @@ endfunction()
 
 function(bevel_library_settings target)
   bevel_run_on_old_glibc(${target})
-  target_include_directories(${target} PUBLIC ${BEVEL_INCLUDES})
+  target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${BEVEL_INCLUDES}>" $<INSTALL_INTERFACE:include>)
+  target_compile_definitions(${target} PRIVATE BEVEL_BUILDING)
   target_compile_options(${target} PRIVATE -O3 -ffp-contract=off -fno-math-errno -fvisibility=hidden
     -fvisibility-inlines-hidden ${BEVEL_WARNINGS})
   target_link_libraries(${target} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})

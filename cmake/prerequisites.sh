@@ -17,9 +17,11 @@ need required g++ g++ --version
 need required cmake cmake --version
 need required ninja-build ninja --version
 need required libgtest-dev has_header gtest/gtest.h
-# Without these a check is skipped and says so: the formatting of C++ and CUDA; DLPack's own header beside ours.
+# Without these a check is skipped and says so: the formatting of C++ and CUDA; DLPack's own header beside ours; a C program that
+# finds Bevel with pkg-config.
 need optional clang-format-14 clang-format-14 --version
 need optional libdlpack-dev has_header dlpack/dlpack.h
+need optional pkg-config pkg-config --version
 # Java draws the text of its pictures with the system's fonts.
 need optional fontconfig fc-list --version
 need optional fonts-dejavu-core test -d /usr/share/fonts/truetype/dejavu

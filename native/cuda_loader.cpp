@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "bodies_version.hpp"
 #include "status.hpp"
 
 namespace bevel {
@@ -16,7 +17,7 @@ struct CudaState {
   std::mutex mutex;
   bool tried = false;
   std::string path;  // set by the user; empty: beside libbevel
-  const bevel_cuda_functions* functions = nullptr;
+  const CudaTable* table = nullptr;
   int32_t devices = 0;
   int32_t driver_version = 0;
   std::string reason;
@@ -45,17 +46,16 @@ void open_once(CudaState& s) {
     s.reason = "the CUDA library cannot be opened: " + std::string(dlerror());
     return;
   }
-  auto table = reinterpret_cast<decltype(&bevel_cuda_table)>(dlsym(library, "bevel_cuda_table"));
-  const bevel_cuda_functions* functions = table ? table(BEVEL_CUDA_ABI_VERSION) : nullptr;
-  if (!functions || functions->abi_version != BEVEL_CUDA_ABI_VERSION) {
-    s.reason = path + " does not speak version " + std::to_string(BEVEL_CUDA_ABI_VERSION) +
-               " of the internal ABI: it belongs to another release";
+  const auto table_of = reinterpret_cast<decltype(&bevel_cuda_table)>(dlsym(library, "bevel_cuda_table"));
+  const CudaTable* table = table_of ? table_of(bodies_version()) : nullptr;
+  if (!table || table->version != bodies_version()) {
+    s.reason = path + " belongs to another build of Bevel: take the one that came with this libbevel";
     dlclose(library);
     return;
   }
-  s.functions = functions;
-  bevel_cuda_message message = {};
-  if (functions->probe(&s.devices, &s.driver_version, &message) != BEVEL_OK || s.devices == 0) {
+  s.table = table;
+  CudaMessage message = {};
+  if (table->probe(&s.devices, &s.driver_version, &message) != BEVEL_OK || s.devices == 0) {
     s.devices = 0;
     s.reason = message.text[0] ? message.text : "the driver offers no CUDA device";
   }
@@ -67,17 +67,17 @@ void copy_text(char* to, size_t size, const std::string& text) {
 
 }  // namespace
 
-const bevel_cuda_functions& cuda_functions(const char* operator_name) {
+const CudaTable& cuda_table(const char* operator_name) {
   CudaState& s = state();
   const std::lock_guard<std::mutex> lock(s.mutex);
   open_once(s);
-  if (!s.functions || s.devices == 0) {
+  if (!s.table || s.devices == 0) {
     fail(BEVEL_NO_CUDA, "%s: tensors are on CUDA, but %s", operator_name, s.reason.c_str());
   }
-  return *s.functions;
+  return *s.table;
 }
 
-void check_cuda(const char* operator_name, bevel_status status, const bevel_cuda_message& message) {
+void check_cuda(const char* operator_name, bevel_status status, const CudaMessage& message) {
   if (status != BEVEL_OK) fail(status, "%s: %s", operator_name, message.text);
 }
 
@@ -87,8 +87,8 @@ bevel_status bevel_set_cuda_library(const char* path) {
   return bevel::guarded("bevel_set_cuda_library", [path] {
     bevel::CudaState& s = bevel::state();
     const std::lock_guard<std::mutex> lock(s.mutex);
-    if (s.functions && path && s.path == path) return;  // a second class loader asks for the same
-    if (s.functions) {
+    if (s.table && path && s.path == path) return;  // a second class loader asks for the same
+    if (s.table) {
       bevel::fail(BEVEL_INVALID_ARGUMENT, "bevel_set_cuda_library: the CUDA library is loaded already");
     }
     s.path = path ? path : "";
@@ -107,12 +107,12 @@ bevel_status bevel_get_capabilities(bevel_capabilities* capabilities) {
     bevel::CudaState& s = bevel::state();
     const std::lock_guard<std::mutex> lock(s.mutex);
     bevel::open_once(s);
-    capabilities->cuda_library = s.functions != nullptr;
+    capabilities->cuda_library = s.table != nullptr;
     capabilities->cuda_devices = s.devices;
-    capabilities->cuda_runtime = s.functions ? s.functions->runtime_version : 0;
+    capabilities->cuda_runtime = s.table ? s.table->runtime_version : 0;
     capabilities->cuda_driver = s.driver_version;
     bevel::copy_text(capabilities->cuda_architectures, sizeof capabilities->cuda_architectures,
-                     s.functions ? s.functions->architectures : "");
+                     s.table ? s.table->architectures : "");
     bevel::copy_text(capabilities->cuda_reason, sizeof capabilities->cuda_reason, s.reason);
   });
 }

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "bevel.h"
+#include "bevel/base.h"
 #include "core/cpu_settings.hpp"
 #include "tensor_check.hpp"
 

@@ -4,7 +4,7 @@
 #include <cstdarg>
 #include <string>
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 namespace bevel {
 

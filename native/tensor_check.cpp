@@ -221,6 +221,14 @@ void check_struct(const char* operator_name, const char* name, const void* param
   }
 }
 
+void check_range(const char* operator_name, const char* name, int64_t value, int64_t low, int64_t high) {
+  if (value < low || value > high) {
+    fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be %lld %s %lld, got %lld", operator_name, name,
+         static_cast<long long>(low), high == low + 1 ? "or" : "to", static_cast<long long>(high),
+         static_cast<long long>(value));
+  }
+}
+
 void check_reserved(const char* operator_name, const char* name, int32_t value) {
   if (value != 0) fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be 0, got %d", operator_name, name, value);
 }
@@ -260,16 +268,6 @@ int64_t checked_product(const char* operator_name, const char* what, std::initia
     }
   }
   return zero ? 0 : others;
-}
-
-void check_workspace_part(const char* operator_name, std::initializer_list<int64_t> factors) {
-  constexpr int64_t kMost = int64_t{1} << 40;
-  if (checked_product(operator_name, "numbers of workspace", factors) > kMost) {
-    std::string product;
-    for (int64_t factor : factors) product += (product.empty() ? "" : " · ") + std::to_string(factor);
-    fail(BEVEL_INVALID_ARGUMENT, "%s: workspace must not have to hold more than 2^40 numbers, got %s",
-         operator_name, product.c_str());
-  }
 }
 
 }  // namespace bevel

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bevel.h"
+#include "bevel/base.h"
 #include "core/element_type.hpp"
 
 namespace bevel {
@@ -50,6 +50,8 @@ class TensorArgument {
  public:
   static constexpr int kMaxDimensions = 8;
 
+  /// One that is not given.
+  TensorArgument() = default;
   TensorArgument(const char* operator_name, const char* name, const DLTensor* tensor);
 
   bool given() const { return tensor_ != nullptr; }
@@ -89,13 +91,18 @@ class TensorArgument {
   T* data_as() const {
     return static_cast<T*>(data());
   }
+  /// Null exactly where the argument is not given.
+  template <class T = void>
+  T* data_if_given() const {
+    return given() ? data_as<T>() : nullptr;
+  }
   std::string shape_text() const;
   [[noreturn]] void reject(const std::string& expectation) const;
 
  private:
-  const char* operator_;
-  const char* name_;
-  const DLTensor* tensor_;
+  const char* operator_ = "";
+  const char* name_ = "";
+  const DLTensor* tensor_ = nullptr;
 };
 
 std::string shape_text(const std::vector<Extent>& shape);
@@ -104,6 +111,8 @@ bool is_cpu(DLDevice device);
 /// Throws unless the struct pointer is there and its struct_size is at least that of the fields this library
 /// needs; `name` is the struct's in messages.
 void check_struct(const char* operator_name, const char* name, const void* params, uint64_t needed);
+/// Throws unless low ≤ value ≤ high.
+void check_range(const char* operator_name, const char* name, int64_t value, int64_t low, int64_t high);
 /// Throws unless a reserved field is 0: a later version may give it a meaning.
 void check_reserved(const char* operator_name, const char* name, int32_t value);
 /// Throws unless it is a bevel_determinism; whether it is BEVEL_FAST.
@@ -117,9 +126,5 @@ TensorArgument check_workspace(const char* operator_name, const DLTensor* worksp
 
 /// a·b·.., or Failure when it passes 2⁶³ − 1, also where it does so beside a factor of 0; `what` names it.
 int64_t checked_product(const char* operator_name, const char* what, std::initializer_list<int64_t> factors);
-
-/// Throws where a part of a workspace would hold more than 2⁴⁰ numbers. So none that a body adds up, with
-/// some bytes for each number and perhaps for each thread, passes 2⁶³ − 1.
-void check_workspace_part(const char* operator_name, std::initializer_list<int64_t> factors);
 
 }  // namespace bevel

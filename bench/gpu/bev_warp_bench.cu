@@ -1,5 +1,5 @@
 // Warps of BEV maps by matrices, against the pixel-per-thread grid_sample of bev_warp_peers.cuh.
-#include "bev_warp.h"
+#include "bevel/bev_warp.h"
 #include "bev_warp_peers.cuh"
 #include "suite.hpp"
 

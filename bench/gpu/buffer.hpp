@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bevel.h"
+#include "bevel/base.h"
 #include "core/sixteen_bit.hpp"
 #include "timing.hpp"
 

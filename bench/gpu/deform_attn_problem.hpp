@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "deform_attn.h"
+#include "bevel/deform_attn.h"
 #include "rig.hpp"
 
 namespace bevel::bench {

@@ -1,5 +1,5 @@
 // Deformable convolution in BEVDepth's depth network, against im2col and products of matrices image by image.
-#include "deform_conv.h"
+#include "bevel/deform_conv.h"
 #include "deform_conv_gemm.cuh"
 #include "deform_conv_peers.cuh"
 #include "suite.hpp"

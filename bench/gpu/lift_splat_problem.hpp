@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "buffer.hpp"
-#include "lift_splat.h"
+#include "bevel/lift_splat.h"
 #include "lift_splat/lift_splat_plan.hpp"
 #include "rig.hpp"
 

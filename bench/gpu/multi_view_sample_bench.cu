@@ -1,5 +1,5 @@
 // DETR3D's feature sampling, against the composition of multi_view_sample_peers.cuh.
-#include "multi_view_sample.h"
+#include "bevel/multi_view_sample.h"
 #include "multi_view_sample_peers.cuh"
 #include "rig.hpp"
 #include "suite.hpp"

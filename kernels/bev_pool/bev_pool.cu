@@ -6,7 +6,8 @@
 // whole block instead: groups take every n-th point and meet in shared memory in a fixed order, so a crowded
 // cell holds nothing up and the sum does not depend on the order of threads. Bound by L2: one feature row a
 // point.
-#include "bev_pool/bev_pool_cuda.hpp"
+#include "bev_pool/bev_pool_job.hpp"
+#include "core/cuda_bodies.hpp"
 #include "bev_pool/bev_pool_intervals.cuh"
 #include "core/cuda_check.hpp"
 
@@ -103,7 +104,7 @@ __device__ void pool_intervals(const IntervalPool& pool, SharedSpan<float> parti
   }
 }
 
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 3) interval_pool_kernel(IntervalPool pool) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 3) bev_pool_intervals_kernel(IntervalPool pool) {
   BEVEL_SHARED(float, partial, 4 * kBlockThreads);
   with_element_type(pool.feature.type, [&](auto tag) {
     if (pool.feature_whole) {
@@ -122,10 +123,10 @@ void enqueue_interval_pool(const IntervalPool& pool, cudaStream_t stream) {
   const int64_t groups = quads < kBlockThreads ? kBlockThreads / quads : 1;
   constexpr int64_t kMostBlocks = 1 << 16;
   const int64_t blocks = (pool.intervals + groups - 1) / groups;
-  BEVEL_ENQUEUE(interval_pool_kernel, blocks < kMostBlocks ? blocks : kMostBlocks, 0, stream, pool);
+  BEVEL_ENQUEUE(bev_pool_intervals_kernel, blocks < kMostBlocks ? blocks : kMostBlocks, 0, stream, pool);
 }
 
-void enqueue_bev_pool_forward(const BevPoolForwardJob& job, cudaStream_t stream) {
+void cuda::bev_pool_forward(const BevPoolForwardJob& job, cudaStream_t stream) {
   const int64_t out_elements = job.cells * job.channels;
   if (out_elements == 0) return;
   check_cuda_call(

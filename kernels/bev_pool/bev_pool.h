@@ -20,7 +20,7 @@
 #ifndef BEVEL_BEV_POOL_H_
 #define BEVEL_BEV_POOL_H_
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 #ifdef __cplusplus
 extern "C" {

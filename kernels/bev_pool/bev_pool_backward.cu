@@ -4,7 +4,8 @@
 // points are sorted by feature row, stably, so that a row's points follow in ascending order; a thread then
 // owns four channels of a row and adds them up. Bound by L2: two rows of C values a point for the depth, one
 // for the feature.
-#include "bev_pool/bev_pool_cuda.hpp"
+#include "bev_pool/bev_pool_job.hpp"
+#include "core/cuda_bodies.hpp"
 #include "core/cuda_elements.cuh"
 #include "core/cuda_workspace.cuh"
 #include "core/radix_sort.cuh"
@@ -34,7 +35,7 @@ struct BackwardPool {
 __device__ int64_t global_thread() { return blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; }
 __device__ int64_t global_threads() { return gridDim.x * static_cast<int64_t>(kBlockThreads); }
 
-BEVEL_GLOBAL void clear_kernel(BackwardPool pool) {
+BEVEL_GLOBAL void bev_pool_clear_kernel(BackwardPool pool) {
   for (int64_t i = global_thread(); i < pool.points; i += global_threads()) {
     pool.point_cells[i] = -1;
     pool.keys[i] = kNoKey;
@@ -50,7 +51,7 @@ BEVEL_GLOBAL void clear_kernel(BackwardPool pool) {
 }
 
 /// A warp an interval notes the cell and feature row of its points whose ranks lie within their tensors.
-BEVEL_GLOBAL void mark_points_kernel(BackwardPool pool) {
+BEVEL_GLOBAL void bev_pool_mark_points_kernel(BackwardPool pool) {
   const int lane = threadIdx.x % kWarpLanes;
   const int64_t warps = global_threads() / kWarpLanes;
   for (int64_t interval = global_thread() / kWarpLanes; interval < pool.intervals; interval += warps) {
@@ -71,7 +72,7 @@ BEVEL_GLOBAL void mark_points_kernel(BackwardPool pool) {
   }
 }
 
-BEVEL_GLOBAL void count_points_kernel(BackwardPool pool) {
+BEVEL_GLOBAL void bev_pool_count_points_kernel(BackwardPool pool) {
   int32_t kept = 0;
   for (int64_t i = global_thread(); i < pool.points; i += global_threads()) kept += pool.keys[i] != kNoKey;
   kept = block_sum(kept);
@@ -79,7 +80,7 @@ BEVEL_GLOBAL void count_points_kernel(BackwardPool pool) {
 }
 
 /// Where each feature row's points begin and end among the sorted ones.
-BEVEL_GLOBAL void find_rows_kernel(BackwardPool pool) {
+BEVEL_GLOBAL void bev_pool_find_rows_kernel(BackwardPool pool) {
   const int64_t count = pool.sort.state[kSortCount];
   for (int64_t i = global_thread(); i < count; i += global_threads()) {
     const uint32_t row = pool.sorted_keys[i];
@@ -97,7 +98,7 @@ __device__ Float4 load_four(const ConstMap& map, bool whole, int64_t row, int64_
   return values;
 }
 
-BEVEL_GLOBAL void feature_gradient_kernel(BackwardPool pool) {
+BEVEL_GLOBAL void bev_pool_feature_gradient_kernel(BackwardPool pool) {
   const int64_t quads = (pool.channels + 3) / 4;
   with_element_type(pool.grad_out.type, [&](auto tag) {
     for (int64_t item = global_thread(); item < pool.feature_rows * quads; item += global_threads()) {
@@ -134,7 +135,7 @@ __device__ float dot_part(const BackwardPool& pool, int64_t row, int64_t cell, i
   return sum;
 }
 
-BEVEL_GLOBAL void depth_gradient_kernel(BackwardPool pool) {
+BEVEL_GLOBAL void bev_pool_depth_gradient_kernel(BackwardPool pool) {
   const int64_t point = global_thread() / kLanesAPoint;
   const int lane = threadIdx.x % kLanesAPoint;
   const int32_t cell = point < pool.points ? int32_t(pool.point_cells[point]) : -1;
@@ -211,14 +212,14 @@ BackwardPool make_pool(const BevPoolBackwardJob& job) {
 
 }  // namespace
 
-int64_t bev_pool_backward_workspace_cuda(const BevPoolBackwardJob& job) {
+int64_t cuda::bev_pool_backward_workspace(const BevPoolBackwardJob& job) {
   BackwardPool pool = {};
   int64_t bytes;
   cut_workspace(job, nullptr, pool, bytes);
   return bytes;
 }
 
-void enqueue_bev_pool_backward(const BevPoolBackwardJob& job, cudaStream_t stream) {
+void cuda::bev_pool_backward(const BevPoolBackwardJob& job, cudaStream_t stream) {
   const BevPoolForwardJob& f = job.forward;
   if (job.grad_depth) clear(job.grad_depth, f.depth_elements * 4, stream);
   if (f.points == 0 || f.intervals == 0 || f.channels == 0 || f.feature_rows == 0) {
@@ -229,18 +230,19 @@ void enqueue_bev_pool_backward(const BevPoolBackwardJob& job, cudaStream_t strea
   constexpr int64_t kMostBlocks = 2048;
   const BackwardPool pool = make_pool(job);
   const int64_t to_clear = f.points > f.feature_rows ? f.points : f.feature_rows;
-  BEVEL_ENQUEUE(clear_kernel, blocks_for(to_clear, kMostBlocks), 0, stream, pool);
-  BEVEL_ENQUEUE(mark_points_kernel, blocks_for(f.intervals * kWarpLanes, kMostBlocks), 0, stream, pool);
+  BEVEL_ENQUEUE(bev_pool_clear_kernel, blocks_for(to_clear, kMostBlocks), 0, stream, pool);
+  BEVEL_ENQUEUE(bev_pool_mark_points_kernel, blocks_for(f.intervals * kWarpLanes, kMostBlocks), 0, stream,
+                pool);
   if (job.grad_depth) {
-    BEVEL_ENQUEUE(depth_gradient_kernel, blocks_for(f.points * kLanesAPoint), 0, stream, pool);
+    BEVEL_ENQUEUE(bev_pool_depth_gradient_kernel, blocks_for(f.points * kLanesAPoint), 0, stream, pool);
   }
   if (job.grad_feature) {
-    BEVEL_ENQUEUE(count_points_kernel, blocks_for(f.points, kMostBlocks), 0, stream, pool);
+    BEVEL_ENQUEUE(bev_pool_count_points_kernel, blocks_for(f.points, kMostBlocks), 0, stream, pool);
     radix_sort(pool.keys, f.points, f.points, bits_below(f.feature_rows), pool.sort, pool.sorted_keys,
                pool.sorted_points, stream);
-    BEVEL_ENQUEUE(find_rows_kernel, blocks_for(f.points, kMostBlocks), 0, stream, pool);
+    BEVEL_ENQUEUE(bev_pool_find_rows_kernel, blocks_for(f.points, kMostBlocks), 0, stream, pool);
     const int64_t items = f.feature_rows * ((f.channels + 3) / 4);
-    BEVEL_ENQUEUE(feature_gradient_kernel, blocks_for(items, 1 << 16), 0, stream, pool);
+    BEVEL_ENQUEUE(bev_pool_feature_gradient_kernel, blocks_for(items, 1 << 16), 0, stream, pool);
   }
 }
 

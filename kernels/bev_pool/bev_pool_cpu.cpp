@@ -4,7 +4,8 @@
 // with up to eight vectors of channels in registers. Backward: a point's depth gradient is one dot product; a
 // feature row's gradient is owned by one thread, which walks the points that read the row, listed beforehand
 // by a counting sort. Bound: one feature row of C read for each point.
-#include "bev_pool/bev_pool_cpu.hpp"
+#include "bev_pool/bev_pool_job.hpp"
+#include "bodies.hpp"
 
 #include <algorithm>
 
@@ -115,6 +116,12 @@ void bev_pool_forward(const BevPoolForwardJob& job) {
   with_element_types(job.feature_type, job.out_type, [&](auto t, auto feature, auto out) {
     forward<decltype(t), decltype(feature), decltype(out)>(job);
   });
+}
+
+/// The points of each feature row, as compressed rows.
+int64_t bev_pool_backward_workspace(const BevPoolBackwardJob& job) {
+  if (!job.grad_feature) return 0;
+  return 4 * (job.forward.feature_rows + 1 + job.forward.points) + job.forward.points;
 }
 
 void bev_pool_backward(const BevPoolBackwardJob& job) {

@@ -1,7 +1,8 @@
 // bev_warp forward: a thread adds up to four neighbours of a pixel's position, N channels of each
 // (bev_warp_view.cuh), for all frames in one launch. Bound: each map moved once; neighbouring pixels read
 // neighbouring positions, so that L1 serves three of the four.
-#include "bev_warp/bev_warp_cuda.hpp"
+#include "bev_warp/bev_warp_job.hpp"
+#include "core/cuda_bodies.hpp"
 #include "bev_warp/bev_warp_view.cuh"
 
 namespace bevel {
@@ -48,7 +49,7 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads) bev_warp_kernel(ForwardWarp w
 
 }  // namespace
 
-void enqueue_bev_warp_forward(const BevWarpForwardJob& job, cudaStream_t stream) {
+void cuda::bev_warp_forward(const BevWarpForwardJob& job, cudaStream_t stream) {
   const int64_t maps = job.batch * job.frames, pixels = int64_t{job.out.height} * job.out.width;
   if (maps == 0 || pixels == 0) return;
   with_warp_channels(job.input, job.in, job.channels, job.channels_last, [&](auto tag, auto n, auto planes) {

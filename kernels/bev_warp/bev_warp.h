@@ -26,7 +26,7 @@
 #ifndef BEVEL_BEV_WARP_H_
 #define BEVEL_BEV_WARP_H_
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 #ifdef __cplusplus
 extern "C" {

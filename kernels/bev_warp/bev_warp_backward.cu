@@ -5,7 +5,8 @@
 // atomics, and a fixed order. By a grid: the strict scatter of core/sample_scatter.cuh; or, where BEVEL_FAST
 // allows it and the gradient is float32, atomic additions. Of the grid: an output pixel sums its products
 // over the channels, a warp channels-last, a thread channels-first. Bound: each map moved once.
-#include "bev_warp/bev_warp_cuda.hpp"
+#include "bev_warp/bev_warp_job.hpp"
+#include "core/cuda_bodies.hpp"
 #include "bev_warp/bev_warp_readers.hpp"
 #include "bev_warp/bev_warp_view.cuh"
 #include "core/sample_scatter.cuh"
@@ -57,7 +58,7 @@ __device__ __forceinline__ bool weight_of(const BilinearPoint<float>& point, int
 }
 
 template <typename T, int N, bool planes>
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads) gather_kernel(BackwardWarp w) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads) bev_warp_gather_kernel(BackwardWarp w) {
   BEVEL_SHARED(float, shared, 6);
   BEVEL_SHARED(float, inverse, 1);
   const int64_t map = w.division.map();
@@ -93,7 +94,7 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads) gather_kernel(BackwardWarp w)
 }
 
 /// Zeros, one channel of one pixel a thread and step.
-BEVEL_GLOBAL void clear_map_kernel(BackwardWarp w) {
+BEVEL_GLOBAL void bev_warp_clear_map_kernel(BackwardWarp w) {
   const int64_t map = w.division.map();
   const int64_t target = w.view.offset(w.grad_in, map);
   for (int k = 0; k < kPixelsOfThread; ++k) {
@@ -105,7 +106,7 @@ BEVEL_GLOBAL void clear_map_kernel(BackwardWarp w) {
 }
 
 /// One channel of one output pixel a thread and step.
-BEVEL_GLOBAL void atomic_scatter_kernel(BackwardWarp w) {
+BEVEL_GLOBAL void bev_warp_atomic_scatter_kernel(BackwardWarp w) {
   const int64_t map = w.division.map();
   const WarpLayout& out = w.view.out;
   const int64_t source = w.view.offset(out, map), target = w.view.offset(w.grad_in, map);
@@ -131,8 +132,8 @@ BEVEL_GLOBAL void atomic_scatter_kernel(BackwardWarp w) {
 }
 
 /// The samples of `maps` maps from `first_map` on, for the strict scatter.
-BEVEL_GLOBAL void list_samples_kernel(WarpView view, ScatterLevels levels, ScatterSamples samples,
-                                      int64_t first_map, int64_t count) {
+BEVEL_GLOBAL void bev_warp_list_samples_kernel(WarpView view, ScatterLevels levels, ScatterSamples samples,
+                                               int64_t first_map, int64_t count) {
   const int64_t pixels = view.out.pixels();
   for (int64_t i = blockIdx.x * int64_t(kBlockThreads) + threadIdx.x; i < count;
        i += gridDim.x * int64_t(kBlockThreads)) {
@@ -179,7 +180,8 @@ __device__ __forceinline__ void store_slope(const BackwardWarp& w, const Bilinea
 
 /// `lanes` threads an output pixel: 1, or a warp.
 template <typename T, int lanes>
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads) grid_gradient_kernel(BackwardWarp w, int64_t count) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads)
+    bev_warp_grid_gradient_kernel(BackwardWarp w, int64_t count) {
   const int64_t pixels = w.view.out.pixels();
   const int64_t index = (blockIdx.x * int64_t(kBlockThreads) + threadIdx.x) / lanes;
   if (index >= count) return;  // a whole warp together
@@ -200,19 +202,20 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads) grid_gradient_kernel(Backward
 
 void enqueue_gather(const BevWarpBackwardJob& job, cudaStream_t stream) {
   const BevWarpForwardJob& forward = job.forward;
-  with_warp_channels(
-      job.grad_out, forward.out, forward.channels, forward.channels_last, [&](auto tag, auto n, auto planes) {
-        using T = decltype(tag);
-        constexpr int N = n;
-        constexpr bool kPlanes = planes;
-        const BackwardWarp warp(job, job.grad_in, N);
-        BEVEL_ENQUEUE((gather_kernel<T, N, kPlanes>), maps_of(job) * warp.division.blocks, 0, stream, warp);
-      });
+  with_warp_channels(job.grad_out, forward.out, forward.channels, forward.channels_last,
+                     [&](auto tag, auto n, auto planes) {
+                       using T = decltype(tag);
+                       constexpr int N = n;
+                       constexpr bool kPlanes = planes;
+                       const BackwardWarp warp(job, job.grad_in, N);
+                       BEVEL_ENQUEUE((bev_warp_gather_kernel<T, N, kPlanes>),
+                                     maps_of(job) * warp.division.blocks, 0, stream, warp);
+                     });
 }
 
 void enqueue_clear(const BevWarpBackwardJob& job, cudaStream_t stream) {
   const BackwardWarp warp(job, job.grad_in, 1);
-  BEVEL_ENQUEUE(clear_map_kernel, maps_of(job) * warp.division.blocks, 0, stream, warp);
+  BEVEL_ENQUEUE(bev_warp_clear_map_kernel, maps_of(job) * warp.division.blocks, 0, stream, warp);
 }
 
 bool by_atomics(const BevWarpBackwardJob& job) {
@@ -244,8 +247,9 @@ void enqueue_strict_scatter(const BevWarpBackwardJob& job, cudaStream_t stream) 
       shape.maps = forward.frames - frame < whole.maps ? forward.frames - frame : whole.maps;
       shape.samples = shape.maps * pixels;
       const SampleScatter scatter(shape, job.workspace);
-      BEVEL_ENQUEUE(list_samples_kernel, blocks_for(shape.samples, 4096), 0, stream, WarpView(forward),
-                    shape.levels, scatter.samples(), batch * forward.frames + frame, shape.samples);
+      BEVEL_ENQUEUE(bev_warp_list_samples_kernel, blocks_for(shape.samples, 4096), 0, stream,
+                    WarpView(forward), shape.levels, scatter.samples(), batch * forward.frames + frame,
+                    shape.samples);
       const auto start = [&](const WarpMap& map) { return batch * map.batch + frame * map.frame; };
       const auto elements = [&](const WarpMap& map) { return warp_span(forward, map) - start(map); };
       const auto* gradient = static_cast<const char*>(job.grad_out) + start(out) * element_size(out.type);
@@ -265,7 +269,7 @@ void enqueue_strict_scatter(const BevWarpBackwardJob& job, cudaStream_t stream) 
 void enqueue_atomic_scatter(const BevWarpBackwardJob& job, cudaStream_t stream) {
   enqueue_clear(job, stream);
   const BackwardWarp warp(job, job.forward.out, 1);
-  BEVEL_ENQUEUE(atomic_scatter_kernel, maps_of(job) * warp.division.blocks, 0, stream, warp);
+  BEVEL_ENQUEUE(bev_warp_atomic_scatter_kernel, maps_of(job) * warp.division.blocks, 0, stream, warp);
 }
 
 void enqueue_grid_gradient(const BevWarpBackwardJob& job, cudaStream_t stream) {
@@ -279,10 +283,10 @@ void enqueue_grid_gradient(const BevWarpBackwardJob& job, cudaStream_t stream) {
   const auto of_type = [&](auto tag) {
     using T = decltype(tag);
     if (job.forward.channels_last) {
-      BEVEL_ENQUEUE((grid_gradient_kernel<T, kWarpLanes>), blocks_for(count * kWarpLanes), 0, stream, warp,
-                    count);
+      BEVEL_ENQUEUE((bev_warp_grid_gradient_kernel<T, kWarpLanes>), blocks_for(count * kWarpLanes), 0, stream,
+                    warp, count);
     } else {
-      BEVEL_ENQUEUE((grid_gradient_kernel<T, 1>), blocks_for(count), 0, stream, warp, count);
+      BEVEL_ENQUEUE((bev_warp_grid_gradient_kernel<T, 1>), blocks_for(count), 0, stream, warp, count);
     }
   };
   if (job.forward.in.type == ElementType::kFloat32) {
@@ -296,12 +300,12 @@ void enqueue_grid_gradient(const BevWarpBackwardJob& job, cudaStream_t stream) {
 
 }  // namespace
 
-int64_t bev_warp_backward_workspace_cuda(const BevWarpBackwardJob& job) {
+int64_t cuda::bev_warp_backward_workspace(const BevWarpBackwardJob& job) {
   const bool scatters = job.grad_input && job.forward.grid && !by_atomics(job);
   return scatters ? SampleScatter::workspace_bytes(scatter_shape(job)) : 0;
 }
 
-void enqueue_bev_warp_backward(const BevWarpBackwardJob& job, cudaStream_t stream) {
+void cuda::bev_warp_backward(const BevWarpBackwardJob& job, cudaStream_t stream) {
   if (maps_of(job) == 0) return;
   const int64_t out_pixels = int64_t{job.forward.out.height} * job.forward.out.width;
   if (job.grad_input && job.grad_in.height > 0 && job.grad_in.width > 0) {

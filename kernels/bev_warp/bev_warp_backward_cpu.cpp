@@ -9,7 +9,8 @@
 // The gradient of the grid: each output pixel multiplies its gradient with the difference of the pixels right
 // and left of its position, and of those below and above it, and sums over channels.
 
-#include "bev_warp/bev_warp_cpu.hpp"
+#include "bev_warp/bev_warp_job.hpp"
+#include "bodies.hpp"
 #include "bev_warp/bev_warp_planes.hpp"
 #include "bev_warp/bev_warp_points.hpp"
 #include "core/one_nan.hpp"
@@ -18,6 +19,22 @@
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
+
+/// Workspace of backward: for each frame the readers of its input pixels, as compressed rows.
+struct ReaderBytes {
+  int64_t first = 0;    ///< bytes of where the list of each input pixel begins
+  int64_t readers = 0;  ///< bytes of the lists
+  int64_t frame = 0;
+
+  explicit ReaderBytes(const BevWarpForwardJob& job) {
+    const auto whole = [](int64_t bytes) { return (bytes + 63) / 64 * 64; };
+    const int64_t inputs = int64_t{job.in.height} * job.in.width;
+    const int64_t outputs = int64_t{job.out.height} * job.out.width;
+    first = whole((inputs + 1) * 4);
+    readers = whole(outputs * (job.nearest ? 1 : 4) * (job.in.type == ElementType::kFloat64 ? 16 : 12));
+    frame = first + readers;
+  }
+};
 
 /// An output pixel that reads an input pixel.
 template <class T>
@@ -323,6 +340,10 @@ void backward(const BevWarpBackwardJob& job) {
 }
 
 }  // namespace
+
+int64_t bev_warp_backward_workspace(const BevWarpBackwardJob& job) {
+  return job.grad_input ? job.forward.batch * job.forward.frames * ReaderBytes(job.forward).frame : 0;
+}
 
 void bev_warp_backward(const BevWarpBackwardJob& job) {
   with_element_types(job.forward.in.type, job.forward.out.type, [&](auto t, auto in, auto gradient) {

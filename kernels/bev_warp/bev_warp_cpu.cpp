@@ -4,7 +4,8 @@
 // table of taps, which then runs over all channels, four planes at a time (bev_warp_taps.hpp). Channels last:
 // a task is some rows of the output; each pixel is a weighted sum of up to four rows of channels. Bound: each
 // map moved once; a large float output is stored past the caches.
-#include "bev_warp/bev_warp_cpu.hpp"
+#include "bev_warp/bev_warp_job.hpp"
+#include "bodies.hpp"
 
 #include "bev_warp/bev_warp_planes.hpp"
 #include "bev_warp/bev_warp_points.hpp"

@@ -3,7 +3,7 @@
 // weights that forward used.
 #pragma once
 
-#include "bev_warp.h"
+#include "bevel/bev_warp.h"
 #include "core/bilinear.hpp"
 #include "core/host_device.hpp"
 

@@ -1,7 +1,7 @@
 // What a call on the CPU runs with.
 #pragma once
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 namespace bevel {
 

@@ -1,4 +1,4 @@
-// Errors of the CUDA runtime as exceptions; native/cuda_library.cu turns them into status codes.
+// Errors of the CUDA runtime as exceptions; native/cuda/cuda_library.cu turns them into status codes.
 #pragma once
 
 #include "core/cuda_target.hpp"

@@ -26,7 +26,7 @@ struct SortPass {
   __device__ int digit(uint32_t key) const { return static_cast<int>(key >> shift & (kDigits - 1)); }
 };
 
-BEVEL_GLOBAL void count_digits_kernel(SortPass pass) {
+BEVEL_GLOBAL void radix_sort_count_digits_kernel(SortPass pass) {
   if (!pass.state[kSortWanted]) return;
   BEVEL_SHARED(int32_t, counts, kDigits);
   counts[threadIdx.x] = 0;
@@ -40,7 +40,7 @@ BEVEL_GLOBAL void count_digits_kernel(SortPass pass) {
   pass.digit_counts[threadIdx.x * pass.tile_count + blockIdx.x] = counts[threadIdx.x];
 }
 
-BEVEL_GLOBAL void scan_digit_counts_kernel(SortPass pass) {
+BEVEL_GLOBAL void radix_sort_scan_digit_counts_kernel(SortPass pass) {
   if (!pass.state[kSortWanted]) return;
   int32_t before = 0;
   for (int64_t first = 0; first < pass.tile_count; first += kBlockThreads) {
@@ -55,7 +55,7 @@ BEVEL_GLOBAL void scan_digit_counts_kernel(SortPass pass) {
   if (threadIdx.x == 0) pass.digit_totals[blockIdx.x] = before;
 }
 
-BEVEL_GLOBAL void move_pairs_kernel(SortPass pass) {
+BEVEL_GLOBAL void radix_sort_move_pairs_kernel(SortPass pass) {
   if (!pass.state[kSortWanted]) return;
   BEVEL_SHARED(int32_t, next, kDigits);                       // where the next pair of a digit goes
   BEVEL_SHARED(int32_t, warp_places, kBlockWarps * kDigits);  // counts of each warp, then its first places
@@ -122,9 +122,9 @@ void radix_sort(DeviceSpan<const uint32_t> keys, int64_t elements, int64_t capac
     pass.tile_count = pass.tiles.count();
     pass.shift = p * kDigitBits;
     pass.first = p == 0;
-    BEVEL_ENQUEUE(count_digits_kernel, pass.tile_count, 0, stream, pass);
-    BEVEL_ENQUEUE(scan_digit_counts_kernel, kDigits, 0, stream, pass);
-    BEVEL_ENQUEUE(move_pairs_kernel, pass.tile_count, 0, stream, pass);
+    BEVEL_ENQUEUE(radix_sort_count_digits_kernel, pass.tile_count, 0, stream, pass);
+    BEVEL_ENQUEUE(radix_sort_scan_digit_counts_kernel, kDigits, 0, stream, pass);
+    BEVEL_ENQUEUE(radix_sort_move_pairs_kernel, pass.tile_count, 0, stream, pass);
     from_keys = pass.sorted_keys;
     from_values = pass.sorted_values;
   }

@@ -62,7 +62,7 @@ struct Scatter {
 __device__ int64_t global_thread() { return blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; }
 __device__ int64_t global_threads() { return gridDim.x * static_cast<int64_t>(kBlockThreads); }
 
-BEVEL_GLOBAL void count_samples_kernel(Scatter s) {
+BEVEL_GLOBAL void sample_scatter_count_samples_kernel(Scatter s) {
   int32_t kept = 0;
   for (int64_t i = global_thread(); i < s.samples; i += global_threads()) kept += s.keys[i] != kNoKey;
   kept = block_sum(kept);
@@ -70,7 +70,7 @@ BEVEL_GLOBAL void count_samples_kernel(Scatter s) {
   if (global_thread() == 0) s.sort.state[kSortWanted] = 1;
 }
 
-BEVEL_GLOBAL void find_cells_kernel(Scatter s) {
+BEVEL_GLOBAL void sample_scatter_find_cells_kernel(Scatter s) {
   const int64_t count = s.sort.state[kSortCount];
   for (int64_t i = global_thread(); i < count; i += global_threads()) {
     const uint32_t cell = s.sorted_keys[i];
@@ -303,7 +303,7 @@ __device__ void own_rows(const Scatter& s) {
 }
 
 template <typename T, int N>
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) sum_windows_kernel(Scatter s) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) sample_scatter_sum_windows_kernel(Scatter s) {
   const int64_t windows = s.sort.state[kSortCount] / s.window;
   for (int64_t w = global_thread() / kWarpLanes; w < windows; w += global_threads() / kWarpLanes) {
     const uint32_t first = s.sorted_keys[w * s.window], last = s.sorted_keys[(w + 1) * s.window - 1];
@@ -312,7 +312,7 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) sum_windows_kernel(Scatter
 }
 
 template <typename T, int N>
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, N == 8 ? 2 : 3) own_rows_kernel(Scatter s) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, N == 8 ? 2 : 3) sample_scatter_own_rows_kernel(Scatter s) {
   own_rows<T, N>(s);
 }
 
@@ -321,9 +321,10 @@ void enqueue_sums(const Scatter& s, int64_t maps, cudaStream_t stream) {
   constexpr int64_t kMostBlocks = 4096;
   const int64_t windows = s.samples / s.window;
   if (windows > 0) {
-    BEVEL_ENQUEUE((sum_windows_kernel<T, N>), blocks_for(windows * kWarpLanes, kMostBlocks), 0, stream, s);
+    BEVEL_ENQUEUE((sample_scatter_sum_windows_kernel<T, N>), blocks_for(windows * kWarpLanes, kMostBlocks), 0,
+                  stream, s);
   }
-  BEVEL_ENQUEUE((own_rows_kernel<T, N>), s.tiles * maps, 0, stream, s);
+  BEVEL_ENQUEUE((sample_scatter_own_rows_kernel<T, N>), s.tiles * maps, 0, stream, s);
 }
 
 template <typename T>
@@ -444,9 +445,9 @@ void SampleScatter::enqueue(const ScatterSource& source, const ScatterTarget& ta
   check_cuda_call(cudaMemsetAsync(cleared_, 0, static_cast<size_t>(cleared_bytes_), stream),
                   "cudaMemsetAsync");
   if (s.samples > 0) {
-    BEVEL_ENQUEUE(count_samples_kernel, blocks_for(s.samples, kMostBlocks), 0, stream, s);
+    BEVEL_ENQUEUE(sample_scatter_count_samples_kernel, blocks_for(s.samples, kMostBlocks), 0, stream, s);
     radix_sort(keys_, s.samples, s.samples, bits_below(cells), sort_, sorted_keys_, sorted_samples_, stream);
-    BEVEL_ENQUEUE(find_cells_kernel, blocks_for(s.samples, kMostBlocks), 0, stream, s);
+    BEVEL_ENQUEUE(sample_scatter_find_cells_kernel, blocks_for(s.samples, kMostBlocks), 0, stream, s);
   }
   if (source.map.type == ElementType::kFloat32) {
     enqueue_sums_of<float>(s, shape_.maps, stream);

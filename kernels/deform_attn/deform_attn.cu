@@ -8,7 +8,8 @@
 // that follow each other take the same heads: rows are found in L1 again. Bound: L1, four row pieces a
 // sample; without that re-use L2.
 #include "core/cuda_check.hpp"
-#include "deform_attn/deform_attn_cuda.hpp"
+#include "deform_attn/deform_attn_job.hpp"
+#include "core/cuda_bodies.hpp"
 #include "deform_attn/deform_attn_device.cuh"
 
 namespace bevel {
@@ -77,7 +78,7 @@ __device__ void attend(const Attention& a, const SharedSpan<int32_t>& rules, con
 }
 
 template <typename T, int N>
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) attention_kernel(Forward f) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) deform_attn_forward_kernel(Forward f) {
   BEVEL_SHARED(int32_t, rules, 4 * kMostAttentionSamples);
   BEVEL_SHARED(float, all_corners, kBlockWarps* kCornerWordsOfWarp);
   const Attention& a = f.a;
@@ -220,7 +221,7 @@ int64_t cut_tiles(Attention& a, int64_t outputs) {
   }
 }
 
-void enqueue_deform_attn_forward(const DeformAttnJob& job, cudaStream_t stream) {
+void cuda::deform_attn_forward(const DeformAttnJob& job, cudaStream_t stream) {
   const int64_t outputs = job.mean ? 1 : job.maps;
   const int64_t elements = job.batch * outputs * job.queries * job.heads * job.head_dim;
   if (elements == 0) return;
@@ -231,7 +232,7 @@ void enqueue_deform_attn_forward(const DeformAttnJob& job, cudaStream_t stream) 
   f.out_whole = aligned_to(job.out, length * element_size(job.out_type));
   const int64_t blocks = cut_tiles(f.a, outputs);
   with_value_type(f.a, [&](auto tag, auto vector) {
-    BEVEL_ENQUEUE((attention_kernel<decltype(tag), decltype(vector)::value>), blocks, 0, stream, f);
+    BEVEL_ENQUEUE((deform_attn_forward_kernel<decltype(tag), decltype(vector)::value>), blocks, 0, stream, f);
   });
 }
 

@@ -17,7 +17,7 @@
 #ifndef BEVEL_DEFORM_ATTN_H_
 #define BEVEL_DEFORM_ATTN_H_
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 #ifdef __cplusplus
 extern "C" {

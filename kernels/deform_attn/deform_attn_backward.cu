@@ -12,7 +12,8 @@
 #include "core/cuda_check.hpp"
 #include "core/cuda_workspace.cuh"
 #include "core/sample_scatter.cuh"
-#include "deform_attn/deform_attn_cuda.hpp"
+#include "deform_attn/deform_attn_job.hpp"
+#include "core/cuda_bodies.hpp"
 #include "deform_attn/deform_attn_device.cuh"
 
 namespace bevel {
@@ -267,7 +268,7 @@ __device__ void write_zeros(const Backward& g, const GradientPlaces& to) {
 }
 
 template <typename T, int N>
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) gradients_kernel(Backward g) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) deform_attn_gradients_kernel(Backward g) {
   BEVEL_SHARED(int32_t, rules, 4 * kMostAttentionSamples);
   BEVEL_SHARED(float, all_corners, kBlockWarps* kCornerWordsOfWarp);
   BEVEL_SHARED(float, all_dots, kBlockWarps* kCornersOfWarp);
@@ -309,7 +310,7 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) gradients_kernel(Backward 
 }
 
 /// Adds what the heads gave each number of a reference, in their order.
-BEVEL_GLOBAL void sum_heads_kernel(Backward g, DeviceSpan<float> grad_reference, int64_t count) {
+BEVEL_GLOBAL void deform_attn_sum_heads_kernel(Backward g, DeviceSpan<float> grad_reference, int64_t count) {
   const Attention& a = g.a;
   const int64_t numbers = int64_t(a.references) * g.numbers;
   const int64_t step = gridDim.x * static_cast<int64_t>(kBlockThreads);
@@ -333,7 +334,7 @@ struct Placing {
 };
 
 /// A warp places the samples of one query and one such map.
-BEVEL_GLOBAL void place_samples_kernel(Placing p) {
+BEVEL_GLOBAL void deform_attn_place_samples_kernel(Placing p) {
   BEVEL_SHARED(int32_t, rules, 4 * kMostAttentionSamples);
   const Attention& a = p.a;
   fill_rules(a, rules);
@@ -364,7 +365,8 @@ BEVEL_GLOBAL void place_samples_kernel(Placing p) {
   }
 }
 
-BEVEL_GLOBAL void store_value_gradient_kernel(DeviceSpan<const float> sums, Map to, int64_t count) {
+BEVEL_GLOBAL void deform_attn_store_value_gradient_kernel(DeviceSpan<const float> sums, Map to,
+                                                          int64_t count) {
   const int64_t step = gridDim.x * static_cast<int64_t>(kBlockThreads);
   for (int64_t i = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; i < count; i += step)
     to.store(i, sums[i]);
@@ -445,7 +447,8 @@ void enqueue_strict_value(const DeformAttnBackwardJob& job, const Attention& a, 
     const int64_t items = shape.maps * f.queries;
     if (items > 0) {
       const Placing placing = {a, shape.levels, scatter.samples(), first, shape.maps};
-      BEVEL_ENQUEUE(place_samples_kernel, blocks_for(items * kWarpLanes, kMostBlocks), 0, stream, placing);
+      BEVEL_ENQUEUE(deform_attn_place_samples_kernel, blocks_for(items * kWarpLanes, kMostBlocks), 0, stream,
+                    placing);
     }
     target.first_map = first;
     scatter.enqueue(source, target, stream);
@@ -454,11 +457,11 @@ void enqueue_strict_value(const DeformAttnBackwardJob& job, const Attention& a, 
 
 }  // namespace
 
-int64_t deform_attn_backward_workspace_cuda(const DeformAttnBackwardJob& job) {
+int64_t cuda::deform_attn_backward_workspace(const DeformAttnBackwardJob& job) {
   return Plan(job, nullptr).bytes;
 }
 
-void enqueue_deform_attn_backward(const DeformAttnBackwardJob& job, cudaStream_t stream) {
+void cuda::deform_attn_backward(const DeformAttnBackwardJob& job, cudaStream_t stream) {
   const DeformAttnJob& f = job.forward;
   const Plan plan(job, job.workspace);
   Backward g = {};
@@ -495,18 +498,19 @@ void enqueue_deform_attn_backward(const DeformAttnBackwardJob& job, cudaStream_t
     const int64_t blocks = cut_tiles(g.a, 1);
     const int64_t shared = int64_t(kBlockWarps) * 3 * g.a.samples * 4;
     with_value_type(g.a, [&](auto tag, auto vector) {
-      BEVEL_ENQUEUE((gradients_kernel<decltype(tag), decltype(vector)::value>), blocks, shared, stream, g);
+      BEVEL_ENQUEUE((deform_attn_gradients_kernel<decltype(tag), decltype(vector)::value>), blocks, shared,
+                    stream, g);
     });
   }
   const int64_t count = f.batch * f.maps * f.queries * f.references * g.numbers;
   if (g.wants_references && count > 0) {
     const DeviceSpan<float> to(static_cast<float*>(job.grad_reference), count, "grad_reference");
-    BEVEL_ENQUEUE(sum_heads_kernel, blocks_for(count, 1 << 14), 0, stream, g, to, count);
+    BEVEL_ENQUEUE(deform_attn_sum_heads_kernel, blocks_for(count, 1 << 14), 0, stream, g, to, count);
   }
   if (plan.atomic && f.value_type != ElementType::kFloat32) {
     const Map to(job.grad_value, plan.value_elements, f.value_type, "grad_value");
-    BEVEL_ENQUEUE(store_value_gradient_kernel, blocks_for(plan.value_elements, 1 << 14), 0, stream,
-                  plan.value_sums, to, plan.value_elements);
+    BEVEL_ENQUEUE(deform_attn_store_value_gradient_kernel, blocks_for(plan.value_elements, 1 << 14), 0,
+                  stream, plan.value_sums, to, plan.value_elements);
   }
   if (plan.strict) enqueue_strict_value(job, g.a, plan, stream);
 }

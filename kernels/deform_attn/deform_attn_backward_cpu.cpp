@@ -13,7 +13,8 @@
 #include "core/lane_sums.hpp"
 #include "core/one_nan.hpp"
 #include "core/work_shares.hpp"
-#include "deform_attn/deform_attn_cpu.hpp"
+#include "deform_attn/deform_attn_job.hpp"
+#include "bodies.hpp"
 #include "deform_attn/deform_attn_order.hpp"
 #include "deform_attn/deform_attn_samples.hpp"
 

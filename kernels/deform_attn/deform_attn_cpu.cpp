@@ -5,7 +5,8 @@
 // four neighbours each. Corners have sums of their own while registers last, so that additions do not wait
 // for one another. Maps that a query does not see cost nothing. Bound: the loads of value rows, four for each
 // sample, from the caches; queries go in an order that keeps these rows in the second level (QueryOrder).
-#include "deform_attn/deform_attn_cpu.hpp"
+#include "deform_attn/deform_attn_job.hpp"
+#include "bodies.hpp"
 
 #include "core/cpu_dispatch.hpp"
 #include "core/work_shares.hpp"

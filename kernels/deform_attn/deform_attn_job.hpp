@@ -7,7 +7,7 @@
 
 #include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
-#include "deform_attn.h"
+#include "bevel/deform_attn.h"
 
 namespace bevel {
 

@@ -7,7 +7,8 @@
 // multiply-adds; 13 kFLOP stand against 1 kB gathered from L2.
 #include "core/cuda_check.hpp"
 #include "core/cuda_workspace.cuh"
-#include "deform_conv/deform_conv_cuda.hpp"
+#include "deform_conv/deform_conv_job.hpp"
+#include "core/cuda_bodies.hpp"
 #include "deform_conv/deform_conv_layout.cuh"
 #include "deform_conv/deform_conv_tile.cuh"
 
@@ -185,11 +186,11 @@ struct ForwardWorkspace {
 
 }  // namespace
 
-int64_t deform_conv_forward_workspace_cuda(const DeformConvJob& job) {
+int64_t cuda::deform_conv_forward_workspace(const DeformConvJob& job) {
   return ForwardWorkspace(job, nullptr).cutter.bytes();
 }
 
-void enqueue_deform_conv_forward(const DeformConvJob& job, cudaStream_t stream) {
+void cuda::deform_conv_forward(const DeformConvJob& job, cudaStream_t stream) {
   if (job.batch == 0) return;
   const ForwardWorkspace workspace(job, job.workspace);
   const ChannelBlocks blocks(job, kStageDepth);

@@ -25,7 +25,7 @@
 #ifndef BEVEL_DEFORM_CONV_H_
 #define BEVEL_DEFORM_CONV_H_
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 #ifdef __cplusplus
 extern "C" {

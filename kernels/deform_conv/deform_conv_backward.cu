@@ -9,7 +9,8 @@
 #include "core/cuda_check.hpp"
 #include "core/sample_scatter.cuh"
 #include "deform_conv/deform_conv_backward.cuh"
-#include "deform_conv/deform_conv_cuda.hpp"
+#include "deform_conv/deform_conv_job.hpp"
+#include "core/cuda_bodies.hpp"
 
 namespace bevel {
 namespace {
@@ -26,7 +27,7 @@ struct ColumnsGradient {
   bool gradient_whole, weight_whole, columns_whole;
 };
 
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) columns_gradient_kernel(ColumnsGradient g) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) deform_conv_columns_gradient_kernel(ColumnsGradient g) {
   BEVEL_SHARED(float, narrow, 2 * kNarrowStage);
   BEVEL_SHARED(float, wide, 2 * kWideStage);
   const DeformConvJob& job = g.job;
@@ -174,7 +175,7 @@ __device__ __forceinline__ void write_gradients(const SampleGradients& g, const 
   if (g.grad_mask) g.grad_mask[sample.plane * pixels + sample.pixel] = above + point.lower * (below - above);
 }
 
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 3) sample_gradients_kernel(SampleGradients g) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 3) deform_conv_sample_gradients_kernel(SampleGradients g) {
   const DeformConvJob& job = g.conv.job;
   const int lane = threadIdx.x % kWarpLanes;
   const int64_t channels = job.deform_channels();
@@ -202,8 +203,8 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 3) sample_gradients_kernel(Sa
   }
 }
 
-BEVEL_GLOBAL void bias_gradient_kernel(DeviceSpan<const float> grad_out, Map grad_bias, int64_t batches,
-                                       int64_t pixels) {
+BEVEL_GLOBAL void deform_conv_bias_gradient_kernel(DeviceSpan<const float> grad_out, Map grad_bias,
+                                                   int64_t batches, int64_t pixels) {
   float sum = 0.0f;
   for (int64_t batch = 0; batch < batches; ++batch) {
     const int64_t first = (batch * gridDim.x + blockIdx.x) * pixels;
@@ -288,8 +289,8 @@ void enqueue_columns(const DeformConvJob& job, const BackwardWorkspace& workspac
   g.gradient_whole = job.out_pixels() % 4 == 0;
   g.weight_whole = job.taps() * job.group_channels() % 4 == 0;
   g.columns_whole = job.group_channels() % 4 == 0;
-  BEVEL_ENQUEUE(columns_gradient_kernel, g.pixel_tiles * images * g.wide_tiles * job.settings.groups, 0,
-                stream, g);
+  BEVEL_ENQUEUE(deform_conv_columns_gradient_kernel,
+                g.pixel_tiles * images * g.wide_tiles * job.settings.groups, 0, stream, g);
 }
 
 /// What the columns of some images give.
@@ -314,12 +315,14 @@ void enqueue_samples(const DeformConvBackwardJob& job, const BackwardWorkspace& 
   g.scatter = job.grad_input && !job.fast;
   g.levels = shape.levels;
   if (!g.scatter) {
-    BEVEL_ENQUEUE(sample_gradients_kernel, blocks_for(g.samples * kWarpLanes, kMostBlocks), 0, stream, g);
+    BEVEL_ENQUEUE(deform_conv_sample_gradients_kernel, blocks_for(g.samples * kWarpLanes, kMostBlocks), 0,
+                  stream, g);
     return;
   }
   const SampleScatter scatter(shape, workspace.scatter);
   g.scatter_samples = scatter.samples();
-  BEVEL_ENQUEUE(sample_gradients_kernel, blocks_for(g.samples * kWarpLanes, kMostBlocks), 0, stream, g);
+  BEVEL_ENQUEUE(deform_conv_sample_gradients_kernel, blocks_for(g.samples * kWarpLanes, kMostBlocks), 0,
+                stream, g);
   // Source row: ((image · pixels + pixel) · taps + tap) · deform_groups + deformable group.
   const int64_t groups = f.settings.deform_groups;
   ScatterSource source(workspace.columns.data, workspace.columns.count, ElementType::kFloat32, f.channels);
@@ -357,11 +360,11 @@ void enqueue_columns_and_samples(const DeformConvBackwardJob& job, const Backwar
 
 }  // namespace
 
-int64_t deform_conv_backward_workspace_cuda(const DeformConvBackwardJob& job) {
+int64_t cuda::deform_conv_backward_workspace(const DeformConvBackwardJob& job) {
   return BackwardWorkspace(job, nullptr).cutter.bytes();
 }
 
-void enqueue_deform_conv_backward(const DeformConvBackwardJob& job, cudaStream_t stream) {
+void cuda::deform_conv_backward(const DeformConvBackwardJob& job, cudaStream_t stream) {
   const DeformConvJob& f = job.forward;
   if (f.batch == 0) {
     const int64_t element = element_size(f.weight_type);
@@ -378,7 +381,7 @@ void enqueue_deform_conv_backward(const DeformConvBackwardJob& job, cudaStream_t
   if (job.wants_columns()) enqueue_columns_and_samples(job, workspace, stream);
   if (job.grad_weight) enqueue_weight_gradient(job, workspace.maps, grad_out, workspace.partial, stream);
   if (job.grad_bias) {
-    BEVEL_ENQUEUE(bias_gradient_kernel, f.out_channels, 0, stream, grad_out.const_span(),
+    BEVEL_ENQUEUE(deform_conv_bias_gradient_kernel, f.out_channels, 0, stream, grad_out.const_span(),
                   Map(job.grad_bias, f.out_channels, f.weight_type, "grad_bias"), f.batch, f.out_pixels());
   }
 }

@@ -8,7 +8,8 @@
 
 #include "core/cpu_dispatch.hpp"
 #include "core/work_shares.hpp"
-#include "deform_conv/deform_conv_cpu.hpp"
+#include "deform_conv/deform_conv_job.hpp"
+#include "bodies.hpp"
 #include "deform_conv/deform_conv_gemm.hpp"
 #include "deform_conv/deform_conv_samples.hpp"
 #include "deform_conv/deform_conv_workspace.hpp"

@@ -7,7 +7,7 @@
 #include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
 #include "core/host_device.hpp"
-#include "deform_conv.h"
+#include "bevel/deform_conv.h"
 
 namespace bevel {
 

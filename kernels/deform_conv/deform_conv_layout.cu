@@ -17,7 +17,7 @@ struct Transpose {
   int64_t rows, columns, row_squares, column_squares;
 };
 
-BEVEL_GLOBAL void transpose_kernel(Transpose t) {
+BEVEL_GLOBAL void deform_conv_transpose_kernel(Transpose t) {
   BEVEL_SHARED(float, square, kSquare* kSquareStride);
   const int64_t column_square = blockIdx.x % t.column_squares;
   const int64_t row_square = blockIdx.x / t.column_squares % t.row_squares;
@@ -41,7 +41,7 @@ BEVEL_GLOBAL void transpose_kernel(Transpose t) {
   }
 }
 
-BEVEL_GLOBAL void widen_kernel(ConstMap from, DeviceSpan<float> to, int64_t elements) {
+BEVEL_GLOBAL void deform_conv_widen_kernel(ConstMap from, DeviceSpan<float> to, int64_t elements) {
   with_element_type(from.type, [&](auto tag) {
     for (int64_t i = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; i < elements;
          i += gridDim.x * static_cast<int64_t>(kBlockThreads)) {
@@ -58,13 +58,13 @@ void enqueue_transpose(const ConstMap& from, const Map& to, int64_t batch, int64
   const int64_t column_squares = (columns + kSquare - 1) / kSquare;
   if (batch * row_squares * column_squares == 0) return;
   const Transpose transpose = {from, to, rows, columns, row_squares, column_squares};
-  BEVEL_ENQUEUE(transpose_kernel, batch * row_squares * column_squares, 0, stream, transpose);
+  BEVEL_ENQUEUE(deform_conv_transpose_kernel, batch * row_squares * column_squares, 0, stream, transpose);
 }
 
 void enqueue_widen(const ConstMap& from, const DeviceSpan<float>& to, int64_t elements, cudaStream_t stream) {
   constexpr int64_t kMostBlocks = 4096;
   if (elements == 0) return;
-  BEVEL_ENQUEUE(widen_kernel, blocks_for(elements, kMostBlocks), 0, stream, from, to, elements);
+  BEVEL_ENQUEUE(deform_conv_widen_kernel, blocks_for(elements, kMostBlocks), 0, stream, from, to, elements);
 }
 
 }  // namespace bevel

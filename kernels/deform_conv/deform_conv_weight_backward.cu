@@ -66,7 +66,7 @@ __device__ __forceinline__ void place_stages(const WeightGradient& g, const Weig
   }
 }
 
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) weight_gradient_kernel(WeightGradient g) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) deform_conv_weight_gradient_kernel(WeightGradient g) {
   BEVEL_SHARED(float, narrow, 2 * kNarrowStage);
   BEVEL_SHARED(float, wide, 2 * kWideStage);
   BEVEL_SHARED(int32_t, sample_pixels, 2 * kBlockThreads);
@@ -140,7 +140,7 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) weight_gradient_kernel(Wei
   }
 }
 
-BEVEL_GLOBAL void weight_sum_kernel(WeightGradient g) {
+BEVEL_GLOBAL void deform_conv_weight_sum_kernel(WeightGradient g) {
   const DeformConvJob& job = g.conv.job;
   const int64_t channels = job.group_channels(), count = job.out_channels * job.taps() * channels;
   for (int64_t i = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x; i < count;
@@ -195,8 +195,9 @@ void enqueue_weight_gradient(const DeformConvBackwardJob& job, const FloatBuffer
                             .splits = splits.splits,
                             .output_tiles = divided_up(f.group_outputs(), kWide),
                             .grad_weight = Map(job.grad_weight, weights, f.weight_type, "grad_weight")};
-  BEVEL_ENQUEUE(weight_gradient_kernel, f.taps() * blocks.count * g.output_tiles * g.splits, 0, stream, g);
-  BEVEL_ENQUEUE(weight_sum_kernel, blocks_for(weights, kMostBlocks), 0, stream, g);
+  BEVEL_ENQUEUE(deform_conv_weight_gradient_kernel, f.taps() * blocks.count * g.output_tiles * g.splits, 0,
+                stream, g);
+  BEVEL_ENQUEUE(deform_conv_weight_sum_kernel, blocks_for(weights, kMostBlocks), 0, stream, g);
 }
 
 }  // namespace bevel

@@ -1,15 +1,17 @@
 // Forward of lift-splat by column runs.
 //
-// splat_columns_kernel: a block takes a few neighbouring image columns of one camera, brings their depths and
-// context to shared memory, does the softmax there, and multiplies: rows of the plan × channels, a thread
-// eight rows and four channels in registers, over the rows h that its eight rows cover (K ≤ H). A cell with
-// one row is final and stored at once; rows of shared cells go to float32 scratch slots. Further blocks write
-// the zeros of empty cells meanwhile. At the field's sizes (H = 16 or 32) it is bound by the traffic of
+// lift_splat_columns_kernel: a block takes a few neighbouring image columns of one camera, brings their
+// depths and context to shared memory, does the softmax there, and multiplies: rows of the plan × channels, a
+// thread eight rows and four channels in registers, over the rows h that its eight rows cover (K ≤ H). A cell
+// with one row is final and stored at once; rows of shared cells go to float32 scratch slots. Further blocks
+// write the zeros of empty cells meanwhile. At the field's sizes (H = 16 or 32) it is bound by the traffic of
 // inputs and output, not by the 2·rows·H·C operations; every output byte is written once.
-// merge_cells_kernel adds up the slots of shared cells in plan order. For channels-first output
-// merge_planes_kernel does that on tiles of 32 cells which it transposes in shared memory on the way out.
+// lift_splat_merge_cells_kernel adds up the slots of shared cells in plan order. For channels-first output
+// lift_splat_merge_planes_kernel does that on tiles of 32 cells which it transposes in shared memory on the
+// way out.
 #include "bev_pool/bev_pool_intervals.cuh"
-#include "lift_splat/lift_splat_cuda.hpp"
+#include "lift_splat/lift_splat_job.hpp"
+#include "core/cuda_bodies.hpp"
 #include "lift_splat/lift_splat_load.cuh"
 #include "lift_splat/lift_splat_passes.cuh"
 
@@ -142,7 +144,7 @@ struct RowTile {
   }
 };
 
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_columns_kernel(ForwardLaunch launch) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) lift_splat_columns_kernel(ForwardLaunch launch) {
   BEVEL_DYNAMIC_SHARED(float, shared);
   BEVEL_SHARED(float, partial, kBlockThreads);
   BEVEL_SHARED(int32_t, first_row, kMaxTileColumns + 1);
@@ -232,7 +234,7 @@ __device__ Float4 sum_slots(const ForwardLaunch& launch, int32_t begin, int32_t 
 }
 
 /// A warp looks at eight cells and writes those that are shared, lanes over channels.
-BEVEL_GLOBAL void merge_cells_kernel(ForwardLaunch launch) {
+BEVEL_GLOBAL void lift_splat_merge_cells_kernel(ForwardLaunch launch) {
   if (launch.plan.method() != BEVEL_LIFT_SPLAT_COLUMNS) return;
   const int lane = threadIdx.x % kWarpLanes;
   const int64_t first =
@@ -272,7 +274,7 @@ __device__ Float4 cell_values(const ForwardLaunch& launch, int32_t method, int64
 }
 
 /// A block writes 32 cells of a plane, all channels: gathered channel by channel, stored cell by cell.
-BEVEL_GLOBAL void merge_planes_kernel(ForwardLaunch launch) {
+BEVEL_GLOBAL void lift_splat_merge_planes_kernel(ForwardLaunch launch) {
   BEVEL_SHARED(float, tile, kPlaneChannels*(kPlaneCells + 1));
   const int32_t method = launch.plan.method();
   const int64_t tiles = (launch.plane_cells + kPlaneCells - 1) / kPlaneCells;
@@ -347,7 +349,7 @@ struct ForwardWorkspace {
 
 }  // namespace
 
-int64_t forward_workspace_cuda(const LiftSplatForwardJob& job) {
+int64_t cuda::lift_splat_forward_workspace(const LiftSplatForwardJob& job) {
   return ForwardWorkspace(job, nullptr).bytes;
 }
 
@@ -409,7 +411,7 @@ void pool_intervals(const ForwardLaunch& launch, const LiftSplatForwardJob& job,
 
 }  // namespace
 
-void enqueue_forward(const LiftSplatForwardJob& job, cudaStream_t stream) {
+void cuda::lift_splat_forward(const LiftSplatForwardJob& job, cudaStream_t stream) {
   const LiftSplatShape& s = job.shape;
   const int64_t images = s.batch * s.cameras;
   const int64_t points = images * s.depth_bins * s.height * s.width;
@@ -443,18 +445,19 @@ void enqueue_forward(const LiftSplatForwardJob& job, cudaStream_t stream) {
     const int64_t zero_blocks = s.out_channels_last ? (launch.cells + kZeroCells - 1) / kZeroCells : 0;
     const int64_t blocks = launch.column_blocks + zero_blocks;
     if (blocks > 0) {
-      allow_shared(splat_columns_kernel, launch.tile.most_shared_bytes);
-      BEVEL_ENQUEUE(splat_columns_kernel, grid_of(blocks, launch.tile.channel_tiles),
+      allow_shared(lift_splat_columns_kernel, launch.tile.most_shared_bytes);
+      BEVEL_ENQUEUE(lift_splat_columns_kernel, grid_of(blocks, launch.tile.channel_tiles),
                     static_cast<size_t>(launch.tile.shared_bytes), stream, launch);
     }
   }
   if (workspace.intervals) pool_intervals(launch, job, workspace, stream);
   if (!s.out_channels_last) {
     const int64_t tiles = (launch.plane_cells + kPlaneCells - 1) / kPlaneCells;
-    BEVEL_ENQUEUE(merge_planes_kernel, launch.planes * tiles, 0, stream, launch);
+    BEVEL_ENQUEUE(lift_splat_merge_planes_kernel, launch.planes * tiles, 0, stream, launch);
   } else if (workspace.columns) {
     constexpr int64_t kBlockCells = kBlockWarps * kMergeCells;
-    BEVEL_ENQUEUE(merge_cells_kernel, (launch.cells + kBlockCells - 1) / kBlockCells, 0, stream, launch);
+    BEVEL_ENQUEUE(lift_splat_merge_cells_kernel, (launch.cells + kBlockCells - 1) / kBlockCells, 0, stream,
+                  launch);
   }
 }
 

@@ -20,7 +20,7 @@
 #ifndef BEVEL_LIFT_SPLAT_H_
 #define BEVEL_LIFT_SPLAT_H_
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,12 +1,13 @@
 // Backward of lift-splat by column runs: owner-computes, without atomics.
 //
-// splat_gradient_kernel: a block owns a few image columns of one camera and everything their gradients need.
-// For a chunk of rows it gathers G[row] = ∂out[cell of row] once, adds Aᵀ·G to the context gradient in shared
-// memory (a thread four h × four channels), multiplies G·Fᵀ (a thread four rows × four h, summed over
-// channels) and hands each product to the points of its runs. When all rows are done it applies the softmax
-// backward to its depth columns and writes both gradients, once. Bound by the gather of G, one row of C a
-// plan row, and by shared memory; forward's traffic of depths and context comes on top.
-#include "lift_splat/lift_splat_cuda.hpp"
+// lift_splat_columns_gradient_kernel: a block owns a few image columns of one camera and everything their
+// gradients need. For a chunk of rows it gathers G[row] = ∂out[cell of row] once, adds Aᵀ·G to the context
+// gradient in shared memory (a thread four h × four channels), multiplies G·Fᵀ (a thread four rows × four h,
+// summed over channels) and hands each product to the points of its runs. When all rows are done it applies
+// the softmax backward to its depth columns and writes both gradients, once. Bound by the gather of G, one
+// row of C a plan row, and by shared memory; forward's traffic of depths and context comes on top.
+#include "lift_splat/lift_splat_job.hpp"
+#include "core/cuda_bodies.hpp"
 #include "lift_splat/lift_splat_intervals_backward.cuh"
 #include "lift_splat/lift_splat_load.cuh"
 
@@ -274,7 +275,8 @@ __device__ void clear_depth_gradients(const GradientLaunch& launch, const TileCo
   }
 }
 
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) splat_gradient_kernel(GradientLaunch launch) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2)
+    lift_splat_columns_gradient_kernel(GradientLaunch launch) {
   BEVEL_DYNAMIC_SHARED(float, dynamic);
   BEVEL_SHARED(float, partial, kBlockThreads);
   BEVEL_SHARED(int32_t, first_row, kMaxTileColumns + 1);
@@ -445,11 +447,11 @@ GradientLaunch make_launch(const LiftSplatBackwardJob& job, const TileSources& s
 
 }  // namespace
 
-int64_t backward_workspace_cuda(const LiftSplatBackwardJob& job) {
+int64_t cuda::lift_splat_backward_workspace(const LiftSplatBackwardJob& job) {
   return BackwardWorkspace(job, nullptr).bytes;
 }
 
-void enqueue_backward(const LiftSplatBackwardJob& job, cudaStream_t stream) {
+void cuda::lift_splat_backward(const LiftSplatBackwardJob& job, cudaStream_t stream) {
   const LiftSplatShape& s = job.shape;
   const int64_t images = s.batch * s.cameras;
   if (images * s.height * s.width == 0 || (!job.grad_depth && !job.grad_context)) return;
@@ -478,9 +480,9 @@ void enqueue_backward(const LiftSplatBackwardJob& job, cudaStream_t stream) {
                     workspace.weights, stream);
   }
   if (workspace.columns) {
-    allow_shared(splat_gradient_kernel, tile.most_shared_bytes);
-    BEVEL_ENQUEUE(splat_gradient_kernel, images * tile.tiles_a_row, static_cast<size_t>(tile.shared_bytes),
-                  stream, launch);
+    allow_shared(lift_splat_columns_gradient_kernel, tile.most_shared_bytes);
+    BEVEL_ENQUEUE(lift_splat_columns_gradient_kernel, images * tile.tiles_a_row,
+                  static_cast<size_t>(tile.shared_bytes), stream, launch);
   }
   if (workspace.intervals) enqueue_intervals_backward(launch, images, stream);
   const bool needs_softmax = job.grad_depth && (s.logits || job.prior);

@@ -8,9 +8,11 @@
 
 #include <cmath>
 
-#include "lift_splat/lift_splat_cpu.hpp"
+#include "lift_splat/lift_splat_job.hpp"
+#include "bodies.hpp"
 #include "lift_splat/lift_splat_blocks.hpp"
 #include "lift_splat/lift_splat_gradient.hpp"
+#include "lift_splat/lift_splat_intervals.hpp"
 #include "lift_splat/lift_splat_tiles.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
@@ -236,12 +238,14 @@ class Backward {
 }  // namespace
 
 void lift_splat_backward(const LiftSplatBackwardJob& job) {
+  if (job.shape.intervals) return lift_splat_intervals_backward(job);
   with_element_types(job.shape, [&](auto t, auto context, auto out) {
     Backward<decltype(t), decltype(context), decltype(out)>(job).run();
   });
 }
 
 int64_t lift_splat_backward_workspace(const LiftSplatBackwardJob& job) {
+  if (job.shape.intervals) return lift_splat_intervals_backward_workspace(job);
   return with_element_types(job.shape, [&](auto t, auto context, auto out) {
     return Backward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(job.cpu.threads);
   });

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "cuda_loader.hpp"
-#include "settings.hpp"
 #include "status.hpp"
 #include "thread_pool.hpp"
 
@@ -12,13 +11,6 @@ namespace bevel {
 namespace {
 
 constexpr int64_t kInt32Max = INT32_MAX;
-
-void check_range(const char* op, const char* name, int64_t value, int64_t low, int64_t high) {
-  if (value < low || value > high) {
-    fail(BEVEL_INVALID_ARGUMENT, "%s: %s must be %lld to %lld, got %lld", op, name,
-         static_cast<long long>(low), static_cast<long long>(high), static_cast<long long>(value));
-  }
-}
 
 void check_finite(const char* op, const char* name, double value, bool positive) {
   if (!std::isfinite(value) || (positive && value <= 0)) {
@@ -69,7 +61,8 @@ void check_image_augmentation(const char* op, const LiftGeometry& g) {
 
 }  // namespace
 
-LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in, DLDevice device) {
+LiftGeometry check_geometry(const bevel_lift_splat_geometry& in, Arguments& a) {
+  const char* op = a.op();
   check_struct(op, "geometry", &in, sizeof in);
   LiftGeometry g = {};
   check_range(op, "batch", in.batch, 0, kInt32Max);
@@ -95,11 +88,8 @@ LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in,
   check_range(op, "number of frustum points", points, 0, kInt32Max / 2);
 
   if (in.cells) {
-    const TensorArgument cells_given(op, "cells", in.cells);
-    cells_given.dtype(kInt32)
-        .shape({in.batch, in.cameras, in.depth_bins, in.height, in.width})
-        .compact()
-        .on(device);
+    const TensorArgument& cells_given = a.read("cells", in.cells, kInt32);
+    cells_given.shape({in.batch, in.cameras, in.depth_bins, in.height, in.width}).compact();
     if (in.intrinsics || in.camera_to_bev || in.image_augmentation || in.bev_augmentation) {
       cells_given.reject("must not be given together with matrices");
     }
@@ -114,53 +104,51 @@ LiftGeometry check_geometry(const char* op, const bevel_lift_splat_geometry& in,
   g.image_width = in.image_width;
   g.depth_start = in.depth_start;
   g.depth_step = in.depth_step;
-  const TensorArgument intrinsics(op, "intrinsics", in.intrinsics);
-  intrinsics.required().dtype(kFloatOrDouble).shape({in.batch, in.cameras, 3, 3}).compact().on(device);
-  const unsigned same = intrinsics.element_type() == ElementType::kFloat64 ? kFloat64Only : kFloat32Only;
-  const TensorArgument to_bev(op, "camera_to_bev", in.camera_to_bev);
-  to_bev.required().dtype(same).shape({in.batch, in.cameras, 4, 4}).compact().on(device);
-  const TensorArgument image(op, "image_augmentation", in.image_augmentation);
-  if (image.given()) image.dtype(same).shape({in.batch, in.cameras, 4, 4}).compact().on(device);
-  const TensorArgument bev(op, "bev_augmentation", in.bev_augmentation);
-  if (bev.given()) bev.dtype(same).shape({in.batch, 4, 4}).compact().on(device);
-  g.matrices_are_double = same == kFloat64Only;
+  const TensorArgument& intrinsics = a.read("intrinsics", in.intrinsics, kFloatOrDouble);
+  g.matrices_are_double = intrinsics.element_type() == ElementType::kFloat64;
+  const unsigned same = g.matrices_are_double ? kFloat64Only : kFloat32Only;
+  const TensorArgument& to_bev = a.read("camera_to_bev", in.camera_to_bev, same);
+  const TensorArgument& image = a.read_if_given("image_augmentation", in.image_augmentation, same);
+  const TensorArgument& bev = a.read_if_given("bev_augmentation", in.bev_augmentation, same);
+  intrinsics.shape({in.batch, in.cameras, 3, 3}).compact();
+  to_bev.shape({in.batch, in.cameras, 4, 4}).compact();
+  if (image.given()) image.shape({in.batch, in.cameras, 4, 4}).compact();
+  if (bev.given()) bev.shape({in.batch, 4, 4}).compact();
   g.intrinsics = intrinsics.data();
   g.camera_to_bev = to_bev.data();
-  g.image_augmentation = image.given() ? image.data() : nullptr;
-  g.bev_augmentation = bev.given() ? bev.data() : nullptr;
-  if (g.image_augmentation && is_cpu(device)) check_image_augmentation(op, g);
+  g.image_augmentation = image.data_if_given();
+  g.bev_augmentation = bev.data_if_given();
+  if (g.image_augmentation && a.on_cpu()) check_image_augmentation(op, g);
   return g;
 }
 
-LiftSplatPlanJob check_plan_params(const char* op, const bevel_lift_splat_plan_params* params,
-                                   DLDevice device) {
+LiftSplatPlanJob check_plan(const bevel_lift_splat_plan_params& p, Arguments& a) {
   LiftSplatPlanJob job = {};
-  job.cpu = cpu_settings(op, *params);
-  job.geometry = check_geometry(op, params->geometry, device);
-  check_range(op, "method", params->method, BEVEL_LIFT_SPLAT_AUTO, BEVEL_LIFT_SPLAT_INTERVALS);
-  check_reserved(op, "reserved", params->reserved);
-  check_range(op, "max_points", params->max_points, 0, INT64_MAX);
+  job.geometry = check_geometry(p.geometry, a);
+  check_range(a.op(), "method", p.method, BEVEL_LIFT_SPLAT_AUTO, BEVEL_LIFT_SPLAT_INTERVALS);
+  check_reserved(a.op(), "reserved", p.reserved);
+  check_range(a.op(), "max_points", p.max_points, 0, INT64_MAX);
   const LiftGeometry& g = job.geometry;
   const int64_t points = g.points();
-  job.capacity = params->max_points == 0 || params->max_points > points ? points : params->max_points;
-  job.method = params->method;
+  job.capacity = p.max_points == 0 || p.max_points > points ? points : p.max_points;
+  job.method = p.method;
   job.layout =
       plan_layout(g.batch, g.cameras, g.depth_bins, g.height, g.width, g.cells_per_element(), job.capacity);
   return job;
 }
 
-SealedPlanHeader read_plan_header(const char* op, const TensorArgument& plan, void* stream) {
-  plan.required().dtype(kInt32).rank(1).compact().aligned(8);
+SealedPlanHeader read_plan_header(const Arguments& a, const TensorArgument& plan, void* stream) {
+  plan.rank(1).compact().aligned(8);
   if (plan.extent(0) < kPlanHeaderElements) plan.reject("is too short for a plan: " + plan.shape_text());
   SealedPlanHeader header;
-  if (is_cpu(plan.device())) {
+  if (a.on_cpu()) {
     std::memcpy(&header, plan.data(), sizeof header);
   } else {
-    bevel_cuda_message message = {};
-    check_cuda(op,
-               cuda_functions(op).plan_read(plan.data_as<const int32_t>(), &header, sizeof header,
-                                            plan.device().device_id, stream, &message),
-               message);
+    CudaMessage message = {};
+    check_cuda(
+        a.op(),
+        cuda_table(a.op()).read(plan.data(), &header, sizeof header, a.device().device_id, stream, &message),
+        message);
   }
   if (header.counts.magic != kPlanMagic) plan.reject("is not a plan that bevel_lift_splat_plan_build wrote");
   if (header.header_sum != plan_header_sum(header)) {
@@ -169,104 +157,106 @@ SealedPlanHeader read_plan_header(const char* op, const TensorArgument& plan, vo
   return header;
 }
 
-void check_plan_sections(const char* op, const LiftSplatCall& call, int threads) {
-  if (!is_cpu(call.device)) return;
-  Crew crew(threads, kMostSealTasks);
-  if (call.header.sections_sum != plan_sections_sum(crew, call.shape.layout, call.header.counts, call.plan)) {
+void check_plan_sections(const Arguments& a, const PlanToRead& plan, const LiftSplatPlanLayout& layout) {
+  if (!a.on_cpu()) return;
+  Crew crew(a.cpu().threads, kMostSealTasks);
+  if (plan.header.sections_sum != plan_sections_sum(crew, layout, plan.header.counts, plan.data)) {
     fail(
         BEVEL_INVALID_ARGUMENT,
         "%s: plan must be as bevel_lift_splat_plan_build wrote it, got one whose indices were changed since: "
         "build it again",
-        op);
+        a.op());
   }
 }
 
 namespace {
 
-struct CallArguments {
-  const char* op;
-  TensorArgument plan;
-  TensorArgument depth;  ///< whichever tensor is [B, N, D, H, W]
-  TensorArgument context;
-  TensorArgument out;  ///< out or grad_out
-  int32_t depth_kind, context_layout, out_layout, reserved;
-  int64_t max_points;
-  const bevel_lift_splat_plan_info* info;
-  void* stream;
+/// What both passes have: `depth` is whichever tensor is [B, N, D, H, W], `out` is out or grad_out.
+struct LiftSplatTensors {
+  const TensorArgument &plan, &depth, &context, &out, &prior, &prior_weight;
 };
 
-void check_layouts(const CallArguments& a) {
-  check_range(a.op, "depth_kind", a.depth_kind, BEVEL_DEPTH_LOGITS, BEVEL_DEPTH_PROBABILITIES);
-  check_range(a.op, "context_layout", a.context_layout, BEVEL_CHANNELS_FIRST, BEVEL_CHANNELS_LAST);
-  check_range(a.op, "out_layout", a.out_layout, BEVEL_CHANNELS_FIRST, BEVEL_CHANNELS_LAST);
-  check_reserved(a.op, "reserved", a.reserved);
-  check_range(a.op, "max_points", a.max_points, 0, INT64_MAX);
+template <class Params>
+LiftSplatTensors declare(const Params& p, Arguments& a, const char* depth_name,
+                         const DLTensor* depth_tensor) {
+  const TensorArgument& plan = a.read("plan", p.plan, kInt32);
+  const TensorArgument& depth = a.read(depth_name, depth_tensor, kFloatOrDouble);
+  a.set_precision(depth);
+  const TensorArgument& context = a.read("context", p.context, a.features());
+  return {plan,
+          depth,
+          context,
+          declare_out(p, a),
+          a.read_if_given("prior", p.prior, a.exact()),
+          a.read_if_given("prior_weight", p.prior_weight, a.exact())};
 }
 
 /// Shapes of depth, context and out, as far as they agree with each other.
-void check_tensors(const CallArguments& a, LiftSplatShape& s) {
-  a.depth.required().dtype(kFloatOrDouble).rank(5).compact_from(2);
-  s.batch = a.depth.extent(0);
-  s.cameras = a.depth.extent(1);
-  s.depth_bins = a.depth.extent(2);
-  s.height = a.depth.extent(3);
-  s.width = a.depth.extent(4);
-  check_range(a.op, "depth bins", s.depth_bins, 1, 65535);
-  check_range(a.op, "height", s.height, 1, 255);
-  check_range(a.op, "width", s.width, 1, kInt32Max);
-  s.depth_type = a.depth.element_type();
-  const bool is_double = s.depth_type == ElementType::kFloat64;
-  const unsigned features = is_double ? kFloat64Only : kFloat32Only | kSixteenBit;
+template <class Params>
+void check_shapes(const Params& p, const Arguments& a, const LiftSplatTensors& t, LiftSplatShape& s) {
+  check_range(a.op(), "depth_kind", p.depth_kind, BEVEL_DEPTH_LOGITS, BEVEL_DEPTH_PROBABILITIES);
+  check_range(a.op(), "context_layout", p.context_layout, BEVEL_CHANNELS_FIRST, BEVEL_CHANNELS_LAST);
+  check_range(a.op(), "out_layout", p.out_layout, BEVEL_CHANNELS_FIRST, BEVEL_CHANNELS_LAST);
+  check_reserved(a.op(), "reserved", p.reserved);
+  check_range(a.op(), "max_points", p.max_points, 0, INT64_MAX);
+  t.depth.rank(5).compact_from(2);
+  s.batch = t.depth.extent(0);
+  s.cameras = t.depth.extent(1);
+  s.depth_bins = t.depth.extent(2);
+  s.height = t.depth.extent(3);
+  s.width = t.depth.extent(4);
+  check_range(a.op(), "depth bins", s.depth_bins, 1, 65535);
+  check_range(a.op(), "height", s.height, 1, 255);
+  check_range(a.op(), "width", s.width, 1, kInt32Max);
+  s.logits = p.depth_kind == BEVEL_DEPTH_LOGITS;
+  s.depth_type = t.depth.element_type();
 
-  s.context_channels_last = a.context_layout == BEVEL_CHANNELS_LAST;
-  a.context.required().dtype(features).rank(5).compact_from(2);
-  if (s.context_channels_last) {
-    a.context.shape({s.batch, s.cameras, s.height, s.width, kAny}, "to match depth");
-    s.channels = a.context.extent(4);
-  } else {
-    a.context.shape({s.batch, s.cameras, kAny, s.height, s.width}, "to match depth");
-    s.channels = a.context.extent(2);
-  }
-  check_range(a.op, "channels of context", s.channels, 0, kInt32Max);
-  s.context_type = a.context.element_type();
+  s.context_channels_last = p.context_layout == BEVEL_CHANNELS_LAST;
+  t.context.rank(5).compact_from(2);
+  t.context.shape(s.context_channels_last ? std::vector<Extent>{s.batch, s.cameras, s.height, s.width, kAny}
+                                          : std::vector<Extent>{s.batch, s.cameras, kAny, s.height, s.width},
+                  "to match depth");
+  s.channels = t.context.extent(s.context_channels_last ? 4 : 2);
+  check_range(a.op(), "channels of context", s.channels, 0, kInt32Max);
+  s.context_type = t.context.element_type();
   for (int i = 0; i < 2; ++i) {
-    s.depth_strides[i] = a.depth.stride(i);
-    s.context_strides[i] = a.context.stride(i);
+    s.depth_strides[i] = t.depth.stride(i);
+    s.context_strides[i] = t.context.stride(i);
   }
 
-  s.out_channels_last = a.out_layout == BEVEL_CHANNELS_LAST;
-  a.out.required().dtype(features).rank(5).compact();
-  a.out.shape(s.out_channels_last ? std::vector<Extent>{s.batch, kAny, kAny, kAny, s.channels}
+  s.out_channels_last = p.out_layout == BEVEL_CHANNELS_LAST;
+  t.out.rank(5).compact();
+  t.out.shape(s.out_channels_last ? std::vector<Extent>{s.batch, kAny, kAny, kAny, s.channels}
                                   : std::vector<Extent>{s.batch, kAny, s.channels, kAny, kAny},
               "to match context");
-  s.out_type = a.out.element_type();
-  s.grid_z = a.out.extent(1);
-  s.grid_rows = a.out.extent(s.out_channels_last ? 2 : 3);
-  s.grid_columns = a.out.extent(s.out_channels_last ? 3 : 4);
+  s.out_type = t.out.element_type();
+  s.grid_z = t.out.extent(1);
+  s.grid_rows = t.out.extent(s.out_channels_last ? 2 : 3);
+  s.grid_columns = t.out.extent(s.out_channels_last ? 3 : 4);
   for (int64_t extent : {s.grid_z, s.grid_rows, s.grid_columns}) {
-    if (extent < 1) a.out.reject("must have at least one cell on each axis, got " + a.out.shape_text());
+    if (extent < 1) t.out.reject("must have at least one cell on each axis, got " + t.out.shape_text());
   }
 }
 
 /// A plan that can be read must have been built for just these shapes.
-void check_header(const CallArguments& a, const LiftSplatPlanHeader& header, LiftSplatShape& s,
+void check_header(const TensorArgument& plan, const LiftSplatPlanHeader& header, LiftSplatShape& s,
                   int64_t capacity) {
   const int64_t expected[] = {s.batch, s.cameras, s.depth_bins, s.height,
                               s.width, s.grid_z,  s.grid_rows,  s.grid_columns};
   const int64_t actual[] = {header.batch, header.cameras, header.depth_bins, header.height,
                             header.width, header.grid_z,  header.grid_rows,  header.grid_columns};
   if (std::memcmp(expected, actual, sizeof expected) != 0) {
-    a.plan.reject("must be built for [B, N, D, H, W, Z, rows, columns] = " +
-                  shape_text(std::vector<Extent>(expected, expected + 8)) + ", got a plan for " +
-                  shape_text(std::vector<Extent>(actual, actual + 8)));
+    plan.reject("must be built for [B, N, D, H, W, Z, rows, columns] = " +
+                shape_text(std::vector<Extent>(expected, expected + 8)) + ", got a plan for " +
+                shape_text(std::vector<Extent>(actual, actual + 8)));
   }
   if (header.overflow) {
-    a.plan.reject("did not fit: " + std::to_string(header.points) + " points, max_points " +
-                  std::to_string(header.capacity));
+    plan.reject("did not fit: " + std::to_string(header.points) + " points, max_points " +
+                std::to_string(header.capacity));
   }
   if (header.capacity != capacity) {
-    a.plan.reject("must be used with the max_points it was built with: capacity " +
-                  std::to_string(header.capacity) + ", got " + std::to_string(capacity));
+    plan.reject("must be used with the max_points it was built with: capacity " +
+                std::to_string(header.capacity) + ", got " + std::to_string(capacity));
   }
   s.intervals = header.method == BEVEL_LIFT_SPLAT_INTERVALS;
   s.method_known = true;
@@ -275,207 +265,116 @@ void check_header(const CallArguments& a, const LiftSplatPlanHeader& header, Lif
 }
 
 /// Counts that the caller read from a plan on CUDA; they decide how large the workspace must be.
-void check_info(const CallArguments& a, int64_t capacity) {
-  check_struct(a.op, "plan_info", a.info, sizeof *a.info);
-  check_range(a.op, "plan_info.method", a.info->method, BEVEL_LIFT_SPLAT_COLUMNS, BEVEL_LIFT_SPLAT_INTERVALS);
-  check_range(a.op, "plan_info.rows", a.info->rows, 0, capacity);
-  check_range(a.op, "plan_info.shared_rows", a.info->shared_rows, 0, a.info->rows);
-  if (a.info->overflow) {
-    a.plan.reject("did not fit: " + std::to_string(a.info->points) + " points, capacity " +
-                  std::to_string(capacity));
+void check_info(const Arguments& a, const TensorArgument& plan, const bevel_lift_splat_plan_info* info,
+                LiftSplatShape& s, int64_t capacity) {
+  s.method_known = info != nullptr;
+  s.rows = s.shared_rows = capacity;
+  if (!info) return;
+  check_struct(a.op(), "plan_info", info, sizeof *info);
+  check_range(a.op(), "plan_info.method", info->method, BEVEL_LIFT_SPLAT_COLUMNS, BEVEL_LIFT_SPLAT_INTERVALS);
+  check_range(a.op(), "plan_info.rows", info->rows, 0, capacity);
+  check_range(a.op(), "plan_info.shared_rows", info->shared_rows, 0, info->rows);
+  if (info->overflow) {
+    plan.reject("did not fit: " + std::to_string(info->points) + " points, capacity " +
+                std::to_string(capacity));
   }
+  s.intervals = info->method == BEVEL_LIFT_SPLAT_INTERVALS;
+  s.rows = info->rows;
+  s.shared_rows = info->shared_rows;
 }
 
-LiftSplatCall check_call(const CallArguments& a) {
-  LiftSplatCall call = {};
-  LiftSplatShape& s = call.shape;
-  a.plan.required().dtype(kInt32).rank(1).compact().aligned(8).on_known_device();
-  call.device = a.plan.device();
-  call.plan = a.plan.data_as<const int32_t>();
-  check_stream(a.op, call.device, a.stream);
-  check_layouts(a);
-  check_tensors(a, s);
-  s.logits = a.depth_kind == BEVEL_DEPTH_LOGITS;
-  for (const TensorArgument* argument : {&a.depth, &a.context, &a.out}) argument->on(call.device);
+/// Prior and its weight: both or none.
+void check_prior(const Arguments& a, const LiftSplatTensors& t, const LiftSplatShape& s) {
+  if (t.prior.given() != t.prior_weight.given()) {
+    fail(BEVEL_INVALID_ARGUMENT, "%s: prior and prior_weight must be given together", a.op());
+  }
+  if (!t.prior.given()) return;
+  t.prior.shape({s.batch, s.cameras, s.depth_bins, s.height, s.width}, "to match depth").compact();
+  t.prior_weight.shape({s.batch, s.cameras, s.height, s.width}, "to match depth").compact();
+}
 
-  checked_product(a.op, "cells", {s.grid_z, s.grid_rows, s.grid_columns});
-  const int64_t cells = checked_product(a.op, "cells", {s.batch, s.grid_z, s.grid_rows, s.grid_columns});
+/// Everything that both passes have.
+template <class Params>
+LiftSplatShape check_both(const Params& p, const Arguments& a, const LiftSplatTensors& t, void* stream,
+                          PlanToRead& plan) {
+  LiftSplatShape s = {};
+  t.plan.rank(1).compact().aligned(8);
+  check_stream(a.op(), a.device(), stream);
+  check_shapes(p, a, t, s);
+  check_prior(a, t, s);
+  checked_product(a.op(), "cells", {s.grid_z, s.grid_rows, s.grid_columns});
+  const int64_t cells = checked_product(a.op(), "cells", {s.batch, s.grid_z, s.grid_rows, s.grid_columns});
   const int64_t points =
-      checked_product(a.op, "points", {s.batch, s.cameras, s.depth_bins, s.height, s.width});
-  check_range(a.op, "batch · grid cells", cells, 0, kInt32Max - 1);
-  check_range(a.op, "number of frustum points", points, 0, kInt32Max / 2);
-  const int64_t capacity = a.max_points == 0 || a.max_points > points ? points : a.max_points;
+      checked_product(a.op(), "points", {s.batch, s.cameras, s.depth_bins, s.height, s.width});
+  check_range(a.op(), "batch · grid cells", cells, 0, kInt32Max - 1);
+  check_range(a.op(), "number of frustum points", points, 0, kInt32Max / 2);
+  const int64_t capacity = p.max_points == 0 || p.max_points > points ? points : p.max_points;
   s.layout =
       plan_layout(s.batch, s.cameras, s.depth_bins, s.height, s.width, s.cells_per_element(), capacity);
-  if (a.plan.extent(0) < kPlanHeaderElements)
-    a.plan.reject("is too short for a plan: " + a.plan.shape_text());
-  if (is_cpu(call.device)) {
-    call.header = read_plan_header(a.op, a.plan, a.stream);
-    check_header(a, call.header.counts, s, capacity);
+  if (t.plan.extent(0) < kPlanHeaderElements)
+    t.plan.reject("is too short for a plan: " + t.plan.shape_text());
+  plan.data = t.plan.data_as<const int32_t>();
+  if (a.on_cpu()) {
+    plan.header = read_plan_header(a, t.plan, stream);
+    check_header(t.plan, plan.header.counts, s, capacity);
   } else {
-    if (s.depth_type == ElementType::kFloat64) {
-      fail(BEVEL_UNSUPPORTED, "%s: float64 is for gradient checks on the CPU, depth is on CUDA", a.op);
-    }
-    if (a.info) check_info(a, capacity);
-    s.method_known = a.info != nullptr;
-    s.intervals = a.info && a.info->method == BEVEL_LIFT_SPLAT_INTERVALS;
-    s.rows = a.info ? a.info->rows : capacity;
-    s.shared_rows = a.info ? a.info->shared_rows : capacity;
+    check_info(a, t.plan, p.plan_info, s, capacity);
   }
-  if (a.plan.extent(0) < s.layout.elements) {
-    a.plan.reject("must have " + std::to_string(s.layout.elements) + " elements, got " + a.plan.shape_text());
+  if (t.plan.extent(0) < s.layout.elements) {
+    t.plan.reject("must have " + std::to_string(s.layout.elements) + " elements, got " + t.plan.shape_text());
   }
-  return call;
-}
-
-/// Prior and its weight: both or none, of the depth's type.
-void check_prior(const char* op, const LiftSplatCall& call, const DLTensor* prior, const DLTensor* weight,
-                 const void*& prior_data, const void*& weight_data) {
-  const LiftSplatShape& s = call.shape;
-  const TensorArgument g(op, "prior", prior), f(op, "prior_weight", weight);
-  if (g.given() != f.given()) {
-    fail(BEVEL_INVALID_ARGUMENT, "%s: prior and prior_weight must be given together", op);
-  }
-  if (!g.given()) return;
-  const unsigned same = s.depth_type == ElementType::kFloat64 ? kFloat64Only : kFloat32Only;
-  g.dtype(same)
-      .shape({s.batch, s.cameras, s.depth_bins, s.height, s.width}, "to match depth")
-      .compact()
-      .on(call.device);
-  f.dtype(same).shape({s.batch, s.cameras, s.height, s.width}, "to match depth").compact().on(call.device);
-  prior_data = g.data();
-  weight_data = f.data();
-}
-
-/// An optional [B, N, D, H, W] tensor of the depth's type.
-void* check_volume(const LiftSplatCall& call, const TensorArgument& argument) {
-  if (!argument.given()) return nullptr;
-  const LiftSplatShape& s = call.shape;
-  argument.dtype(s.depth_type == ElementType::kFloat64 ? kFloat64Only : kFloat32Only)
-      .shape({s.batch, s.cameras, s.depth_bins, s.height, s.width}, "to match depth")
-      .on(call.device);
-  return argument.data();
+  a.limit_workspace({s.batch, s.cells_per_element(), s.channels});
+  a.limit_workspace({s.shared_rows, s.channels});
+  a.limit_workspace({s.batch, s.cameras, s.depth_bins, s.height, s.width});
+  a.limit_workspace({s.batch, s.cameras, s.channels, s.height, s.width});
+  return s;
 }
 
 }  // namespace
 
-LiftSplatForwardJob check_forward(const char* op, const bevel_lift_splat_forward_params* p, void* stream,
-                                  LiftSplatCall& call) {
-  check_params(op, p);
-  call = check_call({op,
-                     {op, "plan", p->plan},
-                     {op, "depth", p->depth},
-                     {op, "context", p->context},
-                     {op, "out", p->out},
-                     p->depth_kind,
-                     p->context_layout,
-                     p->out_layout,
-                     p->reserved,
-                     p->max_points,
-                     p->plan_info,
-                     stream});
+LiftSplatForwardJob check_forward(const bevel_lift_splat_forward_params& p, Arguments& a, void* stream,
+                                  PlanToRead& plan) {
+  const LiftSplatTensors t = declare(p, a, "depth", p.depth);
+  const TensorArgument& probabilities = a.written_if_given("probabilities", p.probabilities, a.exact());
   LiftSplatForwardJob job = {};
-  job.cpu = cpu_settings(op, *p);
-  job.shape = call.shape;
-  job.plan = call.plan;
-  job.depth = TensorArgument(op, "depth", p->depth).data();
-  job.context = TensorArgument(op, "context", p->context).data();
-  job.out = TensorArgument(op, "out", p->out).data();
-  check_prior(op, call, p->prior, p->prior_weight, job.prior, job.prior_weight);
-  const TensorArgument probabilities(op, "probabilities", p->probabilities);
-  if (probabilities.given() && !job.shape.logits)
-    probabilities.reject("are only written when depth holds logits");
-  if (probabilities.given() && job.shape.channels == 0)
-    probabilities.reject("are only written when context has a channel");
-  job.probabilities = check_volume(call, probabilities);
-  if (probabilities.given()) probabilities.compact();
+  const LiftSplatShape& s = job.shape = check_both(p, a, t, stream, plan);
+  job.plan = plan.data;
+  job.depth = t.depth.data();
+  job.context = t.context.data();
+  job.prior = t.prior.data_if_given();
+  job.prior_weight = t.prior_weight.data_if_given();
+  job.out = t.out.data();
+  if (probabilities.given()) {
+    if (!s.logits) probabilities.reject("are only written when depth holds logits");
+    if (s.channels == 0) probabilities.reject("are only written when context has a channel");
+    probabilities.shape({s.batch, s.cameras, s.depth_bins, s.height, s.width}, "to match depth").compact();
+  }
+  job.probabilities = probabilities.data_if_given();
   return job;
 }
 
-LiftSplatBackwardJob check_backward(const char* op, const bevel_lift_splat_backward_params* p, void* stream,
-                                    LiftSplatCall& call) {
-  check_params(op, p);
-  call = check_call({op,
-                     {op, "plan", p->plan},
-                     {op, "probabilities", p->probabilities},
-                     {op, "context", p->context},
-                     {op, "grad_out", p->grad_out},
-                     p->depth_kind,
-                     p->context_layout,
-                     p->out_layout,
-                     p->reserved,
-                     p->max_points,
-                     p->plan_info,
-                     stream});
+LiftSplatBackwardJob check_backward(const bevel_lift_splat_backward_params& p, Arguments& a, void* stream,
+                                    PlanToRead& plan) {
+  const LiftSplatTensors t = declare(p, a, "probabilities", p.probabilities);
   LiftSplatBackwardJob job = {};
-  job.cpu = cpu_settings(op, *p);
-  job.plan = call.plan;
-  const TensorArgument probabilities(op, "probabilities", p->probabilities);
-  job.probabilities = probabilities.compact().data();
-  job.context = TensorArgument(op, "context", p->context).data();
-  job.grad_out = TensorArgument(op, "grad_out", p->grad_out).data();
-  check_prior(op, call, p->prior, p->prior_weight, job.prior, job.prior_weight);
-
-  const TensorArgument grad_depth(op, "grad_depth", p->grad_depth);
-  job.grad_depth = check_volume(call, grad_depth);
+  job.shape = check_both(p, a, t, stream, plan);
+  const TensorArgument& grad_depth = a.gradient("grad_depth", p.grad_depth, t.depth);
+  const TensorArgument& grad_context = a.gradient("grad_context", p.grad_context, t.context);
+  job.plan = plan.data;
+  job.probabilities = t.depth.compact().data();
+  job.context = t.context.data();
+  job.grad_out = t.out.data();
+  job.prior = t.prior.data_if_given();
+  job.prior_weight = t.prior_weight.data_if_given();
   if (grad_depth.given()) {
-    grad_depth.compact_from(2);
-    for (int i = 0; i < 2; ++i) call.shape.depth_strides[i] = grad_depth.stride(i);
+    job.grad_depth = grad_depth.compact_from(2).data();
+    for (int i = 0; i < 2; ++i) job.shape.depth_strides[i] = grad_depth.stride(i);
   }
-  const TensorArgument grad_context(op, "grad_context", p->grad_context);
   if (grad_context.given()) {
-    const TensorArgument context(op, "context", p->context);
-    grad_context.dtype(kFeatureTypes).shaped_like(context).compact_from(2).on(call.device);
-    if (grad_context.element_type() != context.element_type())
-      grad_context.reject("must have the dtype of context");
+    job.grad_context = grad_context.compact_from(2).data();
     for (int i = 0; i < 2; ++i) job.grad_context_strides[i] = grad_context.stride(i);
-    job.grad_context = grad_context.data();
   }
-  job.shape = call.shape;
   return job;
-}
-
-void check_geometry_apart(const char* op, const bevel_lift_splat_geometry& geometry,
-                          const ArgumentList& outputs) {
-  const TensorArgument intrinsics(op, "intrinsics", geometry.intrinsics),
-      to_bev(op, "camera_to_bev", geometry.camera_to_bev),
-      image(op, "image_augmentation", geometry.image_augmentation),
-      bev(op, "bev_augmentation", geometry.bev_augmentation), cells(op, "cells", geometry.cells);
-  check_outputs_apart(outputs, {&intrinsics, &to_bev, &image, &bev, &cells});
-}
-
-void check_plan_apart(const char* op, const bevel_lift_splat_plan_params& params, const TensorArgument& plan,
-                      const TensorArgument& workspace) {
-  check_geometry_apart(op, params.geometry, {&plan, &workspace});
-}
-
-LiftSplatForwardTensors::LiftSplatForwardTensors(const char* op, const bevel_lift_splat_forward_params& p)
-    : plan(op, "plan", p.plan),
-      depth(op, "depth", p.depth),
-      context(op, "context", p.context),
-      prior(op, "prior", p.prior),
-      prior_weight(op, "prior_weight", p.prior_weight),
-      out(op, "out", p.out),
-      probabilities(op, "probabilities", p.probabilities),
-      all(op, {&out, &probabilities}, {&plan, &depth, &context, &prior, &prior_weight}) {}
-
-LiftSplatBackwardTensors::LiftSplatBackwardTensors(const char* op, const bevel_lift_splat_backward_params& p)
-    : plan(op, "plan", p.plan),
-      grad_out(op, "grad_out", p.grad_out),
-      probabilities(op, "probabilities", p.probabilities),
-      context(op, "context", p.context),
-      prior(op, "prior", p.prior),
-      prior_weight(op, "prior_weight", p.prior_weight),
-      grad_depth(op, "grad_depth", p.grad_depth),
-      grad_context(op, "grad_context", p.grad_context),
-      all(op, {&grad_depth, &grad_context},
-          {&plan, &grad_out, &probabilities, &context, &prior, &prior_weight}) {}
-
-void check_workspace_parts(const char* op, const LiftSplatShape& s) {
-  check_workspace_part(op, {s.batch, s.cells_per_element(), s.channels});
-  check_workspace_part(op, {s.shared_rows, s.channels});
-  check_workspace_part(op, {s.batch, s.cameras, s.depth_bins, s.height, s.width});
-  check_workspace_part(op, {s.batch, s.cameras, s.channels, s.height, s.width});
 }
 
 }  // namespace bevel

@@ -7,11 +7,13 @@
 // order, writing the empty cells' zeros as it goes. Blocks and cells are dealt so that a thread finishes
 // mostly what it splatted. Every sum has one owner and one order, so the number of threads cannot change a
 // bit. Bound: the fused multiply-adds, C for each (row, h), and the output's write.
-#include "lift_splat/lift_splat_cpu.hpp"
+#include "lift_splat/lift_splat_job.hpp"
+#include "bodies.hpp"
 
 #include <cmath>
 
 #include "lift_splat/lift_splat_blocks.hpp"
+#include "lift_splat/lift_splat_intervals.hpp"
 #include "lift_splat/lift_splat_tiles.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
@@ -314,12 +316,14 @@ class Forward {
 }  // namespace
 
 void lift_splat_forward(const LiftSplatForwardJob& job) {
+  if (job.shape.intervals) return lift_splat_intervals_forward(job);
   with_element_types(job.shape, [&](auto t, auto context, auto out) {
     Forward<decltype(t), decltype(context), decltype(out)>(job).run();
   });
 }
 
 int64_t lift_splat_forward_workspace(const LiftSplatForwardJob& job) {
+  if (job.shape.intervals) return lift_splat_intervals_forward_workspace(job);
   return with_element_types(job.shape, [&](auto t, auto context, auto out) {
     return Forward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(job.cpu.threads);
   });

@@ -37,7 +37,7 @@ __device__ float dot_channels(const GradientLaunch& launch, const PixelContext& 
   return sum;
 }
 
-BEVEL_GLOBAL void point_gradients_kernel(GradientLaunch launch, int64_t points) {
+BEVEL_GLOBAL void lift_splat_point_gradients_kernel(GradientLaunch launch, int64_t points) {
   const int32_t method = launch.plan.method();
   if (method == BEVEL_LIFT_SPLAT_COLUMNS) return;
   const TileSources& s = launch.sources;
@@ -59,7 +59,7 @@ BEVEL_GLOBAL void point_gradients_kernel(GradientLaunch launch, int64_t points) 
                     image % s.cameras * launch.grad_depth_strides[1] + within] = gradient;
 }
 
-BEVEL_GLOBAL void pixel_gradients_kernel(GradientLaunch launch, int64_t images) {
+BEVEL_GLOBAL void lift_splat_pixel_gradients_kernel(GradientLaunch launch, int64_t images) {
   const int32_t method = launch.plan.method();
   if (method == BEVEL_LIFT_SPLAT_COLUMNS) return;
   const TileSources& s = launch.sources;
@@ -94,11 +94,11 @@ void enqueue_intervals_backward(const GradientLaunch& launch, int64_t images, cu
   const int64_t pixels = images * s.height * s.width;
   if (launch.wants_depth) {
     const int64_t points = pixels * s.depth_bins;
-    BEVEL_ENQUEUE(point_gradients_kernel, blocks_for(points), 0, stream, launch, points);
+    BEVEL_ENQUEUE(lift_splat_point_gradients_kernel, blocks_for(points), 0, stream, launch, points);
   }
   if (launch.wants_context) {
-    BEVEL_ENQUEUE(pixel_gradients_kernel, blocks_for(pixels * ((s.channels + 3) / 4)), 0, stream, launch,
-                  images);
+    BEVEL_ENQUEUE(lift_splat_pixel_gradients_kernel, blocks_for(pixels * ((s.channels + 3) / 4)), 0, stream,
+                  launch, images);
   }
 }
 

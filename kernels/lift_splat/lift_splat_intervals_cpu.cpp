@@ -7,10 +7,11 @@
 
 #include <cmath>
 
-#include "bev_pool/bev_pool_cpu.hpp"
-#include "lift_splat/lift_splat_cpu.hpp"
+#include "bev_pool/bev_pool_job.hpp"
+#include "bodies.hpp"
 #include "core/work_shares.hpp"
 #include "lift_splat/lift_splat_gradient.hpp"
+#include "lift_splat/lift_splat_intervals.hpp"
 #include "lift_splat/lift_splat_tiles.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {

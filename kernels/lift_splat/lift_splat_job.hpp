@@ -38,6 +38,7 @@ struct LiftSplatPlanJob {
   int32_t method;    ///< bevel_lift_splat_method as asked
   int32_t* plan;
   char* workspace;
+  int64_t workspace_bytes;
 };
 
 /// Sizes that forward and backward share.
@@ -89,10 +90,7 @@ struct LiftSplatBackwardJob {
   int64_t workspace_bytes;
 };
 
-// CPU bodies, one set an instruction set (see lift_splat_cpu.cpp). Plans are built by one body only: its
-// arithmetic is fixed.
-void build_plan_cpu(const LiftSplatPlanJob& job);
-int64_t plan_workspace_cpu(const LiftSplatPlanJob& job);
+// For callers that want to see the geometry, on the CPU.
 void write_points_cpu(const LiftGeometry& geometry, int threads, void* points, bool points_are_double);
 void write_cells_cpu(const LiftGeometry& geometry, int threads, int32_t* cells);
 

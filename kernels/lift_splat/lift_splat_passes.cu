@@ -14,7 +14,7 @@ struct WeightsPass {
 
 /// A thread a pixel, neighbours side by side in memory; three sweeps over its bins, the second and third from
 /// L2.
-BEVEL_GLOBAL void weights_kernel(WeightsPass pass) {
+BEVEL_GLOBAL void lift_splat_weights_kernel(WeightsPass pass) {
   if (!is_for(pass.which, pass.plan)) return;
   const TileSources& s = pass.sources;
   const int64_t pixels = s.height * s.width;
@@ -75,7 +75,7 @@ __device__ void copy_tile(const Transposition& copy, SharedSpan<uint32_t> tile, 
   }
 }
 
-BEVEL_GLOBAL void channels_last_kernel(CopyPass pass) {
+BEVEL_GLOBAL void lift_splat_channels_last_kernel(CopyPass pass) {
   BEVEL_SHARED(uint32_t, tile, kCopyTile * (kCopyTile + 1));
   if (!is_for(pass.which, pass.plan)) return;
   const Transposition& copy = pass.copy;
@@ -99,7 +99,7 @@ struct ZeroPass {
   For which;
 };
 
-BEVEL_GLOBAL void zeros_kernel(ZeroPass pass) {
+BEVEL_GLOBAL void lift_splat_zeros_kernel(ZeroPass pass) {
   if (!is_for(pass.which, pass.plan)) return;
   const int64_t thread = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x;
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
@@ -116,7 +116,7 @@ struct GradientPass {
 };
 
 /// A thread a pixel, two sweeps over its bins.
-BEVEL_GLOBAL void softmax_gradient_kernel(GradientPass pass) {
+BEVEL_GLOBAL void lift_splat_softmax_gradient_kernel(GradientPass pass) {
   if (!is_for(pass.which, pass.plan)) return;
   const SoftmaxGradient& g = pass.gradient;
   const int64_t index = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x;
@@ -142,7 +142,8 @@ BEVEL_GLOBAL void softmax_gradient_kernel(GradientPass pass) {
 void enqueue_weights(const TileSources& sources, const PlanView& plan, int64_t images, For which,
                      DeviceSpan<float> weights, cudaStream_t stream) {
   const WeightsPass pass = {sources, plan, which, images, weights};
-  BEVEL_ENQUEUE(weights_kernel, blocks_for(images * sources.height * sources.width), 0, stream, pass);
+  BEVEL_ENQUEUE(lift_splat_weights_kernel, blocks_for(images * sources.height * sources.width), 0, stream,
+                pass);
 }
 
 void enqueue_channels_last(const Transposition& copy, const PlanView& plan, For which, cudaStream_t stream) {
@@ -150,7 +151,7 @@ void enqueue_channels_last(const Transposition& copy, const PlanView& plan, For 
       (copy.pixels + kCopyTile - 1) / kCopyTile * ((copy.to_stride + kCopyTile - 1) / kCopyTile);
   if (copy.planes * tiles == 0) return;
   const CopyPass pass = {copy, plan, which};
-  BEVEL_ENQUEUE(channels_last_kernel, copy.planes * tiles, 0, stream, pass);
+  BEVEL_ENQUEUE(lift_splat_channels_last_kernel, copy.planes * tiles, 0, stream, pass);
 }
 
 void enqueue_zeros(void* data, int64_t bytes, const PlanView& plan, For which, cudaStream_t stream) {
@@ -161,13 +162,14 @@ void enqueue_zeros(void* data, int64_t bytes, const PlanView& plan, For which, c
   pass.whole = aligned_to(data, 16);
   pass.plan = plan;
   pass.which = which;
-  BEVEL_ENQUEUE(zeros_kernel, blocks_for(bytes / 16, 4096), 0, stream, pass);
+  BEVEL_ENQUEUE(lift_splat_zeros_kernel, blocks_for(bytes / 16, 4096), 0, stream, pass);
 }
 
 void enqueue_softmax_gradient(const SoftmaxGradient& gradient, const PlanView& plan, For which,
                               cudaStream_t stream) {
   const GradientPass pass = {gradient, plan, which};
-  BEVEL_ENQUEUE(softmax_gradient_kernel, blocks_for(gradient.images * gradient.pixels), 0, stream, pass);
+  BEVEL_ENQUEUE(lift_splat_softmax_gradient_kernel, blocks_for(gradient.images * gradient.pixels), 0, stream,
+                pass);
 }
 
 namespace {

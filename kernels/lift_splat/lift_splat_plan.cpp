@@ -9,10 +9,11 @@
 #include <cstring>
 #include <vector>
 
-#include "bevel.h"
+#include "bevel/base.h"
+#include "bodies.hpp"
 #include "core/projection.hpp"
 #include "core/work_shares.hpp"
-#include "lift_splat.h"
+#include "bevel/lift_splat.h"
 #include "lift_splat/lift_splat_job.hpp"
 #include "lift_splat/lift_splat_plan_seal.hpp"
 
@@ -292,9 +293,11 @@ void build_intervals(Crew& crew, const LiftSplatPlanJob& job, const BuildWorkspa
 
 }  // namespace
 
-int64_t plan_workspace_cpu(const LiftSplatPlanJob& job) { return BuildWorkspace::bytes(job); }
+int64_t portable::lift_splat_plan_build_workspace(const LiftSplatPlanJob& job) {
+  return BuildWorkspace::bytes(job);
+}
 
-void build_plan_cpu(const LiftSplatPlanJob& job) {
+void portable::lift_splat_plan_build(const LiftSplatPlanJob& job) {
   const LiftGeometry& g = job.geometry;
   const BuildWorkspace workspace(job);
   const std::vector<CameraLift> lifts = camera_lifts(g);

@@ -4,9 +4,10 @@
 // chosen return at once.
 #include "lift_splat/lift_splat_plan.cuh"
 
-#include "bevel.h"
-#include "lift_splat/lift_splat.h"
-#include "lift_splat/lift_splat_cuda.hpp"
+#include "bevel/base.h"
+#include "bevel/lift_splat.h"
+#include "lift_splat/lift_splat_job.hpp"
+#include "core/cuda_bodies.hpp"
 
 namespace bevel {
 namespace {
@@ -23,7 +24,7 @@ __device__ void read_matrix(const PlanMatrices& matrices, int64_t index, int ele
 }
 
 /// A thread for each camera; all threads clear the cell counts.
-BEVEL_GLOBAL void prepare_kernel(PlanBuild b) {
+BEVEL_GLOBAL void lift_splat_prepare_kernel(PlanBuild b) {
   const LiftGeometry& g = b.geometry;
   const int64_t thread = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x;
   if (!g.cells && thread < g.batch * g.cameras) {
@@ -106,7 +107,7 @@ __device__ int32_t walk_rows(Keys keys, int count, Visit visit) {
 /// One block an image column: cells of its D·H points (a thread a point; bound by double-precision
 /// arithmetic), then a key for each run, collected in any order and sorted. Leaves sorted keys and counts in
 /// the workspace, and counts the rows of each cell.
-BEVEL_GLOBAL void collect_runs_kernel(PlanBuild b) {
+BEVEL_GLOBAL void lift_splat_collect_runs_kernel(PlanBuild b) {
   BEVEL_SHARED(double, rays, 3 * kMaxHeight);
   BEVEL_SHARED(int32_t, cells, kCellsAtOnce);
   BEVEL_SHARED(uint64_t, near_keys, kKeysInShared);
@@ -222,7 +223,7 @@ __device__ void write_header(const PlanBuild& b, int64_t points, int64_t runs, i
 /// First block: sums of the columns, and with them the header and each column's first row and run. Other
 /// blocks: sums over tiles of cells. A thread takes a stretch of neighbours, so that one scan of the block is
 /// enough.
-BEVEL_GLOBAL void sum_kernel(PlanBuild b) {
+BEVEL_GLOBAL void lift_splat_sum_kernel(PlanBuild b) {
   const PlanWorkspace& ws = b.workspace;
   if (blockIdx.x > 0) {
     const int64_t tile = blockIdx.x - 1;
@@ -337,7 +338,7 @@ __device__ void write_cell_slots(const PlanBuild& b, int64_t tile) {
 }
 
 /// A block a column writes its rows and runs; a block a tile of cells writes their first slots.
-BEVEL_GLOBAL void write_rows_kernel(PlanBuild b) {
+BEVEL_GLOBAL void lift_splat_write_rows_kernel(PlanBuild b) {
   if (!columns_wanted(b)) return;
   if (blockIdx.x < b.at.columns) {
     write_column(b, blockIdx.x);
@@ -351,7 +352,7 @@ __device__ int32_t first_slot(const PlanBuild& b, int32_t cell) {
 }
 
 /// Lists the rows of each shared cell at its slots, in whatever order the threads come.
-BEVEL_GLOBAL void list_rows_kernel(PlanBuild b) {
+BEVEL_GLOBAL void lift_splat_list_rows_kernel(PlanBuild b) {
   if (!columns_wanted(b)) return;
   const int64_t rows = b.header[BEVEL_HEADER_WORD(rows)];
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
@@ -367,7 +368,7 @@ BEVEL_GLOBAL void list_rows_kernel(PlanBuild b) {
 
 /// A row's place among the rows of its cell is the number of smaller ones: few rows share a cell, so counting
 /// beats sorting.
-BEVEL_GLOBAL void rank_rows_kernel(PlanBuild b) {
+BEVEL_GLOBAL void lift_splat_rank_rows_kernel(PlanBuild b) {
   if (!columns_wanted(b)) return;
   const int64_t rows = b.header[BEVEL_HEADER_WORD(rows)];
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
@@ -400,7 +401,7 @@ __device__ LiftSplatPlanHeader header_counts(const PlanBuild& b) {
 }
 
 /// Adds up the sums of the seal: a thread a lane of every so many steps.
-BEVEL_GLOBAL void sum_sections_kernel(PlanBuild b) {
+BEVEL_GLOBAL void lift_splat_sum_sections_kernel(PlanBuild b) {
   constexpr int lanes = PlanSeal::kLanes;
   const LiftSplatPlanHeader header = header_counts(b);
   const bool intervals = header.method == BEVEL_LIFT_SPLAT_INTERVALS;
@@ -424,7 +425,7 @@ BEVEL_GLOBAL void sum_sections_kernel(PlanBuild b) {
 }
 
 /// Seals the plan: one thread's work.
-BEVEL_GLOBAL void seal_kernel(PlanBuild b) {
+BEVEL_GLOBAL void lift_splat_seal_kernel(PlanBuild b) {
   if (threadIdx.x != 0) return;
   constexpr int lanes = PlanSeal::kLanes;
   uint64_t seal = 0;
@@ -481,7 +482,7 @@ PlanMatrices plan_matrices(const LiftGeometry& g, const void* matrices, int64_t 
 
 }  // namespace
 
-int64_t plan_workspace_cuda(const LiftSplatPlanJob& job) {
+int64_t cuda::lift_splat_plan_build_workspace(const LiftSplatPlanJob& job) {
   LiftSplatPlanJob sizes = job;
   sizes.workspace = nullptr;
   int64_t bytes;
@@ -489,7 +490,7 @@ int64_t plan_workspace_cuda(const LiftSplatPlanJob& job) {
   return bytes;
 }
 
-void enqueue_plan(const LiftSplatPlanJob& job, cudaStream_t stream) {
+void cuda::lift_splat_plan_build(const LiftSplatPlanJob& job, cudaStream_t stream) {
   PlanBuild b;
   b.geometry = job.geometry;
   b.at = job.layout;
@@ -514,20 +515,20 @@ void enqueue_plan(const LiftSplatPlanJob& job, cudaStream_t stream) {
   const int64_t cameras = b.geometry.batch * b.geometry.cameras;
   int64_t to_prepare = b.at.cells > cameras ? b.at.cells : cameras;
   if (to_prepare < 2 * PlanSeal::kLanes) to_prepare = 2 * PlanSeal::kLanes;
-  BEVEL_ENQUEUE(prepare_kernel, blocks_for(to_prepare), 0, stream, b);
+  BEVEL_ENQUEUE(lift_splat_prepare_kernel, blocks_for(to_prepare), 0, stream, b);
   if (columns > 0) {
-    BEVEL_ENQUEUE(collect_runs_kernel, columns, 0, stream, b);
+    BEVEL_ENQUEUE(lift_splat_collect_runs_kernel, columns, 0, stream, b);
   }
-  BEVEL_ENQUEUE(sum_kernel, 1 + b.cell_tile_count, 0, stream, b);
+  BEVEL_ENQUEUE(lift_splat_sum_kernel, 1 + b.cell_tile_count, 0, stream, b);
   if (b.method != BEVEL_LIFT_SPLAT_INTERVALS) {
-    BEVEL_ENQUEUE(write_rows_kernel, columns + b.cell_tile_count, 0, stream, b);
-    BEVEL_ENQUEUE(list_rows_kernel, blocks_for(job.capacity, 1024), 0, stream, b);
-    BEVEL_ENQUEUE(rank_rows_kernel, blocks_for(job.capacity, 1024), 0, stream, b);
+    BEVEL_ENQUEUE(lift_splat_write_rows_kernel, columns + b.cell_tile_count, 0, stream, b);
+    BEVEL_ENQUEUE(lift_splat_list_rows_kernel, blocks_for(job.capacity, 1024), 0, stream, b);
+    BEVEL_ENQUEUE(lift_splat_rank_rows_kernel, blocks_for(job.capacity, 1024), 0, stream, b);
   }
   if (b.method != BEVEL_LIFT_SPLAT_COLUMNS) enqueue_plan_intervals(b, stream);
   static_assert(kBlockThreads % PlanSeal::kLanes == 0);
-  BEVEL_ENQUEUE(sum_sections_kernel, blocks_for(b.at.cells + job.capacity, 64), 0, stream, b);
-  BEVEL_ENQUEUE(seal_kernel, 1, 0, stream, b);
+  BEVEL_ENQUEUE(lift_splat_sum_sections_kernel, blocks_for(b.at.cells + job.capacity, 64), 0, stream, b);
+  BEVEL_ENQUEUE(lift_splat_seal_kernel, 1, 0, stream, b);
 }
 
 }  // namespace bevel

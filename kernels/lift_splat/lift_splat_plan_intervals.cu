@@ -3,7 +3,7 @@
 // memory, three or four passes over the kept points.
 #include "lift_splat/lift_splat_plan.cuh"
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 namespace bevel {
 namespace {
@@ -12,7 +12,7 @@ constexpr int kBinBlocks = 8;  ///< the depth bins of a pixel are dealt to this 
 
 /// A thread a pixel and stretch of depth bins; neighbours in w, so that the cells of a bin are written side
 /// by side.
-BEVEL_GLOBAL void write_point_cells_kernel(PlanBuild b) {
+BEVEL_GLOBAL void lift_splat_write_point_cells_kernel(PlanBuild b) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const LiftGeometry& g = b.geometry;
   const int64_t pixels = g.height * g.width;
@@ -59,7 +59,7 @@ __device__ int64_t tile_end(const ScanTiles& tiles, int64_t tile, int64_t count)
 }
 
 /// A block a tile of sorted points counts the intervals that begin there.
-BEVEL_GLOBAL void count_intervals_kernel(PlanBuild b, ScanTiles tiles) {
+BEVEL_GLOBAL void lift_splat_count_intervals_kernel(PlanBuild b, ScanTiles tiles) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const int64_t end = tile_end(tiles, blockIdx.x, b.workspace.sort.state[kSortCount]);
   int32_t begun = 0;
@@ -70,7 +70,7 @@ BEVEL_GLOBAL void count_intervals_kernel(PlanBuild b, ScanTiles tiles) {
 }
 
 /// The same tiles write where each interval begins, and the feature row of each point.
-BEVEL_GLOBAL void write_interval_starts_kernel(PlanBuild b, ScanTiles tiles, int32_t tile_count) {
+BEVEL_GLOBAL void lift_splat_write_interval_starts_kernel(PlanBuild b, ScanTiles tiles, int32_t tile_count) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const LiftGeometry& g = b.geometry;
   const int64_t pixels = g.height * g.width;
@@ -97,7 +97,7 @@ BEVEL_GLOBAL void write_interval_starts_kernel(PlanBuild b, ScanTiles tiles, int
 }
 
 /// A thread an interval: its length reaches to the next one.
-BEVEL_GLOBAL void write_interval_lengths_kernel(PlanBuild b) {
+BEVEL_GLOBAL void lift_splat_write_interval_lengths_kernel(PlanBuild b) {
   if (!b.workspace.sort.state[kSortWanted]) return;
   const int64_t intervals = b.header[BEVEL_HEADER_WORD(filled_cells)];
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
@@ -116,7 +116,7 @@ void enqueue_plan_intervals(const PlanBuild& b, cudaStream_t stream) {
   const int64_t points = g.points();
   if (points == 0) return;
   const dim3 pixel_blocks = grid_of(blocks_for(g.batch * g.cameras * g.height * g.width), kBinBlocks);
-  BEVEL_ENQUEUE(write_point_cells_kernel, pixel_blocks, 0, stream, b);
+  BEVEL_ENQUEUE(lift_splat_write_point_cells_kernel, pixel_blocks, 0, stream, b);
   int32_t* plan = b.plan_words;
   const auto section = [&](int64_t at, int64_t elements, const char* name) {
     return DeviceSpan<uint32_t>(reinterpret_cast<uint32_t*>(plan + at), elements, name);
@@ -126,9 +126,9 @@ void enqueue_plan_intervals(const PlanBuild& b, cudaStream_t stream) {
              section(b.at.ranks_depth, b.capacity, "ranks_depth"), stream);
   const ScanTiles tiles = ScanTiles::of(b.capacity);
   const int32_t tile_count = static_cast<int32_t>(tiles.count());
-  BEVEL_ENQUEUE(count_intervals_kernel, tile_count, 0, stream, b, tiles);
-  BEVEL_ENQUEUE(write_interval_starts_kernel, tile_count, 0, stream, b, tiles, tile_count);
-  BEVEL_ENQUEUE(write_interval_lengths_kernel, blocks_for(b.capacity, 1024), 0, stream, b);
+  BEVEL_ENQUEUE(lift_splat_count_intervals_kernel, tile_count, 0, stream, b, tiles);
+  BEVEL_ENQUEUE(lift_splat_write_interval_starts_kernel, tile_count, 0, stream, b, tiles, tile_count);
+  BEVEL_ENQUEUE(lift_splat_write_interval_lengths_kernel, blocks_for(b.capacity, 1024), 0, stream, b);
 }
 
 }  // namespace bevel

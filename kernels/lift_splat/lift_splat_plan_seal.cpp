@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "core/work_shares.hpp"
-#include "lift_splat.h"
+#include "bevel/lift_splat.h"
 
 namespace bevel {
 namespace {

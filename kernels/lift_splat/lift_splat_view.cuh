@@ -5,12 +5,12 @@
 
 #include <cstddef>
 
-#include "bevel.h"
+#include "bevel/base.h"
 #include "core/block_scan.cuh"
 #include "core/cuda_check.hpp"
 #include "core/cuda_elements.cuh"
 #include "core/cuda_workspace.cuh"
-#include "lift_splat/lift_splat.h"
+#include "bevel/lift_splat.h"
 #include "lift_splat/lift_splat_job.hpp"
 
 namespace bevel {

@@ -7,7 +7,8 @@
 // Bound: launch latency, and the loads of four rows a sample from L2.
 #include "core/cuda_workspace.cuh"
 #include "multi_view_sample/multi_view_sample.cuh"
-#include "multi_view_sample/multi_view_sample_cuda.hpp"
+#include "multi_view_sample/multi_view_sample_job.hpp"
+#include "core/cuda_bodies.hpp"
 
 namespace bevel {
 
@@ -152,7 +153,7 @@ __device__ void store_lane(const ForwardOutputs& outputs, int64_t at, int64_t fi
 
 template <class T, int N>
 BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2)
-    multi_view_forward_kernel(DeviceViews views, ForwardOutputs outputs) {
+    multi_view_sample_forward_kernel(DeviceViews views, ForwardOutputs outputs) {
   BEVEL_SHARED(float, partial, kBlockThreads* kLaneChannels);
   const int lane = threadIdx.x % kWarpLanes, warp = threadIdx.x / kWarpLanes;
   const int member = warp % kTeamWarps;
@@ -181,7 +182,7 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2)
 
 }  // namespace
 
-void enqueue_multi_view_sample_forward(const MultiViewJob& job, cudaStream_t stream) {
+void cuda::multi_view_sample_forward(const MultiViewJob& job, cudaStream_t stream) {
   const int64_t rows = job.batch * job.queries;
   if (rows == 0) return;
   const DeviceViews views(job);
@@ -192,8 +193,8 @@ void enqueue_multi_view_sample_forward(const MultiViewJob& job, cudaStream_t str
     outputs.visible = DeviceSpan<unsigned char>(job.visible, rows * job.points * job.cameras, "visible");
   }
   with_feature_access(job, [&](auto type, auto length) {
-    BEVEL_ENQUEUE((multi_view_forward_kernel<decltype(type), decltype(length)::value>), team_blocks(rows), 0,
-                  stream, views, outputs);
+    BEVEL_ENQUEUE((multi_view_sample_forward_kernel<decltype(type), decltype(length)::value>),
+                  team_blocks(rows), 0, stream, views, outputs);
   });
 }
 

@@ -18,7 +18,7 @@
 #ifndef BEVEL_MULTI_VIEW_SAMPLE_H_
 #define BEVEL_MULTI_VIEW_SAMPLE_H_
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 #ifdef __cplusplus
 extern "C" {

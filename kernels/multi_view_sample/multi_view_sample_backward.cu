@@ -7,7 +7,9 @@
 // camera by camera in a fixed order. Nothing is atomic.
 #include "core/cuda_workspace.cuh"
 #include "multi_view_sample/multi_view_sample.cuh"
-#include "multi_view_sample/multi_view_sample_cuda.hpp"
+#include "multi_view_sample/multi_view_sample_features.cuh"
+#include "multi_view_sample/multi_view_sample_job.hpp"
+#include "core/cuda_bodies.hpp"
 
 namespace bevel {
 namespace {
@@ -144,7 +146,7 @@ __device__ void finish_views(const DeviceViews& views, const QueryGradients& gra
 
 template <class T, int N>
 BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2)
-    multi_view_query_gradient_kernel(DeviceViews views, QueryGradients gradients) {
+    multi_view_sample_query_gradient_kernel(DeviceViews views, QueryGradients gradients) {
   BEVEL_SHARED(float, by_level, kTeams* kWarpLanes* kMostLevels * 2);
   BEVEL_SHARED(float, by_view, kTeams* kWarpLanes * 3);
   BEVEL_SHARED(float, by_point, kTeams* kMostPoints * 3);
@@ -197,11 +199,11 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2)
 
 }  // namespace
 
-int64_t multi_view_sample_backward_workspace_cuda(const MultiViewBackwardJob& job) {
-  return job.wants_features() ? multi_view_feature_gradient_workspace_cuda(job) : 0;
+int64_t cuda::multi_view_sample_backward_workspace(const MultiViewBackwardJob& job) {
+  return job.wants_features() ? multi_view_sample_features_workspace(job) : 0;
 }
 
-void enqueue_multi_view_sample_backward(const MultiViewBackwardJob& job, cudaStream_t stream) {
+void cuda::multi_view_sample_backward(const MultiViewBackwardJob& job, cudaStream_t stream) {
   const MultiViewJob& f = job.forward;
   const int64_t rows = f.batch * f.queries;
   const auto floats = [](void* data, int64_t count, const char* name) {
@@ -221,11 +223,11 @@ void enqueue_multi_view_sample_backward(const MultiViewBackwardJob& job, cudaStr
     }
     const DeviceViews views(f);
     with_feature_access(f, [&](auto type, auto length) {
-      BEVEL_ENQUEUE((multi_view_query_gradient_kernel<decltype(type), decltype(length)::value>),
+      BEVEL_ENQUEUE((multi_view_sample_query_gradient_kernel<decltype(type), decltype(length)::value>),
                     team_blocks(rows), 0, stream, views, gradients);
     });
   }
-  if (job.wants_features()) enqueue_multi_view_feature_gradient(job, stream);
+  if (job.wants_features()) enqueue_multi_view_sample_features(job, stream);
 }
 
 }  // namespace bevel

@@ -6,7 +6,8 @@
 // multi_view_sample_feature_gradient.hpp.
 
 #include "core/cpu_dispatch.hpp"
-#include "multi_view_sample/multi_view_sample_cpu.hpp"
+#include "multi_view_sample/multi_view_sample_job.hpp"
+#include "bodies.hpp"
 #include "multi_view_sample/multi_view_sample_feature_gradient.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {

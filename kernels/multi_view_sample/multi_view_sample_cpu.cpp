@@ -5,7 +5,8 @@
 // is summed over them in registers. Bound: the memory latency and bandwidth of four rows of channels a sample
 // (asking for them ahead gained nothing). Where channels come first the neighbours are gathered into rows
 // before: two cache lines a sample and channel, each on a memory page of its own.
-#include "multi_view_sample/multi_view_sample_cpu.hpp"
+#include "multi_view_sample/multi_view_sample_job.hpp"
+#include "bodies.hpp"
 
 #include "core/cpu_dispatch.hpp"
 #include "core/work_shares.hpp"

@@ -8,7 +8,7 @@
 // same. Bound: writing all maps, few pixels of which are touched.
 #include "core/cuda_workspace.cuh"
 #include "multi_view_sample/multi_view_sample.cuh"
-#include "multi_view_sample/multi_view_sample_cuda.hpp"
+#include "multi_view_sample/multi_view_sample_features.cuh"
 
 namespace bevel {
 namespace {
@@ -25,7 +25,8 @@ struct ViewLists {
         places(cutter.take<float>(job.batch * job.cameras * job.items() * 2, "view places")) {}
 };
 
-BEVEL_GLOBAL void __launch_bounds__(kBlockThreads) list_views_kernel(DeviceViews views, ViewLists lists) {
+BEVEL_GLOBAL void __launch_bounds__(kBlockThreads)
+    multi_view_sample_list_views_kernel(DeviceViews views, ViewLists lists) {
   const int64_t map = blockIdx.x, items = views.queries * views.points;
   int32_t listed = 0;
   for (int64_t begin = 0; begin < items; begin += kBlockThreads) {
@@ -138,7 +139,7 @@ static_assert(kRunPixels == kWarpLanes, "both kernels have the same runs");
 /// Channels last: a warp owns four pixels, a lane eight channels of them.
 template <int N>
 BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2)
-    feature_rows_kernel(DeviceViews views, ViewLists lists, LevelGradient gradient) {
+    multi_view_sample_feature_rows_kernel(DeviceViews views, ViewLists lists, LevelGradient gradient) {
   BEVEL_TOUCHING_MEMORY(touching);
   const int lane = threadIdx.x % kWarpLanes, warp = threadIdx.x / kWarpLanes;
   const int level = gradient.level;
@@ -208,7 +209,7 @@ constexpr int kPlanesOfWarp = 8;
 
 /// Channels first: a lane owns a pixel, a warp eight channels' planes at a time.
 BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2)
-    feature_planes_kernel(DeviceViews views, ViewLists lists, LevelGradient gradient) {
+    multi_view_sample_feature_planes_kernel(DeviceViews views, ViewLists lists, LevelGradient gradient) {
   BEVEL_TOUCHING_MEMORY(touching);
   const int lane = threadIdx.x % kWarpLanes, warp = threadIdx.x / kWarpLanes;
   const int level = gradient.level;
@@ -257,20 +258,20 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2)
 
 }  // namespace
 
-int64_t multi_view_feature_gradient_workspace_cuda(const MultiViewBackwardJob& job) {
+int64_t multi_view_sample_features_workspace(const MultiViewBackwardJob& job) {
   WorkspaceCutter cutter(nullptr);
   const ViewLists lists(job.forward, cutter);
   return cutter.bytes();
 }
 
-void enqueue_multi_view_feature_gradient(const MultiViewBackwardJob& job, cudaStream_t stream) {
+void enqueue_multi_view_sample_features(const MultiViewBackwardJob& job, cudaStream_t stream) {
   const MultiViewJob& f = job.forward;
   const int64_t maps = f.batch * f.cameras;
   if (maps == 0) return;
   const DeviceViews views(f);
   WorkspaceCutter cutter(job.workspace);
   const ViewLists lists(f, cutter);
-  BEVEL_ENQUEUE(list_views_kernel, maps, 0, stream, views, lists);
+  BEVEL_ENQUEUE(multi_view_sample_list_views_kernel, maps, 0, stream, views, lists);
   for (int level = 0; level < f.levels; ++level) {
     if (!job.grad_features[level]) continue;
     const int64_t pixels = static_cast<int64_t>(f.features[level].height) * f.features[level].width;
@@ -284,11 +285,11 @@ void enqueue_multi_view_feature_gradient(const MultiViewBackwardJob& job, cudaSt
     gradient.runs = (pixels + kRunPixels - 1) / kRunPixels;
     const int64_t all_runs = maps * gradient.runs, blocks = all_runs < (1 << 20) ? all_runs : 1 << 20;
     if (!f.channels_last) {
-      BEVEL_ENQUEUE(feature_planes_kernel, blocks, 0, stream, views, lists, gradient);
+      BEVEL_ENQUEUE(multi_view_sample_feature_planes_kernel, blocks, 0, stream, views, lists, gradient);
     } else if (gradient.whole) {
-      BEVEL_ENQUEUE((feature_rows_kernel<4>), blocks, 0, stream, views, lists, gradient);
+      BEVEL_ENQUEUE((multi_view_sample_feature_rows_kernel<4>), blocks, 0, stream, views, lists, gradient);
     } else {
-      BEVEL_ENQUEUE((feature_rows_kernel<1>), blocks, 0, stream, views, lists, gradient);
+      BEVEL_ENQUEUE((multi_view_sample_feature_rows_kernel<1>), blocks, 0, stream, views, lists, gradient);
     }
   }
 }

@@ -5,7 +5,7 @@
 
 #include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
-#include "multi_view_sample.h"
+#include "bevel/multi_view_sample.h"
 
 namespace bevel {
 

@@ -2,25 +2,17 @@
 #include <cstdio>
 #include <exception>
 
-#include "bev_pool/bev_pool_cuda.hpp"
-#include "bev_warp/bev_warp_cuda.hpp"
+#include "bodies_version.hpp"
+#include "core/cuda_bodies.hpp"
 #include "core/cuda_check.hpp"
-#include "cuda_table.h"
-#include "deform_attn/point_sampling_cuda.hpp"
-#include "deform_conv/deform_conv_cuda.hpp"
-#include "lift_splat/lift_splat_cuda.hpp"
-#include "deform_attn/deform_attn_cuda.hpp"
-#include "multi_view_sample/multi_view_sample_cuda.hpp"
 #include "strided_blocks.hpp"
 
 #ifndef BEVEL_CUDA_ARCHITECTURES
 #error "BEVEL_CUDA_ARCHITECTURES must name what this library holds code for"
 #endif
 
+namespace bevel {
 namespace {
-
-using bevel::check_cuda_call;
-using bevel::CudaFailure;
 
 /// Makes a device current and puts the caller's back.
 class DeviceGuard {
@@ -40,7 +32,7 @@ class DeviceGuard {
   int callers_ = 0, device_;
 };
 
-bevel_status report(const CudaFailure& failure, bevel_cuda_message* message) {
+bevel_status report(const CudaFailure& failure, CudaMessage* message) {
   std::snprintf(message->text, sizeof message->text, "%s failed: %s (%s)", failure.what,
                 cudaGetErrorString(failure.error), cudaGetErrorName(failure.error));
   // The runtime repeats an error at the next call unless it is taken.
@@ -49,7 +41,7 @@ bevel_status report(const CudaFailure& failure, bevel_cuda_message* message) {
 }
 
 template <typename Body>
-bevel_status guarded(bevel_cuda_message* message, Body body) {
+bevel_status guarded(CudaMessage* message, Body body) {
   try {
     body();
     return BEVEL_OK;
@@ -62,14 +54,14 @@ bevel_status guarded(bevel_cuda_message* message, Body body) {
 }
 
 template <typename Body>
-bevel_status on_device(int32_t device, bevel_cuda_message* message, Body body) {
+bevel_status on_device(int32_t device, CudaMessage* message, Body body) {
   return guarded(message, [&] {
     const DeviceGuard guard(device);
     body();
   });
 }
 
-bevel_status probe(int32_t* devices, int32_t* driver_version, bevel_cuda_message* message) {
+bevel_status probe(int32_t* devices, int32_t* driver_version, CudaMessage* message) {
   *devices = 0;
   *driver_version = 0;
   int version = 0;
@@ -96,15 +88,18 @@ bevel_status probe(int32_t* devices, int32_t* driver_version, bevel_cuda_message
 
 cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream); }
 
-bevel_status plan_workspace(const bevel::LiftSplatPlanJob* job, int64_t* bytes, bevel_cuda_message* message) {
-  return guarded(message, [&] { *bytes = bevel::plan_workspace_cuda(*job); });
+/// The wrappers of a body: the functions that the table holds.
+template <auto body, class Job>
+bevel_status run(const Job* job, int32_t device, void* stream, CudaMessage* message) {
+  return on_device(device, message, [&] { body(*job, stream_of(stream)); });
 }
-bevel_status plan_build(const bevel::LiftSplatPlanJob* job, int32_t device, void* stream,
-                        bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_plan(*job, stream_of(stream)); });
+template <auto workspace, class Job>
+bevel_status query(const Job* job, int64_t* bytes, CudaMessage* message) {
+  return guarded(message, [&] { *bytes = workspace(*job); });
 }
-bevel_status plan_read(const int32_t* plan, void* header, int64_t bytes, int32_t device, void* stream,
-                       bevel_cuda_message* message) {
+
+bevel_status read(const void* from, void* to, int64_t bytes, int32_t device, void* stream,
+                  CudaMessage* message) {
   return on_device(device, message, [&] {
     // Waiting would break off the capture, not only this call.
     cudaStreamCaptureStatus capturing;
@@ -114,101 +109,13 @@ bevel_status plan_read(const int32_t* plan, void* header, int64_t bytes, int32_t
                         "reading a plan's counts while its stream is captured in a graph"};
     }
     check_cuda_call(
-        cudaMemcpyAsync(header, plan, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_of(stream)),
+        cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_of(stream)),
         "cudaMemcpyAsync");
     check_cuda_call(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
   });
 }
-bevel_status forward_workspace(const bevel::LiftSplatForwardJob* job, int64_t* bytes,
-                               bevel_cuda_message* message) {
-  return guarded(message, [&] { *bytes = bevel::forward_workspace_cuda(*job); });
-}
-bevel_status forward(const bevel::LiftSplatForwardJob* job, int32_t device, void* stream,
-                     bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_forward(*job, stream_of(stream)); });
-}
-bevel_status backward_workspace(const bevel::LiftSplatBackwardJob* job, int64_t* bytes,
-                                bevel_cuda_message* message) {
-  return guarded(message, [&] { *bytes = bevel::backward_workspace_cuda(*job); });
-}
-bevel_status backward(const bevel::LiftSplatBackwardJob* job, int32_t device, void* stream,
-                      bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_backward(*job, stream_of(stream)); });
-}
-bevel_status bev_pool_forward(const bevel::BevPoolForwardJob* job, int32_t device, void* stream,
-                              bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_bev_pool_forward(*job, stream_of(stream)); });
-}
-bevel_status bev_pool_backward_workspace(const bevel::BevPoolBackwardJob* job, int64_t* bytes,
-                                         bevel_cuda_message* message) {
-  return guarded(message, [&] { *bytes = bevel::bev_pool_backward_workspace_cuda(*job); });
-}
-bevel_status bev_pool_backward(const bevel::BevPoolBackwardJob* job, int32_t device, void* stream,
-                               bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_bev_pool_backward(*job, stream_of(stream)); });
-}
-bevel_status point_sampling(const bevel::PointSamplingJob* job, int32_t device, void* stream,
-                            bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_point_sampling(*job, stream_of(stream)); });
-}
-bevel_status deform_conv_forward_workspace(const bevel::DeformConvJob* job, int64_t* bytes,
-                                           bevel_cuda_message* message) {
-  return guarded(message, [&] { *bytes = bevel::deform_conv_forward_workspace_cuda(*job); });
-}
-bevel_status deform_conv_forward(const bevel::DeformConvJob* job, int32_t device, void* stream,
-                                 bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_deform_conv_forward(*job, stream_of(stream)); });
-}
-bevel_status deform_conv_backward_workspace(const bevel::DeformConvBackwardJob* job, int64_t* bytes,
-                                            bevel_cuda_message* message) {
-  return guarded(message, [&] { *bytes = bevel::deform_conv_backward_workspace_cuda(*job); });
-}
-bevel_status deform_conv_backward(const bevel::DeformConvBackwardJob* job, int32_t device, void* stream,
-                                  bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_deform_conv_backward(*job, stream_of(stream)); });
-}
-bevel_status bev_warp_forward(const bevel::BevWarpForwardJob* job, int32_t device, void* stream,
-                              bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_bev_warp_forward(*job, stream_of(stream)); });
-}
-bevel_status bev_warp_backward_workspace(const bevel::BevWarpBackwardJob* job, int64_t* bytes,
-                                         bevel_cuda_message* message) {
-  return guarded(message, [&] { *bytes = bevel::bev_warp_backward_workspace_cuda(*job); });
-}
-bevel_status bev_warp_backward(const bevel::BevWarpBackwardJob* job, int32_t device, void* stream,
-                               bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_bev_warp_backward(*job, stream_of(stream)); });
-}
 
-bevel_status deform_attn_forward(const bevel::DeformAttnJob* job, int32_t device, void* stream,
-                                 bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_deform_attn_forward(*job, stream_of(stream)); });
-}
-bevel_status deform_attn_backward_workspace(const bevel::DeformAttnBackwardJob* job, int64_t* bytes,
-                                            bevel_cuda_message* message) {
-  return guarded(message, [&] { *bytes = bevel::deform_attn_backward_workspace_cuda(*job); });
-}
-bevel_status deform_attn_backward(const bevel::DeformAttnBackwardJob* job, int32_t device, void* stream,
-                                  bevel_cuda_message* message) {
-  return on_device(device, message, [&] { bevel::enqueue_deform_attn_backward(*job, stream_of(stream)); });
-}
-bevel_status multi_view_sample_forward(const bevel::MultiViewJob* job, int32_t device, void* stream,
-                                       bevel_cuda_message* message) {
-  return on_device(device, message,
-                   [&] { bevel::enqueue_multi_view_sample_forward(*job, stream_of(stream)); });
-}
-bevel_status multi_view_sample_backward_workspace(const bevel::MultiViewBackwardJob* job, int64_t* bytes,
-                                                  bevel_cuda_message* message) {
-  return guarded(message, [&] { *bytes = bevel::multi_view_sample_backward_workspace_cuda(*job); });
-}
-bevel_status multi_view_sample_backward(const bevel::MultiViewBackwardJob* job, int32_t device, void* stream,
-                                        bevel_cuda_message* message) {
-  return on_device(device, message,
-                   [&] { bevel::enqueue_multi_view_sample_backward(*job, stream_of(stream)); });
-}
-
-bevel_status clear(const bevel::StridedBlocks* memory, int32_t device, void* stream,
-                   bevel_cuda_message* message) {
+bevel_status clear(const StridedBlocks* memory, int32_t device, void* stream, CudaMessage* message) {
   return on_device(device, message, [&] {
     memory->for_each_block([&](uintptr_t block) {
       check_cuda_call(cudaMemsetAsync(reinterpret_cast<void*>(block), 0, static_cast<size_t>(memory->block),
@@ -218,37 +125,25 @@ bevel_status clear(const bevel::StridedBlocks* memory, int32_t device, void* str
   });
 }
 
-}  // namespace
+constexpr CudaTable make_table() {
+  CudaTable table = {};
+  table.version = bodies_version();
+  table.runtime_version = CUDART_VERSION;
+  table.architectures = BEVEL_CUDA_ARCHITECTURES;
+  table.probe = probe;
+  table.read = read;
+  table.clear = clear;
+#define BEVEL_BODY(name, Job, workspace) \
+  table.name = run<cuda::name, Job>;     \
+  BEVEL_##workspace(table.name##_workspace = query<cuda::name##_workspace, Job>;)
+#include "bodies.def"
+  return table;
+}
 
-const bevel_cuda_functions* bevel_cuda_table(int32_t abi_version) {
-  static constexpr bevel_cuda_functions functions = {BEVEL_CUDA_ABI_VERSION,
-                                                     CUDART_VERSION,
-                                                     BEVEL_CUDA_ARCHITECTURES,
-                                                     probe,
-                                                     plan_workspace,
-                                                     plan_build,
-                                                     plan_read,
-                                                     forward_workspace,
-                                                     forward,
-                                                     backward_workspace,
-                                                     backward,
-                                                     bev_pool_forward,
-                                                     bev_pool_backward_workspace,
-                                                     bev_pool_backward,
-                                                     point_sampling,
-                                                     deform_attn_forward,
-                                                     deform_attn_backward_workspace,
-                                                     deform_attn_backward,
-                                                     multi_view_sample_forward,
-                                                     multi_view_sample_backward_workspace,
-                                                     multi_view_sample_backward,
-                                                     deform_conv_forward_workspace,
-                                                     deform_conv_forward,
-                                                     deform_conv_backward_workspace,
-                                                     deform_conv_backward,
-                                                     bev_warp_forward,
-                                                     bev_warp_backward_workspace,
-                                                     bev_warp_backward,
-                                                     clear};
-  return abi_version == BEVEL_CUDA_ABI_VERSION ? &functions : nullptr;
+}  // namespace
+}  // namespace bevel
+
+const bevel::CudaTable* bevel_cuda_table(uint64_t version) {
+  static constexpr bevel::CudaTable table = bevel::make_table();
+  return version == table.version ? &table : nullptr;
 }

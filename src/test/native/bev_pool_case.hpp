@@ -9,7 +9,7 @@
 #include <memory>
 #include <numeric>
 
-#include "bev_pool.h"
+#include "bevel/bev_pool.h"
 #include "lift_splat_case.hpp"
 
 namespace bevel::testing {

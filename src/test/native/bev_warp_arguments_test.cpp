@@ -155,8 +155,8 @@ TEST(BevWarpArguments, OfForwardAreRefusedWithTheReason) {
     r.forward(p, text);
   };
   refuse([](auto& p) { p.struct_size = 16; }, "params.struct_size must be at least");
-  refuse([](auto& p) { p.layout = 2; }, "bev_warp_forward: layout must be 0 to 1, got 2");
-  refuse([](auto& p) { p.interpolation = -1; }, "interpolation must be 0 to 1, got -1");
+  refuse([](auto& p) { p.layout = 2; }, "bev_warp_forward: layout must be 0 or 1, got 2");
+  refuse([](auto& p) { p.interpolation = -1; }, "interpolation must be 0 or 1, got -1");
   refuse([](auto& p) { p.coordinates = 3; }, "coordinates must be 0 to 2, got 3");
   refuse([](auto& p) { p.reserved = 1; }, "reserved must be 0, got 1");
   refuse([](auto& p) { p.input = nullptr; }, "input must be given, got NULL");
@@ -214,7 +214,8 @@ TEST(BevWarpArguments, OfBackwardAreRefusedWithTheReason) {
   refuse(
       good, [](auto& p) { p.grad_input = nullptr; }, "bev_warp_backward: no gradient is asked for");
   refuse(
-      good, [&](auto& p) { p.grad_grid = r.gridded.grad_grid.view(); }, "grid must be given, got NULL");
+      good, [&](auto& p) { p.grad_grid = r.gridded.grad_grid.view(); },
+      "grad_grid must be NULL where grid is");
   refuse(
       grid, [](auto& p) { p.input = nullptr; }, "input must be given, got NULL");
   refuse(
@@ -231,7 +232,8 @@ TEST(BevWarpArguments, OfBackwardAreRefusedWithTheReason) {
   refuse(
       grid, [&](auto& p) { p.grad_grid = pairs.view(); }, "grad_grid must be [2, 3, 7, 8, 2] like grid");
   refuse(
-      grid, [&](auto& p) { p.grad_grid = p.workspace; }, "grad_grid must be float32, got uint8");
+      grid, [&](auto& p) { p.grad_grid = p.workspace; },
+      "grad_grid must be float32 or float16 or bfloat16 or float64, got uint8");
   Tensor<uint8_t> large({2 * r.workspace_bytes});
   refuse(
       good, [&](auto& p) { p.grad_input = const_cast<DLTensor*>(p.grad_out), p.workspace = large.view(); },

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "bev_warp.h"
+#include "bevel/bev_warp.h"
 #include "bev_warp_reference.hpp"
 #include "lift_splat_case.hpp"
 

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "deform_attn.h"
+#include "bevel/deform_attn.h"
 #include "deform_attn_reference.hpp"
 #include "lift_splat_case.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "deform_conv.h"
+#include "bevel/deform_conv.h"
 #include "deform_conv_reference.hpp"
 #include "lift_splat_case.hpp"
 

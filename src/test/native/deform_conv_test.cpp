@@ -328,7 +328,7 @@ TEST_F(DeformConvArguments, OfBackwardAreRefusedWithTheReason) {
   expect_backward_refused([](Backward& p) { p.struct_size = 16; }, "struct_size");
   expect_backward_refused([](Backward& p) { p.grad_out = nullptr; }, "grad_out must be given, got NULL");
   expect_backward_refused([](Backward& p) { p.input = nullptr; }, "input must be given, got NULL");
-  expect_backward_refused([](Backward& p) { p.mask = nullptr; }, "mask must be given, got NULL");
+  expect_backward_refused([](Backward& p) { p.mask = nullptr; }, "grad_mask must be NULL where mask is");
   expect_backward_refused([](Backward& p) { p.determinism = 2; }, "determinism must be 0 or 1, got 2");
   expect_backward_refused([](Backward& p) { p.reserved = 1; }, "reserved must be 0, got 1");
   expect_backward_refused([this](Backward& p) { p.grad_weight = problem_.bias.view(); },

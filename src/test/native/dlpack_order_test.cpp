@@ -1,11 +1,11 @@
 // DLPack's own header and Bevel's declarations in both orders, as C++; the layouts must be those of the
 // published ABI.
 #if defined(BEVEL_FIRST)
-#include "lift_splat.h"
+#include "bevel/lift_splat.h"
 #include <dlpack/dlpack.h>
 #else
 #include <dlpack/dlpack.h>
-#include "lift_splat.h"
+#include "bevel/lift_splat.h"
 #endif
 
 static_assert(sizeof(DLDevice) == 8 && sizeof(DLDataType) == 4 && sizeof(DLTensor) == 48 &&

@@ -7,12 +7,12 @@
 #include <cstdio>
 #include <cstring>
 
-#include "bev_pool.h"
-#include "bev_warp.h"
+#include "bevel/bev_pool.h"
+#include "bevel/bev_warp.h"
 #include "deform_attn_case.hpp"
-#include "deform_conv.h"
-#include "multi_view_sample.h"
-#include "point_sampling.h"
+#include "bevel/deform_conv.h"
+#include "bevel/multi_view_sample.h"
+#include "bevel/point_sampling.h"
 #include "tensors.hpp"
 
 namespace bevel::testing {

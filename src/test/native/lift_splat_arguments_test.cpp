@@ -117,10 +117,10 @@ TEST_F(LiftSplatArguments, TypesLayoutsAndPlacesAreNamed) {
 
   p = forward_;
   p.depth_kind = 2;
-  expect_refused(p, "depth_kind must be 0 to 1, got 2");
+  expect_refused(p, "depth_kind must be 0 or 1, got 2");
   p = forward_;
   p.out_layout = -1;
-  expect_refused(p, "out_layout must be 0 to 1, got -1");
+  expect_refused(p, "out_layout must be 0 or 1, got -1");
 }
 
 TEST_F(LiftSplatArguments, AnythingThatIsNoPlanIsRefused) {
@@ -183,7 +183,7 @@ TEST_F(LiftSplatArguments, ImpossibleGeometriesAreRefused) {
           "pass 2^63");
   refused([](Params& p) { p.geometry.depth_start = NAN; }, "depth_start must be finite");
   refused([](Params& p) { p.geometry.intrinsics = nullptr; }, "intrinsics must be given, got NULL");
-  refused([](Params& p) { p.geometry.grid.rounding = 7; }, "grid.rounding must be 0 to 1, got 7");
+  refused([](Params& p) { p.geometry.grid.rounding = 7; }, "grid.rounding must be 0 or 1, got 7");
   refused([](Params& p) { static_cast<double*>(p.geometry.image_augmentation->data)[10] = 2; },
           "image_augmentation must leave depth alone: element [2][2] of camera 0 must be 1, got 2");
 }

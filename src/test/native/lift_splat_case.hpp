@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "lift_splat.h"
+#include "bevel/lift_splat.h"
 #include "rig.hpp"
 #include "tensors.hpp"
 

@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 namespace bevel::testing {
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "lift_splat_case.hpp"
-#include "multi_view_sample.h"
+#include "bevel/multi_view_sample.h"
 #include "multi_view_sample_reference.hpp"
 
 namespace bevel::testing {

@@ -444,9 +444,9 @@ TEST(MultiViewSampleArguments, AreRefusedWithTheReason) {
     for (auto& gradient : p.grad_features) gradient = nullptr;
     p.grad_points = p.grad_weights = nullptr;
   });
-  refused_backward("grad_locations must be NULL, for locations is",
+  refused_backward("grad_locations must be NULL where locations is",
                    [&](auto& p) { p.grad_locations = problem.grad_locations.view(); });
-  refused_backward("grad_features[4] must be NULL, for features[4] is",
+  refused_backward("grad_features[4] must be NULL where features[4] is",
                    [&](auto& p) { p.grad_features[4] = wide.view(); });
   refused_backward("grad_features[1] must be [1, 2, 15, 25, 6] like features[1]",
                    [&](auto& p) { p.grad_features[1] = wide.view(); });

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "lift_splat_case.hpp"
-#include "point_sampling.h"
+#include "bevel/point_sampling.h"
 
 namespace bevel::testing {
 

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "bevel.h"
+#include "bevel/base.h"
 #include "core/sixteen_bit.hpp"
 
 namespace bevel::testing {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "bevel.h"
+#include "bevel/base.h"
 #include "guarded_memory.hpp"
 
 namespace bevel::fuzz {

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <numeric>
 
-#include "bev_pool.h"
-#include "deform_attn.h"
+#include "bevel/bev_pool.h"
+#include "bevel/deform_attn.h"
 #include "operators.hpp"
-#include "point_sampling.h"
+#include "bevel/point_sampling.h"
 
 namespace bevel::fuzz {
 namespace {

@@ -1,9 +1,9 @@
 // The table of entry points: sampling in several cameras, warps and deformable convolution.
 #include <algorithm>
 
-#include "bev_warp.h"
-#include "deform_conv.h"
-#include "multi_view_sample.h"
+#include "bevel/bev_warp.h"
+#include "bevel/deform_conv.h"
+#include "bevel/multi_view_sample.h"
 #include "operators.hpp"
 
 namespace bevel::fuzz {

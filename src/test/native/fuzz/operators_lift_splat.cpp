@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "lift_splat.h"
+#include "bevel/lift_splat.h"
 #include "operators.hpp"
 
 namespace bevel::fuzz {

@@ -23,15 +23,15 @@ import org.bytedeco.javacpp.tools.InfoMapper;
         @Platform(
             value = "linux-x86_64",
             include = {
-              "bevel_dlpack.h",
-              "bevel.h",
-              "lift_splat/lift_splat.h",
-              "bev_pool/bev_pool.h",
-              "deform_attn/point_sampling.h",
-              "deform_conv/deform_conv.h",
-              "multi_view_sample/multi_view_sample.h",
-              "deform_attn/deform_attn.h",
-              "bev_warp/bev_warp.h"
+              "bevel/dlpack.h",
+              "bevel/base.h",
+              "bevel/lift_splat.h",
+              "bevel/bev_pool.h",
+              "bevel/point_sampling.h",
+              "bevel/deform_conv.h",
+              "bevel/multi_view_sample.h",
+              "bevel/deform_attn.h",
+              "bevel/bev_warp.h"
             },
             link = "bevel",
             library = "jnibevel"))

@@ -8,7 +8,7 @@
 #include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
 #include "core/one_nan.hpp"
-#include "point_sampling.h"
+#include "bevel/point_sampling.h"
 
 namespace bevel {
 

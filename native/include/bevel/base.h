@@ -1,5 +1,5 @@
-/* Bevel's C ABI: what every operator shares. Each operator's own header stands in
- * kernels/<operator>/<operator>.h.
+/* Bevel's C ABI: what every operator shares. Each operator has a header of its own, bevel/<operator>.h, and
+ * bevel/bevel.h includes them all.
  *
  * Rules that hold for every function here and there:
  *
@@ -19,13 +19,16 @@
  *  - Functions may be called from any thread. A workspace or an output belongs to one call at a time.
  *  - A workspace may have been made for more threads than the call has, or for fewer: it then runs on as many
  *    as fit. One that is too small for a single thread is refused. */
-#ifndef BEVEL_H_
-#define BEVEL_H_
+#ifndef BEVEL_BASE_H_
+#define BEVEL_BASE_H_
 
-#include "bevel_dlpack.h"
+#include "bevel/dlpack.h"
 
-#if defined(_WIN32)
+/* BEVEL_BUILDING is defined where the library itself is compiled, and nowhere else. */
+#if defined(_WIN32) && defined(BEVEL_BUILDING)
 #define BEVEL_API __declspec(dllexport)
+#elif defined(_WIN32)
+#define BEVEL_API __declspec(dllimport)
 #else
 #define BEVEL_API __attribute__((visibility("default")))
 #endif
@@ -37,8 +40,6 @@ extern "C" {
 #define BEVEL_VERSION_MAJOR 0
 #define BEVEL_VERSION_MINOR 1
 #define BEVEL_VERSION_PATCH 0
-/** Version of the table that libbevel_cuda hands to libbevel; the two must agree exactly. */
-#define BEVEL_CUDA_ABI_VERSION 3
 
 typedef enum bevel_status {
   BEVEL_OK = 0,
@@ -179,4 +180,4 @@ typedef struct bevel_grid {
 #ifdef __cplusplus
 }
 #endif
-#endif /* BEVEL_H_ */
+#endif /* BEVEL_BASE_H_ */

@@ -1,9 +1,19 @@
 /* The DLPack structures that cross Bevel's ABI, declared here from the published ABI (DLPack 1.0) so that
  * nothing is vendored.
  *
- * They stand inside DLPack's own include guard and cover all that its header declares, so that either header
- * may come first and the other adds nothing: the layouts are the same. Bevel itself uses DLTensor and what is
- * in it. */
+ * DLPack's own header goes before them: where one is installed (<dlpack/dlpack.h>, of any version from 0.6
+ * on) it is included, so that whatever its version declares is there; BEVEL_OWN_DLPACK, defined before, says
+ * not to. The declarations stand inside its include guard, so that one which is found some other way may come
+ * first or afterwards: the layouts are the same. Bevel itself uses DLTensor and what is in it. */
+#ifndef BEVEL_DLPACK_H_
+#define BEVEL_DLPACK_H_
+
+#if !defined(BEVEL_OWN_DLPACK) && defined(__has_include)
+#if __has_include(<dlpack/dlpack.h>)
+#include <dlpack/dlpack.h>
+#endif
+#endif
+
 #ifndef DLPACK_DLPACK_H_
 #define DLPACK_DLPACK_H_
 
@@ -104,3 +114,4 @@ typedef struct DLManagedTensorVersioned {
 }
 #endif
 #endif /* DLPACK_DLPACK_H_ */
+#endif /* BEVEL_DLPACK_H_ */

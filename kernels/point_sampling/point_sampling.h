@@ -7,7 +7,7 @@
 #ifndef BEVEL_POINT_SAMPLING_H_
 #define BEVEL_POINT_SAMPLING_H_
 
-#include "bevel.h"
+#include "bevel/base.h"
 
 #ifdef __cplusplus
 extern "C" {

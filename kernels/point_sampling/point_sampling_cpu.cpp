@@ -2,7 +2,8 @@
 //
 // A task is a run of pillars of one batch element. Its points are laid out once, then each camera is one
 // vector loop over them. Bound: four double divisions for each point and camera.
-#include "deform_attn/point_sampling_cpu.hpp"
+#include "point_sampling/point_sampling_job.hpp"
+#include "bodies.hpp"
 
 #include <algorithm>
 

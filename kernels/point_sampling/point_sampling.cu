@@ -3,7 +3,8 @@
 // A thread owns a pillar and goes through the cameras, so a pillar's points are worked out once, the matrices
 // of a camera are the same for all threads of a warp, and what neighbours write lies side by side. Bound: the
 // writes of reference.
-#include "deform_attn/point_sampling_cuda.hpp"
+#include "point_sampling/point_sampling_job.hpp"
+#include "core/cuda_bodies.hpp"
 
 #include "core/cuda_check.hpp"
 
@@ -125,7 +126,7 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, kBlocksAMultiprocessor) point
 
 }  // namespace
 
-void enqueue_point_sampling(const PointSamplingJob& job, cudaStream_t stream) {
+void cuda::point_sampling(const PointSamplingJob& job, cudaStream_t stream) {
   const int64_t pillars = job.batch * job.queries;
   if (pillars == 0) return;
   const int64_t views = pillars * job.cameras;
