@@ -38,6 +38,7 @@ class NativeDecoyTest {
           "libquadmath.so.0",
           "libgcc_s.so.1",
           "libbevel.so",
+          "libbevel.so.0",
           // JavaCPP would look for these by their names, for no jar of the CPU build has them.
           "libtorch_cuda.so",
           "libc10_cuda.so",

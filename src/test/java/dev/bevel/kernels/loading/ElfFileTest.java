@@ -21,7 +21,7 @@ class ElfFileTest {
   @Test
   void ownLibrary() throws IOException {
     ElfFile elf = ElfFile.read(Bevel.libraryPath());
-    assertThat(elf.soname()).isEqualTo("libbevel.so");
+    assertThat(elf.soname()).isEqualTo("libbevel.so.0");
     assertThat(elf.needed()).contains("libc.so.6", "libm.so.6");
     assertThat(elf.versionsNeeded().get("libc.so.6")).contains("GLIBC_2.2.5");
   }

@@ -70,11 +70,11 @@ public final class JavaCpp {
     }
   }
 
-  /** The JNI library needs a libbevel.so and takes the first that is open. */
+  /** The JNI library needs a libbevel.so.0 and takes the first that is open. */
   private static void checkLibbevel() {
     Path own = Bevel.libraryPath();
     for (MappedLibrary mapped : MappedLibrary.all()) {
-      if (mapped.answersTo("libbevel.so") && !mapped.is(own)) {
+      if (mapped.answersTo("libbevel.so.0") && !mapped.is(own)) {
         throw new BevelException(
             Status.NOT_LOADED,
             String.format(

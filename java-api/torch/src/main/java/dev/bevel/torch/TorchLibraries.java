@@ -34,7 +34,7 @@ public record TorchLibraries(Path folder, String why, List<Path> files, List<Str
    * @return empty on most machines
    */
   public List<String> inTheWay() {
-    Set<String> names = new LinkedHashSet<>(List.of("libbevel.so"));
+    Set<String> names = new LinkedHashSet<>(List.of("libbevel.so", "libbevel.so.0"));
     files.forEach(file -> names.add(file.getFileName().toString()));
     List<String> found = new ArrayList<>();
     for (String name : names) {
