@@ -84,7 +84,9 @@ final class Build {
     }
     Finished compiled =
         Finished.of(List.of("bash", "-c", command), folder, Map.of(), Path.of(to + ".log"), 1800);
-    if (compiled.status() == 0 && !Files.readString(reads).contains(copy.toString())) {
+    // A compiler cache may write paths relative to the folder it runs in.
+    String read = compiled.status() == 0 ? Files.readString(reads) : copy.toString();
+    if (!read.contains(copy.toString()) && !read.contains(folder.relativize(copy).toString())) {
       throw new Refusal(
           object
               + " was compiled again without reading "

@@ -44,7 +44,7 @@ import java.util.stream.Stream;
  */
 final class Mutants {
   private static final String EMULATED = "tests/libbevel_cuda_emulated.so";
-  private static final String HOST = "libbevel.so";
+  private static final String HOST = "libbevel.so.0";
 
   private final Options options;
   private final Build build;

@@ -142,7 +142,7 @@ class DeformAttnBindingTest {
     assertThat(BevelAbi.bevel_msda_forward(params, null))
         .isEqualTo(BevelAbi.BEVEL_INVALID_ARGUMENT);
     assertThat(BevelAbi.bevel_last_error().getString())
-        .isEqualTo("msda_forward: out must be given, got NULL");
+        .isEqualTo("msda_forward: value must be given, got NULL");
   }
 
   private static void describe(bevel_value_levels levels) {

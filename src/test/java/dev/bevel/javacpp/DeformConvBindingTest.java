@@ -97,7 +97,7 @@ class DeformConvBindingTest {
     assertThat(BevelAbi.bevel_deform_conv_forward(params, null))
         .isEqualTo(BevelAbi.BEVEL_INVALID_ARGUMENT);
     assertThat(BevelAbi.bevel_last_error().getString())
-        .isEqualTo("deform_conv_forward: out must be given, got NULL");
+        .isEqualTo("deform_conv_forward: input must be given, got NULL");
   }
 
   private static void set(bevel_deform_conv_settings settings) {

@@ -6,8 +6,13 @@ import dev.bevel.kernels.BevelException;
 import dev.bevel.kernels.Status;
 import dev.bevel.kernels.loading.JavaCppCache;
 import dev.bevel.kernels.loading.MappedLibrary;
+import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
 import org.bytedeco.javacpp.Loader;
 import org.jspecify.annotations.Nullable;
@@ -45,14 +50,40 @@ public final class JavaCpp {
       Bevel.load();
       chooseCache();
       checkLibbevel();
+      replaceOlderLibrary();
       Loader.load(BevelAbi.class);
       ready = true;
     } catch (BevelException e) {
       failure = String.valueOf(e.getMessage());
       throw e;
-    } catch (RuntimeException | LinkageError e) {
+    } catch (IOException | RuntimeException | LinkageError e) {
       failure = "Bevel: the JavaCPP binding cannot be loaded: " + e;
       throw new BevelException(Status.NOT_LOADED, failure, e);
+    }
+  }
+
+  /**
+   * JavaCPP takes what it has unpacked before for the same if size and date are the same. The dates
+   * in Bevel's jars are all one, so that builds can be reproduced, and two builds of the JNI
+   * library may well be of one size.
+   */
+  private static void replaceOlderLibrary() throws IOException {
+    URL library =
+        JavaCpp.class.getResource(Loader.getPlatform() + "/" + System.mapLibraryName("jnibevel"));
+    if (library == null) {
+      return; // JavaCPP will say so
+    }
+    File unpacked = Loader.cacheResource(library);
+    if (unpacked == null) {
+      return;
+    }
+    byte[] wanted;
+    try (InputStream in = library.openStream()) {
+      wanted = in.readAllBytes();
+    }
+    if (!Arrays.equals(wanted, Files.readAllBytes(unpacked.toPath()))) {
+      Files.delete(unpacked.toPath());
+      Loader.cacheResource(library);
     }
   }
 
