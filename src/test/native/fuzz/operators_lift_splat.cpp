@@ -403,7 +403,11 @@ Operator backward() {
                                     AT(P, workspace)),
           .numbers = call_numbers<P>(),
           .derive = derive_call,
-          .choose = [](Draw& d) { choose_call(d, "grad_out"); },
+          .choose =
+              [](Draw& d) {
+                choose_call(d, "grad_out");
+                d.tensor("grad_depth").given |= !d.tensor("grad_context").given;
+              },
           .fill = build_plan,
           .write_numbers = write_call<P>,
           .run = run<P, bevel_lift_splat_backward>,
