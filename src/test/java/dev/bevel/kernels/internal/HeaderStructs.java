@@ -50,8 +50,6 @@ final class HeaderStructs {
         files
             .filter(file -> file.toString().endsWith(".h"))
             .filter(file -> !this.root.relativize(file).startsWith("native/target"))
-            // The table of the CUDA library is no part of the ABI, and C++.
-            .filter(file -> !file.endsWith("cuda_table.h"))
             .sorted()
             .forEach(headers::add);
       }
@@ -93,7 +91,8 @@ final class HeaderStructs {
     Path source = Files.writeString(folder.resolve("layouts.c"), program());
     Path program = folder.resolve("layouts");
     List<String> command =
-        new ArrayList<>(List.of(compiler, "-o", program.toString(), source.toString()));
+        new ArrayList<>(
+            List.of(compiler, "-DBEVEL_OWN_DLPACK", "-o", program.toString(), source.toString()));
     for (Path include : includes()) {
       command.add("-I" + include);
     }
