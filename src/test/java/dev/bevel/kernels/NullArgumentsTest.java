@@ -16,6 +16,7 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.Parameter;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -93,7 +94,10 @@ class NullArgumentsTest {
         BevWarpGradients.none().withInput(view),
         BevPoolGradients.none().withFeature(view),
         LiftSplatGradients.none().withContext(view));
-    put("name", (Runnable) () -> {}, List.of(view), view.segment(), ByteBuffer.allocateDirect(8));
+    ByteBuffer bytes = ByteBuffer.allocateDirect(8).order(ByteOrder.nativeOrder());
+    put("name", (Runnable) () -> {}, List.of(view), view.segment(), bytes);
+    put(bytes.asFloatBuffer(), bytes.asDoubleBuffer(), bytes.asIntBuffer());
+    put(bytes.asLongBuffer(), bytes.asShortBuffer());
   }
 
   @AfterEach

@@ -59,7 +59,9 @@ class TensorViewTest {
     buffer.position(8);
     assertThat(TensorView.of(buffer, DType.FLOAT32, 1).toFloatArray()).containsExactly(5);
     refused(() -> TensorView.of(buffer, DType.FLOAT32, 15), "needs 60 bytes, the segment has 56");
-    refused(() -> TensorView.of(ByteBuffer.allocate(64), DType.FLOAT32, 1), "direct ByteBuffer");
+    refused(
+        () -> TensorView.of(ByteBuffer.allocate(64), DType.FLOAT32, 1),
+        "a direct buffer is needed");
   }
 
   @Test

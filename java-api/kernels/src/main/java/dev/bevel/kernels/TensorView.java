@@ -8,6 +8,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.nio.LongBuffer;
+import java.nio.ShortBuffer;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Objects;
@@ -90,11 +96,69 @@ public final class TensorView {
    * @param shape up to 8 sizes, each 0 or more
    */
   public static TensorView of(ByteBuffer buffer, DType dtype, long... shape) {
-    if (!Given.argument(buffer, TensorView.class, "buffer").isDirect()) {
-      throw TensorExtent.invalid(
-          "a direct ByteBuffer is needed (ByteBuffer.allocateDirect), got one on the Java heap");
+    Given.argument(buffer, TensorView.class, "buffer");
+    return of(TensorBuffers.segment(buffer, ByteOrder.nativeOrder()), dtype, shape);
+  }
+
+  /**
+   * A compact row-major {@link DType#FLOAT32} tensor at a direct buffer's position.
+   *
+   * @param buffer in the machine's byte order, with at least the tensor's elements remaining
+   * @param shape up to 8 sizes, each 0 or more
+   */
+  public static TensorView of(FloatBuffer buffer, long... shape) {
+    Given.argument(buffer, TensorView.class, "buffer");
+    return of(TensorBuffers.segment(buffer, buffer.order()), DType.FLOAT32, shape);
+  }
+
+  /**
+   * A compact row-major {@link DType#FLOAT64} tensor at a direct buffer's position.
+   *
+   * @param buffer in the machine's byte order, with at least the tensor's elements remaining
+   * @param shape up to 8 sizes, each 0 or more
+   */
+  public static TensorView of(DoubleBuffer buffer, long... shape) {
+    Given.argument(buffer, TensorView.class, "buffer");
+    return of(TensorBuffers.segment(buffer, buffer.order()), DType.FLOAT64, shape);
+  }
+
+  /**
+   * A compact row-major {@link DType#INT32} tensor at a direct buffer's position.
+   *
+   * @param buffer in the machine's byte order, with at least the tensor's elements remaining
+   * @param shape up to 8 sizes, each 0 or more
+   */
+  public static TensorView of(IntBuffer buffer, long... shape) {
+    Given.argument(buffer, TensorView.class, "buffer");
+    return of(TensorBuffers.segment(buffer, buffer.order()), DType.INT32, shape);
+  }
+
+  /**
+   * A compact row-major {@link DType#INT64} tensor at a direct buffer's position.
+   *
+   * @param buffer in the machine's byte order, with at least the tensor's elements remaining
+   * @param shape up to 8 sizes, each 0 or more
+   */
+  public static TensorView of(LongBuffer buffer, long... shape) {
+    Given.argument(buffer, TensorView.class, "buffer");
+    return of(TensorBuffers.segment(buffer, buffer.order()), DType.INT64, shape);
+  }
+
+  /**
+   * A compact row-major tensor of 16-bit elements at a direct buffer's position.
+   *
+   * @param buffer in the machine's byte order, with at least the tensor's elements remaining
+   * @param dtype {@link DType#FLOAT16} or {@link DType#BFLOAT16}
+   * @param shape up to 8 sizes, each 0 or more
+   */
+  public static TensorView of(ShortBuffer buffer, DType dtype, long... shape) {
+    Given.argument(buffer, TensorView.class, "buffer");
+    MemorySegment segment = TensorBuffers.segment(buffer, buffer.order());
+    TensorView view = of(segment, dtype, shape);
+    if (dtype.bits() != Short.SIZE) {
+      throw TensorExtent.invalid("a ShortBuffer holds FLOAT16 or BFLOAT16, not " + dtype);
     }
-    return of(MemorySegment.ofBuffer(buffer), dtype, shape);
+    return view;
   }
 
   /**
@@ -328,6 +392,41 @@ public final class TensorView {
     return read(DType.INT32, memory -> memory.toArray(JAVA_INT_UNALIGNED));
   }
 
+  /**
+   * The elements of a compact {@link DType#FLOAT32} tensor on the CPU: not copied, in the machine's
+   * byte order, read-only where the view is. After the memory's arena was closed, uses of the
+   * buffer fail with an {@link IllegalStateException}. A view of a raw address, whose memory such a
+   * buffer could not see freed, has none.
+   */
+  public FloatBuffer asFloatBuffer() {
+    return TensorBuffers.bytes(this, DType.FLOAT32).asFloatBuffer();
+  }
+
+  /** As {@link #asFloatBuffer}, of a {@link DType#FLOAT64} tensor. */
+  public DoubleBuffer asDoubleBuffer() {
+    return TensorBuffers.bytes(this, DType.FLOAT64).asDoubleBuffer();
+  }
+
+  /** As {@link #asFloatBuffer}, of an {@link DType#INT32} tensor. */
+  public IntBuffer asIntBuffer() {
+    return TensorBuffers.bytes(this, DType.INT32).asIntBuffer();
+  }
+
+  /** As {@link #asFloatBuffer}, of an {@link DType#INT64} tensor. */
+  public LongBuffer asLongBuffer() {
+    return TensorBuffers.bytes(this, DType.INT64).asLongBuffer();
+  }
+
+  /** As {@link #asFloatBuffer}: the bits of a {@link DType#FLOAT16} or BFLOAT16 tensor. */
+  public ShortBuffer asShortBuffer() {
+    return TensorBuffers.bytes(this, DType.FLOAT16, DType.BFLOAT16).asShortBuffer();
+  }
+
+  /** As {@link #asFloatBuffer}, of a {@link DType#UINT8} or {@link DType#BOOL} tensor. */
+  public ByteBuffer asByteBuffer() {
+    return TensorBuffers.bytes(this, DType.UINT8, DType.BOOL);
+  }
+
   /** Type, shape and device, for example {@code float32[1, 6, 59, 16, 44] on cpu}. */
   @Override
   public String toString() {
@@ -360,36 +459,6 @@ public final class TensorView {
       if (owner != null) {
         owner.release();
       }
-    }
-  }
-
-  /** Memory that is there while both its owners have it. */
-  private record BothOwners(MemoryOwner first, MemoryOwner second) implements MemoryOwner {
-    @Override
-    public boolean acquire() {
-      if (!first.acquire()) {
-        return false;
-      }
-      if (second.acquire()) {
-        return true;
-      }
-      first.release();
-      return false;
-    }
-
-    @Override
-    public void release() {
-      second.release();
-      first.release();
-    }
-
-    @Override
-    public String whyClosed() {
-      if (!first.acquire()) {
-        return first.whyClosed();
-      }
-      first.release();
-      return second.whyClosed();
     }
   }
 
