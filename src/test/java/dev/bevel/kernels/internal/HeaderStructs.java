@@ -24,8 +24,9 @@ final class HeaderStructs {
   private static final Pattern STRUCT =
       Pattern.compile("typedef\\s+struct\\s*\\w*\\s*\\{([^{}]*)\\}\\s*(\\w+)\\s*;");
 
-  /** The name that a declaration without function pointers ends with. */
-  private static final Pattern FIELD = Pattern.compile("(\\w+)\\s*(\\[[^\\]]*\\]\\s*)*$");
+  /** The name that a declaration ends with, or that of a pointer to a function. */
+  private static final Pattern FIELD =
+      Pattern.compile("\\(\\s*\\*\\s*(\\w+)\\s*\\)|(\\w+)\\s*(?:\\[[^\\]]*\\]\\s*)*$");
 
   private static final String PRINTER =
       """
@@ -64,11 +65,11 @@ final class HeaderStructs {
     while (struct.find()) {
       List<String> fields = new ArrayList<>();
       for (String declaration : struct.group(1).split(";")) {
-        if (!declaration.isBlank() && !declaration.contains("(")) {
+        if (!declaration.isBlank()) {
           assertThat(declaration).as("one field a declaration").doesNotContain(",");
           Matcher field = FIELD.matcher(declaration.strip());
           assertThat(field.find()).as(declaration).isTrue();
-          fields.add(field.group(1));
+          fields.add(field.group(1) == null ? field.group(2) : field.group(1));
         }
       }
       structs.put(struct.group(2), fields);

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * How much memory a {@link TensorView} spans, and whether its shape, strides and address are legal.
  */
 final class TensorExtent {
-  private static final int MAX_RANK = 8;
+  static final int MAX_RANK = 8;
 
   private TensorExtent() {}
 
