@@ -146,6 +146,27 @@ class BevPoolTest {
     }
   }
 
+  /** Points that were not sorted by cell: the second sum would have taken the first one's place. */
+  @Test
+  void twoIntervalsOfOneCellAreRefused() {
+    try (Arena arena = Arena.ofConfined()) {
+      BevPoolIntervals unsorted =
+          new BevPoolIntervals(
+              null,
+              TensorView.copyOf(arena, new int[] {0, 1}, 2),
+              TensorView.copyOf(arena, new int[] {1, 1}, 2),
+              TensorView.copyOf(arena, new int[] {0, 1}, 2),
+              TensorView.copyOf(arena, new int[] {1, 1}, 2));
+      BevPoolInputs inputs =
+          new BevPoolInputs(TensorView.copyOf(arena, new float[] {5, 7}, 2, 1), unsorted);
+      TensorView out = TensorView.allocate(arena, DType.FLOAT32, 2, 1);
+      refused(
+          () -> BevPool.forward(inputs, out),
+          "bev_pool_forward: ranksBev must be sorted so that a cell has one interval");
+      assertThat(out.toFloatArray()).containsOnly(0f);
+    }
+  }
+
   @Test
   void shapesAndTypesAreChecked() {
     Points p = new Points(4, 4, 6);

@@ -236,6 +236,22 @@ class DeformAttnTest {
         .withCombination(inputs.combination());
   }
 
+  /** 8 levels of 2^61 points make 2^64 samples, which 64 bits count as none. */
+  @Test
+  void samplesBeyondSixtyFourBitsAreRefused() {
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView value = TensorView.allocate(arena, DType.FLOAT32, 1, 8, 1, 1);
+      TensorView locations = TensorView.allocate(arena, DType.FLOAT32, 1, 0, 1, 8, 1L << 61, 2);
+      TensorView weights = TensorView.allocate(arena, DType.FLOAT32, 1, 0, 1, 8, 0);
+      int[] sizes = new int[16];
+      Arrays.fill(sizes, 1);
+      MsdaInputs inputs = new MsdaInputs(value, ValueLevels.of(sizes), locations, weights);
+      refused(
+          () -> Msda.forward(inputs, Msda.allocateOut(inputs)),
+          "msda_forward: locations has more than 2^63 - 1 elements");
+    }
+  }
+
   @Test
   @SuppressWarnings("NullAway") // what callers without a nullness checker can do
   void nullIsNamed() {

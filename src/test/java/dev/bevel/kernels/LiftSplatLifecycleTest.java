@@ -62,7 +62,9 @@ class LiftSplatLifecycleTest {
           "lift_splat_forward: context");
       refused(() -> LiftSplat.forward(plan, badRank, good.context, good.out), "depth");
       refused(() -> LiftSplat.forward(plan, badType, good.context, good.out), "int32");
-      refused(() -> LiftSplat.forward(plan, good.depth, good.context, badOut), "1, 18, 15]");
+      refused(
+          () -> LiftSplat.forward(plan, good.depth, good.context, badOut),
+          "lift_splat_forward: out must be [1, 1, 5, 18, 16] to match plan and context");
       refused(
           () -> LiftSplat.forward(good.inputs(plan), good.out, CallSettings.DEFAULT.withStream(64)),
           "stream");

@@ -73,7 +73,8 @@ class LiftSplatLimitsTest {
                         new int[] {1, 1, 2, 2, 2, 1},
                         LiftSplatScene.grid(1, CellRounding.TRUNC, RowAxis.Y))
                     .withMatrices())) {
-      TensorView small = TensorView.allocate(arena, DType.FLOAT32, 1, 1, 1, 1, 1);
+      TensorView small =
+          TensorView.allocate(arena, DType.FLOAT32, plan.outShape(1, Layout.CHANNELS_FIRST));
       // Nobody reads it: the sizes are refused before.
       TensorView depth =
           TensorView.ofAddress(small.address(), DType.FLOAT32, Device.CPU, 1, 1, 1024, 64, 16384);

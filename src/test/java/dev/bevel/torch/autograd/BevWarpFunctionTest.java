@@ -327,4 +327,17 @@ class BevWarpFunctionTest {
     expected.select(3, 0).fill_(new Scalar(0));
     assertThat(largestDifference(maps.grad(), expected)).isZero();
   }
+
+  /** Of no positions there is no map, and every pixel's gradient is zero. */
+  @Test
+  void aGridWithoutPositionsGivesAnEmptyMapAndZeroGradients() {
+    Tensor maps = torch.rand(1, 1, 3, 4, 4).set_requires_grad(true);
+    Tensor grid = torch.zeros(1, 1, 0, 4, 2).set_requires_grad(true);
+    Tensor out =
+        new BevWarpFunction(WarpCoordinates.PIXELS, Interpolation.BILINEAR).sample(maps, grid);
+    assertThat(out.shape()).containsExactly(1, 1, 3, 0, 4);
+    Autograd.backward(out.sum());
+    assertThat(Tensors.toDoubles(maps.grad())).hasSize(48).containsOnly(0);
+    assertThat(grid.grad().shape()).containsExactly(1, 1, 0, 4, 2);
+  }
 }

@@ -58,6 +58,7 @@ public final class BevWarp {
     Given.argument(inputs, BevWarp.class, "inputs");
     Given.argument(out, BevWarp.class, "out");
     Given.argument(settings, BevWarp.class, "settings");
+    inputs.requireSizeOfGrid(FORWARD.operator(), "out", out);
     try (Scratch call = FORWARD.begin(settings)) {
       inputs.writeForward(call);
       FORWARD.out.set(call, out);
@@ -159,6 +160,7 @@ public final class BevWarp {
     Given.argument(gradients, BevWarp.class, "gradients");
     Given.argument(settings, BevWarp.class, "settings");
     OperatorFrame.requireGradient(BACKWARD.operator(), gradients.any());
+    inputs.requireSizeOfGrid(BACKWARD.operator(), "gradOut", gradOut);
   }
 
   private static void write(

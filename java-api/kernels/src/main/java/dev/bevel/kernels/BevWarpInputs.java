@@ -80,6 +80,33 @@ public final class BevWarpInputs {
     return shape;
   }
 
+  /**
+   * Refuses a map of another size than the grid's. The C library takes the size from the map, and
+   * would name the grid.
+   *
+   * @param argument the map's name
+   */
+  void requireSizeOfGrid(String operator, String argument, TensorView map) {
+    TensorView grid = positions.tensor();
+    int rank = grid.rank();
+    // Of other ranks the C library says what is wrong.
+    if (positions.isGrid() && rank >= 4 && map.rank() == rank) {
+      int rows = rank - (layout == Layout.CHANNELS_FIRST ? 2 : 3);
+      if (map.size(rows) != grid.size(rank - 3) || map.size(rows + 1) != grid.size(rank - 2)) {
+        throw new BevelException(
+            Status.INVALID_ARGUMENT,
+            String.format(
+                Locale.ROOT,
+                "%s: %s must have %d × %d pixels to match grid, got %s",
+                operator,
+                argument,
+                grid.size(rank - 3),
+                grid.size(rank - 2),
+                Arrays.toString(map.shape())));
+      }
+    }
+  }
+
   void writeForward(Scratch call) {
     writeChoices(call, BevWarpParams.FORWARD.choices);
     BevWarpParams.FORWARD.inputs.input.set(call, input);

@@ -115,6 +115,7 @@ public final class LiftSplat {
 
   private static void write(
       Scratch call, LiftSplatInputs inputs, TensorView out, @Nullable TensorView probabilities) {
+    inputs.requireMapOfPlan(FORWARD.operator(), "out", out);
     inputs.writeForward(call);
     FORWARD.out.set(call, out);
     FORWARD.probabilities.set(call, probabilities);
@@ -283,6 +284,7 @@ public final class LiftSplat {
 
   private static void write(
       Scratch call, LiftSplatInputs inputs, TensorView gradOut, LiftSplatGradients gradients) {
+    inputs.requireMapOfPlan(BACKWARD.operator(), "gradOut", gradOut);
     BACKWARD.gradOut.set(call, gradOut);
     inputs.writeBackward(call);
     gradients.write(call);

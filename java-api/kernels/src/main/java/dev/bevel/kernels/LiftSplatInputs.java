@@ -2,6 +2,8 @@ package dev.bevel.kernels;
 
 import dev.bevel.kernels.internal.LiftSplatParams;
 import dev.bevel.kernels.internal.Scratch;
+import java.util.Arrays;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -156,6 +158,35 @@ public final class LiftSplatInputs {
     OperatorFrame.requireRank(
         "lift_splat", "context", context, 5, first ? "[B, N, C, H, W]" : "[B, N, H, W, C]");
     return plan.outShape(context.size(first ? 2 : 4), outLayout);
+  }
+
+  /**
+   * Refuses a map of another size than the plan's. The C library takes the plan's sizes from the
+   * tensors, and would name the plan.
+   *
+   * @param argument the map's name
+   */
+  void requireMapOfPlan(String operator, String argument, TensorView map) {
+    boolean first = outLayout == Layout.CHANNELS_FIRST;
+    int rank = map.rank();
+    // Of other ranks the C library says what is wrong.
+    if (context.rank() == 5 && (rank == 5 || (rank == 4 && first))) {
+      int rows = rank - (first ? 2 : 3);
+      BevGrid grid = plan.grid();
+      if (map.size(0) != plan.batch()
+          || map.size(rows) != grid.rows()
+          || map.size(rows + 1) != grid.columns()) {
+        throw new BevelException(
+            Status.INVALID_ARGUMENT,
+            String.format(
+                Locale.ROOT,
+                "%s: %s must be %s to match plan and context, got %s",
+                operator,
+                argument,
+                Arrays.toString(outShape()),
+                Arrays.toString(map.shape())));
+      }
+    }
   }
 
   void writeForward(Scratch call) {

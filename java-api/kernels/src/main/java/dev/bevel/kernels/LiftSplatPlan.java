@@ -301,6 +301,11 @@ public final class LiftSplatPlan implements AutoCloseable {
     }
   }
 
+  /** Batch elements. */
+  long batch() {
+    return dimensions.batch;
+  }
+
   /** Capacity in kept points that the plan was built with; 0: all points. */
   long maxPoints() {
     return maxPoints;

@@ -113,12 +113,12 @@ public record WarpMatrix(double a, double b, double c, double d, double e, doubl
   /**
    * The warp that undoes this one.
    *
-   * @throws ArithmeticException if this one is singular
+   * @throws BevelException if this one is singular
    */
   public WarpMatrix inverse() {
     double determinant = a * e - b * d;
     if (determinant == 0 || !Double.isFinite(determinant)) {
-      throw new ArithmeticException("WarpMatrix: " + this + " has no inverse");
+      throw invalid(this + " has no inverse");
     }
     double p = e / determinant;
     double q = -b / determinant;
@@ -151,15 +151,14 @@ public record WarpMatrix(double a, double b, double c, double d, double e, doubl
 
   private static void requireLength(String argument, double[] numbers, int length) {
     if (numbers.length != length) {
-      throw new BevelException(
-          Status.INVALID_ARGUMENT,
+      throw invalid(
           String.format(
-              Locale.ROOT,
-              "WarpMatrix: %s must have %d numbers, got %d",
-              argument,
-              length,
-              numbers.length));
+              Locale.ROOT, "%s must have %d numbers, got %d", argument, length, numbers.length));
     }
+  }
+
+  private static BevelException invalid(String message) {
+    return new BevelException(Status.INVALID_ARGUMENT, "WarpMatrix: " + message);
   }
 
   private static double[] multiply(double[] left, double[] right) {
@@ -193,7 +192,7 @@ public record WarpMatrix(double a, double b, double c, double d, double e, doubl
       rows[column] = chosen;
       double scale = chosen[column];
       if (scale == 0 || !Double.isFinite(scale)) {
-        throw new ArithmeticException("WarpMatrix: the pose of the adjacent frame is singular");
+        throw invalid("adjacent must be a pose that can be inverted, got a singular matrix");
       }
       for (int k = 0; k < 8; k++) {
         chosen[k] /= scale;
