@@ -348,6 +348,24 @@ class DeformConvTest {
   }
 
   @Test
+  void settingsAreEqualWhereAllNumbersAre() {
+    int[] numbers = {2, 3, 1, 0, 2, 1, 4, 5};
+    DeformConvSettings settings = of(numbers);
+    assertThat(of(numbers)).isEqualTo(settings).hasSameHashCodeAs(settings);
+    assertThat(settings).hasToString("DeformConvSettings[2, 3, 1, 0, 2, 1, 4, 5]");
+    for (int i = 0; i < numbers.length; i++) {
+      int[] other = numbers.clone();
+      other[i]++;
+      assertThat(of(other)).as("number %d", i).isNotEqualTo(settings);
+    }
+    assertThat(settings.withGroups(1, 2)).isEqualTo(of(2, 3, 1, 0, 2, 1, 1, 2));
+  }
+
+  private static DeformConvSettings of(int... n) {
+    return new DeformConvSettings(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7]);
+  }
+
+  @Test
   void sidesOfTheOutputFollowTheSettings() {
     DeformConvSettings s = new DeformConvSettings(2, 3, 1, 0, 2, 1, 1, 1);
     assertThat(s.outRows(7, 3)).isEqualTo((7 + 2 - 4 - 1) / 2 + 1);

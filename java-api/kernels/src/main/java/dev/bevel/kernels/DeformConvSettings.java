@@ -2,34 +2,48 @@ package dev.bevel.kernels;
 
 import dev.bevel.kernels.internal.DeformConvParams;
 import dev.bevel.kernels.internal.Scratch;
+import java.util.Arrays;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
- * How the kernel of a {@link DeformConv} moves over the input, and what of it is shared. Numbers
- * below those named here are a {@link BevelException}; the operator checks the others against its
- * tensors.
+ * How the kernel of a {@link DeformConv} moves over the input, and what of it is shared.
  *
- * @param strideY rows of the input from one output to the next, 1 or more
- * @param strideX columns, likewise
- * @param paddingY rows added above and below the input, 0 or more
- * @param paddingX columns added on either side
- * @param dilationY rows from one tap of the kernel to the next, 1 or more
- * @param dilationX columns, likewise
- * @param groups of the channels, each convolved on its own, 1 or more; divides inputs and outputs
- * @param deformGroups groups of input channels that share offsets and mask, 1 or more; divides the
- *     inputs
+ * <p>Immutable; equal where all numbers are.
  */
-public record DeformConvSettings(
-    int strideY,
-    int strideX,
-    int paddingY,
-    int paddingX,
-    int dilationY,
-    int dilationX,
-    int groups,
-    int deformGroups) {
-  /** Checks the numbers. */
-  public DeformConvSettings {
+public final class DeformConvSettings {
+  private final int strideY;
+  private final int strideX;
+  private final int paddingY;
+  private final int paddingX;
+  private final int dilationY;
+  private final int dilationX;
+  private final int groups;
+  private final int deformGroups;
+
+  /**
+   * The numbers. One below what is named here is a {@link BevelException}; the operator checks the
+   * others against its tensors.
+   *
+   * @param strideY rows of the input from one output to the next, 1 or more
+   * @param strideX columns, likewise
+   * @param paddingY rows added above and below the input, 0 or more
+   * @param paddingX columns added on either side
+   * @param dilationY rows from one tap of the kernel to the next, 1 or more
+   * @param dilationX columns, likewise
+   * @param groups of the channels, each convolved on its own, 1 or more; divides inputs and outputs
+   * @param deformGroups groups of input channels that share offsets and mask, 1 or more; divides
+   *     the inputs
+   */
+  public DeformConvSettings(
+      int strideY,
+      int strideX,
+      int paddingY,
+      int paddingX,
+      int dilationY,
+      int dilationX,
+      int groups,
+      int deformGroups) {
     requirePair("stride", strideY, strideX, 1);
     requirePair("padding", paddingY, paddingX, 0);
     requirePair("dilation", dilationY, dilationX, 1);
@@ -41,6 +55,14 @@ public record DeformConvSettings(
               groups,
               deformGroups));
     }
+    this.strideY = strideY;
+    this.strideX = strideX;
+    this.paddingY = paddingY;
+    this.paddingX = paddingX;
+    this.dilationY = dilationY;
+    this.dilationX = dilationX;
+    this.groups = groups;
+    this.deformGroups = deformGroups;
   }
 
   /** The same both ways, one group, one deformable group. */
@@ -52,6 +74,67 @@ public record DeformConvSettings(
   public DeformConvSettings withGroups(int newGroups, int newDeformGroups) {
     return new DeformConvSettings(
         strideY, strideX, paddingY, paddingX, dilationY, dilationX, newGroups, newDeformGroups);
+  }
+
+  /** Rows of the input from one output to the next. */
+  public int strideY() {
+    return strideY;
+  }
+
+  /** Columns, likewise. */
+  public int strideX() {
+    return strideX;
+  }
+
+  /** Rows added above and below the input. */
+  public int paddingY() {
+    return paddingY;
+  }
+
+  /** Columns added on either side. */
+  public int paddingX() {
+    return paddingX;
+  }
+
+  /** Rows from one tap of the kernel to the next. */
+  public int dilationY() {
+    return dilationY;
+  }
+
+  /** Columns, likewise. */
+  public int dilationX() {
+    return dilationX;
+  }
+
+  /** Groups of the channels, each convolved on its own. */
+  public int groups() {
+    return groups;
+  }
+
+  /** Groups of input channels that share offsets and mask. */
+  public int deformGroups() {
+    return deformGroups;
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof DeformConvSettings that && Arrays.equals(numbers(), that.numbers());
+  }
+
+  @Override
+  public int hashCode() {
+    return Arrays.hashCode(numbers());
+  }
+
+  @Override
+  public String toString() {
+    return "DeformConvSettings" + Arrays.toString(numbers());
+  }
+
+  private int[] numbers() {
+    return new int[] {
+      strideY, strideX, paddingY, paddingX, dilationY, dilationX, groups, deformGroups
+    };
   }
 
   /**

@@ -14,11 +14,14 @@ import java.util.Locale;
  * @param upperX upper bound of x, above the lower one
  * @param upperY upper bound of y, above the lower one
  * @param upperZ upper bound of z, above the lower one
- * @throws BevelException if a bound is not finite, or a lower one not below its upper one
  */
 public record PointRange(
     double lowerX, double lowerY, double lowerZ, double upperX, double upperY, double upperZ) {
-  /** Checks that the bounds are in order. */
+  /**
+   * Checks that the bounds are in order.
+   *
+   * @throws BevelException if a bound is not finite, or a lower one not below its upper one
+   */
   public PointRange {
     if (!(isRange(lowerX, upperX) && isRange(lowerY, upperY) && isRange(lowerZ, upperZ))) {
       throw new BevelException(

@@ -13,9 +13,17 @@ import java.util.Arrays;
  *
  * <p>Sizes: B batch elements of N cameras, Q queries of Z points. Point (x, y, z) is, with (a, b,
  * depth, ·) = lidarToImage · (x, y, z, 1), at u = a / (max(depth, 1e-5) · width) and v = b /
- * (max(depth, 1e-5) · height), and the camera sees it iff depth > 1e-5, 0 < u < 1 and 0 < v < 1,
- * all strictly; so a point with a coordinate that is no number is not seen. Worked out in double
- * and rounded once; the CPU and CUDA give the same bits.
+ * (max(depth, 1e-5) · height), and the camera sees it iff depth &gt; 1e-5, 0 &lt; u &lt; 1 and 0
+ * &lt; v &lt; 1, all strictly; so a point with a coordinate that is no number is not seen. Worked
+ * out in double and rounded once; the CPU and CUDA give the same bits.
+ *
+ * <pre>{@code
+ * PointSamplingInputs pillars = PointSamplingInputs.of(grid, new Images(lidarToImage, 928, 1600));
+ * PointSamplingOutputs seen = PointSampling.allocateOut(pillars);
+ * PointSampling.forward(pillars, seen);
+ * DeformAttn.forward(new DeformAttnInputs(value, levels, seen.reference(), offsets, logits)
+ *     .withReferenceKind(ReferenceKind.OF_POINT).withVisible(seen.visible()), out);
+ * }</pre>
  *
  * <p>There is no gradient: calibration and grid are data, and upstream computes the points without
  * one. On the CPU a call has finished when it returns; on CUDA it is enqueued on the stream.
