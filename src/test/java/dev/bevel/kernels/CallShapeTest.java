@@ -3,6 +3,7 @@ package dev.bevel.kernels;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaConstructorCall;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
@@ -10,6 +11,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import dev.bevel.kernels.Operators.Operator;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -137,6 +139,25 @@ class CallShapeTest {
             .startsWith(each.name() + "_backward: grad")
             .doesNotContain("grad_");
       }
+    }
+  }
+
+  @Test
+  void callsAllocateNothingOnTheJavaHeap() {
+    ThreadMXBean bean = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    CallSettings settings = CallSettings.DEFAULT.withThreads(1);
+    for (Operator each : operators) {
+      TensorView out = each.allocateOut().get();
+      long perCall = Long.MAX_VALUE;
+      // The JIT compiler removes what does not escape; it gets some rounds to do so.
+      for (int round = 0; round < 40 && perCall > 0; round++) {
+        long before = bean.getCurrentThreadAllocatedBytes();
+        for (int i = 0; i < 2_000; i++) {
+          each.forward().run(out, settings);
+        }
+        perCall = (bean.getCurrentThreadAllocatedBytes() - before) / 2_000;
+      }
+      assertThat(perCall).as("bytes a call of %s", each.name()).isZero();
     }
   }
 
