@@ -122,7 +122,7 @@ class PlainEvaluationTest {
                 DetectionEvaluation.evaluate(
                     List.of(near), List.of(found, found), benchmark.withMaxBoxes(1)))
         .isInstanceOf(NuScenesException.class)
-        .hasMessageContaining("sample 7 has more than the 1");
+        .hasMessageContaining("sample 7 has more detections than the limit of 1");
     assertThatThrownBy(() -> DetectionEvaluation.evaluate(List.of(), List.of(), benchmark))
         .hasMessageContaining("no ground truth");
   }

@@ -1,6 +1,5 @@
 package dev.bevel.nuscenes.evaluation;
 
-import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.NuScenesException;
 import java.util.Arrays;
@@ -102,9 +101,9 @@ public final class DetectionEvaluation {
         throw new NuScenesException(
             String.format(
                 Locale.ROOT,
-                "sample %d has more than %s, which are allowed",
+                "sample %d has more detections than the limit of %,d",
                 box.sample(),
-                Counted.of(settings.maxBoxes(), "detection")));
+                settings.maxBoxes()));
       }
     }
   }
