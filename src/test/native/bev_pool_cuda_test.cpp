@@ -99,7 +99,7 @@ void expect_close(const PoolSizes& sizes, double tolerance) {
 const PoolSizes kSizes[] = {
     {300, 400, 60, 40, 64, true},   {300, 400, 60, 40, 33, false}, {1, 1, 1, 1, 1, true},
     {0, 3, 2, 5, 16, true},         {900, 900, 7, 1, 20, true},    {64, 64, 5, 200, 80, false},
-    {700, 700, 300, 3, 1100, true},
+    {700, 700, 300, 3, 1100, true}, {900, 900, 7, 4, 24, true},  // three long intervals for one block
 };
 
 class BevPoolCuda : public ::testing::TestWithParam<PoolSizes> {};
@@ -117,10 +117,11 @@ TEST_P(BevPoolCuda, Float16ToFloat32MatchesPlainLoops) {
 TEST(BevPoolCudaRanks, OutOfBoundsAreSkipped) {
   Problem<float, float, float> problem({200, 300, 40, 30, 12, true}, kSeed);
   Problem<float, float, float> without({200, 300, 40, 30, 12, true}, kSeed);
-  const int32_t bad[] = {-1, 1 << 30, INT32_MIN, INT32_MAX};
-  for (int i = 0; i < 4; ++i) {
-    problem.ranks_feature[10 + 7 * i] = bad[i];
-    problem.ranks_depth[60 + 7 * i] = bad[i];
+  const int32_t bad_feature[] = {-1, 1 << 30, INT32_MIN, INT32_MAX, 40};
+  const int32_t bad_depth[] = {-1, 1 << 30, INT32_MIN, INT32_MAX, 300};
+  for (int i = 0; i < 5; ++i) {
+    problem.ranks_feature[10 + 7 * i] = bad_feature[i];
+    problem.ranks_depth[60 + 7 * i] = bad_depth[i];
     for (int64_t point : {10 + 7 * i, 60 + 7 * i}) without.depth[without.ranks_depth[point]] = 0;
   }
   (*problem.starts)[0] = -5;
@@ -142,7 +143,7 @@ TEST(BevPoolCudaRanks, OutOfBoundsAreSkipped) {
   const auto expected = without.expected();
   EXPECT_LE(relative_error(problem.values(problem.out), expected.out), 1e-5);
   EXPECT_LE(relative_error(problem.values(problem.grad_feature), expected.grad_feature), 1e-5);
-  for (int i = 0; i < 4; ++i) EXPECT_EQ(0.0f, problem.grad_depth[without.ranks_depth[60 + 7 * i]]);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(0.0f, problem.grad_depth[without.ranks_depth[60 + 7 * i]]);
 }
 
 }  // namespace

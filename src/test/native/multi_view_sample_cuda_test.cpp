@@ -138,6 +138,8 @@ const std::vector<ViewSizes> kSizes = {
     sizes_of(1, 5, 3, 2, 300, {{5, 8}}, 1, true, false, true),   // two warps' channels
     sizes_of(1, 1, 330, 1, 4, {{3, 20}}, 1, true, false, true),  // a list of windows
     sizes_of(1, 1, 330, 1, 5, {{3, 20}}, 1, true, false, false),
+    sizes_of(1, 1, 760, 1, 5, {{3, 20}}, 1, true, false,
+             false),  // more points of a camera than a block's threads
     sizes_of(1, 32, 2, 3, 2, {{1, 1}, {2, 2}, {1, 3}, {3, 1}, {2, 1}, {1, 2}, {3, 3}, {2, 3}}, 2, true, false,
              true),
     sizes_of(2, 6, 0, 1, 8, {{2, 3}}, 1, false, false, true),
@@ -195,6 +197,17 @@ TEST(MultiViewSampleCudaHostile, PlacesAndFeaturesThatAreNoNumbers) {
   }
   DeviceViewCase<Float16>(problem).run();
   problem.compare(2e-3, 2e-3);
+}
+
+/// A place on the image's very edge is not seen.
+TEST(MultiViewSampleCudaHostile, PlacesOnTheEdge) {
+  ViewCase<float, float> problem(kSizes[3], kSeed);
+  const float places[] = {0, 1, 0.4f, 0.7f};  // between pixels: the gradient has a jump at their centres
+  for (int64_t i = 0; i < problem.locations.size(); ++i) {
+    problem.locations[i] = places[(i % 2 ? i / 8 : i / 2) % 4];
+  }
+  DeviceViewCase<float>(problem).run();
+  problem.compare(1e-4, 1e-4);
 }
 
 TEST(MultiViewSampleCudaArguments, Float64IsRefused) {

@@ -70,6 +70,27 @@ TEST(PointSamplingCudaHostile, BitsOfTheCpuFromNumbersThatAreNone) {
   }
 }
 
+/// A point on the image's very edge is not seen: u = x / z and v = y / z are exactly 0, 1 and between.
+TEST(PointSamplingCudaHostile, PointsOnTheEdge) {
+  const PointSizes sizes = {1, 1, 4, 4, 4, true};
+  PointCase<float> device(sizes, kSeed), host(sizes, kSeed);
+  for (auto* problem : {&device, &host}) {
+    const double matrix[16] = {kImageWidth, 0, 0, 0, 0, kImageHeight, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+    std::copy_n(matrix, 16, problem->matrices.data());
+    const double places[] = {0, 1, 0.5, 0.25};
+    for (int64_t i = 0; i < problem->points.size() / 3; ++i) {
+      const double depth = i < 32 ? 1 : 4;
+      problem->points[3 * i] = places[i % 4] * depth;
+      problem->points[3 * i + 1] = places[i / 4 % 4] * depth;
+      problem->points[3 * i + 2] = depth;
+    }
+  }
+  run_on_device(device);
+  host.run();
+  expect_same_bits(host, device);
+  device.compare(1e-7);
+}
+
 TEST(PointSamplingCudaArguments, DoubleIsForTheCpu) {
   const PointSizes sizes = {1, 1, 2, 2, 1};
   PointCase<double> host(sizes, kSeed);

@@ -12,6 +12,7 @@ project(tiny LANGUAGES CXX)
 set(ROOT ${CMAKE_CURRENT_SOURCE_DIR}/..)
 add_library(bevel SHARED ${ROOT}/kernels/tiny/tiny.cpp)
 target_include_directories(bevel PRIVATE ${ROOT}/kernels)
+set_target_properties(bevel PROPERTIES SOVERSION 0)
 add_subdirectory(${ROOT}/src/test/native tests)
 END
 cat >"$root/src/test/native/CMakeLists.txt" <<'END'
