@@ -182,6 +182,7 @@ MultiViewJob check_forward(const bevel_multi_view_sample_forward_params& p, Argu
   const TensorArgument& visible = a.written_if_given("visible", p.visible, kBytes);
   MultiViewJob job = check_both(a, p.views, t);
   if (visible.given()) {
+    if (job.channels == 0) visible.reject("is only written when features have a channel");
     visible.shape({job.batch, job.cameras, job.queries, job.points}, "to match features and points")
         .compact();
   }

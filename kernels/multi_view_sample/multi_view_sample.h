@@ -77,7 +77,7 @@ typedef struct bevel_multi_view_sample_forward_params {
   bevel_multi_view views;
   /** [B, Q, C] */
   DLTensor* out;
-  /** uint8 [B, N, Q, P], 1 where camera n sees the point, else 0; NULL if not wanted. */
+  /** uint8 [B, N, Q, P], 1 where camera n sees the point, else 0; NULL if not wanted, and where C is 0. */
   DLTensor* visible;
   /** Threads of this call on the CPU, 1 to 4096; 0: as bevel_set_num_threads says. Not read on CUDA. */
   int64_t threads;

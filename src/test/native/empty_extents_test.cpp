@@ -323,6 +323,20 @@ TEST(EmptyExtents, QueriesWithoutPointsGiveZeros) {
   ASSERT_BEVEL_OK(bevel_multi_view_sample_forward(&v, nullptr));
   expect_zeros(sampled, "out");
 
+  // What is seen does not depend on the channels: without any, whoever asks for it is told that it is not
+  // written.
+  View no_channels(nullptr, {1, 2, 0, 4, 4}), nothing(nullptr, {1, 5, 0});
+  Tensor<float> five_points({1, 5, 1, 3}), five_weights({1, 5, 2, 1, 1});
+  Tensor<uint8_t> seen({1, 2, 5, 1});
+  v.views.features[0] = &no_channels;
+  v.views.points = five_points.view();
+  v.views.weights = five_weights.view();
+  v.out = &nothing;
+  ASSERT_BEVEL_OK(bevel_multi_view_sample_forward(&v, nullptr));
+  v.visible = seen.view();
+  EXPECT_EQ(BEVEL_INVALID_ARGUMENT, bevel_multi_view_sample_forward(&v, nullptr));
+  expect_message("multi_view_sample_forward: visible is only written when features have a channel");
+
   View pillars(nullptr, {1, 5, 0, 3}), reference(nullptr, {1, 2, 5, 0, 2});
   Tensor<uint8_t> visible({1, 2, 5});
   Tensor<float> factor({1, 5});
