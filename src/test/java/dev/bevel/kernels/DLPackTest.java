@@ -59,6 +59,9 @@ class DLPackTest {
   /** Another library's float32 [2, 3] of 0.5, 1.5, .. whose columns lie one after the other. */
   private static MemorySegment foreign(Arena arena, boolean versioned) throws Exception {
     MemorySegment struct = arena.allocate(versioned ? VERSIONED.layout() : MANAGED.layout());
+    synchronized (DELETED) { // of a tensor that lay at this address before
+      DELETED.removeIf(each -> each == struct.address());
+    }
     DlTensor tensor = versioned ? VERSIONED.tensor : MANAGED.tensor;
     // byte_offset leads past a number that is no element.
     MemorySegment data =

@@ -32,6 +32,17 @@ class RunLockTest {
 
   /** What a link leads to is nobody's to empty. */
   @Test
+  void whatIsNotOursUnderItsNameStays() throws IOException {
+    Path precious = Files.writeString(folder.resolve("precious"), "years of work");
+    Path run = Files.createDirectory(folder.resolve("run"));
+    Files.createLink(run.resolve(RunLock.NAME), precious);
+    assertThatThrownBy(() -> RunLock.take(run, "a test"))
+        .isInstanceOf(NuScenesException.class)
+        .hasMessageContaining(RunLock.NAME + " must be a file of Bevel's own, it holds something");
+    assertThat(precious).hasContent("years of work");
+  }
+
+  @Test
   void aLockThatIsALinkOrNoFileIsRefused() throws IOException {
     Path precious = Files.writeString(folder.resolve("precious.txt"), "kept");
     for (Path target : List.of(precious, Path.of("/dev/full"), folder.resolve("nowhere"))) {

@@ -11,6 +11,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,16 +19,33 @@ import org.slf4j.LoggerFactory;
 @SuppressWarnings("restricted") // what it is for
 public final class DlPackCalls {
   private static final Logger LOG = LoggerFactory.getLogger("dev.bevel.kernels");
-  private static final Linker LINKER = Linker.nativeLinker();
   private static final FunctionDescriptor DELETER = FunctionDescriptor.ofVoid(ADDRESS);
-  private static final MethodHandle CALL = LINKER.downcallHandle(DELETER);
+
+  // Made at the first use and not when the class is initialised: without native access that throws,
+  // and what a static initialiser throws is told once.
+  private static @Nullable MethodHandle call;
+  private static @Nullable MemorySegment ours;
 
   /** What ends with a tensor that was handed out, by the struct's address. */
   private static final Map<Long, Runnable> GIVEN = new ConcurrentHashMap<>();
 
-  private static final MemorySegment OURS = stub();
-
   private DlPackCalls() {}
+
+  private static synchronized MethodHandle call() {
+    NativeLibrary.require();
+    if (call == null) {
+      call = Linker.nativeLinker().downcallHandle(DELETER);
+    }
+    return call;
+  }
+
+  private static synchronized MemorySegment ours() {
+    NativeLibrary.require();
+    if (ours == null) {
+      ours = stub();
+    }
+    return ours;
+  }
 
   private static MemorySegment stub() {
     try {
@@ -37,7 +55,7 @@ public final class DlPackCalls {
                   DlPackCalls.class,
                   "ended",
                   MethodType.methodType(void.class, MemorySegment.class));
-      return LINKER.upcallStub(target, DELETER, Arena.global());
+      return Linker.nativeLinker().upcallStub(target, DELETER, Arena.global());
     } catch (ReflectiveOperationException e) {
       throw new AssertionError(e);
     }
@@ -45,6 +63,7 @@ public final class DlPackCalls {
 
   /** A struct of somebody's, whose address is all that is known. */
   public static MemorySegment struct(long address, long bytes) {
+    NativeLibrary.require();
     return MemorySegment.ofAddress(address).reinterpret(bytes);
   }
 
@@ -58,8 +77,9 @@ public final class DlPackCalls {
     if (deleter == 0) {
       return;
     }
+    MethodHandle function = call();
     try {
-      CALL.invokeExact(MemorySegment.ofAddress(deleter), MemorySegment.ofAddress(struct));
+      function.invokeExact(MemorySegment.ofAddress(deleter), MemorySegment.ofAddress(struct));
     } catch (Throwable failure) {
       throw Abi.rethrow(failure);
     }
@@ -72,8 +92,9 @@ public final class DlPackCalls {
    * @param end run once, when the deleter is called with it
    */
   public static long deleterOf(long struct, Runnable end) {
+    long function = ours().address();
     GIVEN.put(struct, end);
-    return OURS.address();
+    return function;
   }
 
   /** The deleter. Nothing may be thrown through native code. */

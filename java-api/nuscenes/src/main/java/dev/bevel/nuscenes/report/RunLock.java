@@ -52,6 +52,7 @@ public final class RunLock implements AutoCloseable {
   private static final long LOCKED_BYTE = 1L << 40;
 
   private static final int MAX_TEXT = 512;
+  private static final String BEGINNING_OF_TEXT = "process ";
   private static final int MAX_TRIES = 10;
 
   private final Path folder;
@@ -129,6 +130,7 @@ public final class RunLock implements AutoCloseable {
         lock(channel, folder);
         // An owner before may have removed the file that was opened: its lock would be no lock.
         if (Objects.equals(identity, identity(file))) {
+          requireOurs(channel, file);
           FileOutput.guarded(file, () -> write(channel, self(what)));
           taken = new RunLock(real, channel, isNew && identity != null, made);
         }
@@ -181,6 +183,15 @@ public final class RunLock implements AutoCloseable {
     }
   }
 
+  /** What somebody else wrote under this name, or has under another one (a hard link), stays. */
+  private static void requireOurs(FileChannel channel, Path file) throws IOException {
+    if (channel.size() > MAX_TEXT
+        || channel.size() > 0 && !read(channel).startsWith(BEGINNING_OF_TEXT)) {
+      throw new NuScenesException(
+          file + " must be a file of Bevel's own, it holds something else; remove it");
+    }
+  }
+
   private static NuScenesException inUse(Path folder, String owner) {
     return new NuScenesException(
         "folder "
@@ -193,7 +204,7 @@ public final class RunLock implements AutoCloseable {
   private static String self(String what) {
     return String.format(
         Locale.ROOT,
-        "process %d on %s (%s, since %s)",
+        BEGINNING_OF_TEXT + "%d on %s (%s, since %s)",
         ProcessHandle.current().pid(),
         host(),
         what,
