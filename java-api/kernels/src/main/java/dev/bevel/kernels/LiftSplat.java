@@ -53,8 +53,8 @@ public final class LiftSplat {
    * The operator.
    *
    * @param inputs what is read
-   * @param out written wholly: [B, Z, C, rows, columns] (or [B, Z·C, rows, columns]), or [B, Z,
-   *     rows, columns, C], as the inputs say
+   * @param out written wholly: [B, Z, C, rows, columns], or [B, Z, rows, columns, C], as the inputs
+   *     say
    */
   public static void forward(LiftSplatInputs inputs, TensorView out) {
     forward(inputs, out, CallSettings.DEFAULT);

@@ -19,7 +19,7 @@ public final class LiftSplatOutputs {
   /**
    * The result alone.
    *
-   * @param out written wholly: [B, Z, C, Y, X] (or [B, Z·C, Y, X]), or [B, Z, Y, X, C] with {@link
+   * @param out written wholly: [B, Z, C, Y, X], or [B, Z, Y, X, C] with {@link
    *     LiftSplatInputs#withOutLayout} CHANNELS_LAST; {@link RowAxis#X} swaps Y and X
    */
   public static LiftSplatOutputs of(TensorView out) {
