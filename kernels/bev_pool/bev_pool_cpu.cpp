@@ -113,7 +113,7 @@ void backward(const BevPoolBackwardJob& backward_job) {
 }  // namespace
 
 void bev_pool_forward(const BevPoolForwardJob& job) {
-  with_element_types(job.feature_type, job.out_type, [&](auto t, auto feature, auto out) {
+  with_map_types(job.feature_type, job.out_type, [&](auto t, auto feature, auto out) {
     forward<decltype(t), decltype(feature), decltype(out)>(job);
   });
 }
@@ -125,7 +125,7 @@ int64_t bev_pool_backward_workspace(const BevPoolBackwardJob& job) {
 }
 
 void bev_pool_backward(const BevPoolBackwardJob& job) {
-  with_element_types(job.forward.feature_type, job.forward.out_type, [&](auto t, auto feature, auto out) {
+  with_map_types(job.forward.feature_type, job.forward.out_type, [&](auto t, auto feature, auto out) {
     backward<decltype(t), decltype(feature), decltype(out)>(job);
   });
 }

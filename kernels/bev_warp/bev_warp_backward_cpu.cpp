@@ -16,6 +16,7 @@
 #include "core/one_nan.hpp"
 #include "core/weighted_sum.hpp"
 #include "core/work_shares.hpp"
+#include "core/workspace_parts.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 namespace {
@@ -27,11 +28,10 @@ struct ReaderBytes {
   int64_t frame = 0;
 
   explicit ReaderBytes(const BevWarpForwardJob& job) {
-    const auto whole = [](int64_t bytes) { return (bytes + 63) / 64 * 64; };
     const int64_t inputs = int64_t{job.in.height} * job.in.width;
     const int64_t outputs = int64_t{job.out.height} * job.out.width;
-    first = whole((inputs + 1) * 4);
-    readers = whole(outputs * (job.nearest ? 1 : 4) * (job.in.type == ElementType::kFloat64 ? 16 : 12));
+    first = part_bytes((inputs + 1) * 4);
+    readers = part_bytes(outputs * (job.nearest ? 1 : 4) * (job.in.type == ElementType::kFloat64 ? 16 : 12));
     frame = first + readers;
   }
 };
@@ -107,9 +107,9 @@ void walk_lists(const Readers<T>& readers, int32_t pixel, int lanes, const BevWa
       T sum = 0;
       for (int32_t i = readers.first[pixel + lane]; i < readers.first[pixel + lane + 1]; ++i) {
         const Reader<T>& reader = readers.reader[i];
-        sum =
-            multiply_add(reader.weight,
-                         static_cast<T>(widen(plane[int64_t{reader.row} * out.width + reader.column])), sum);
+        sum = contracted_multiply_add(
+            reader.weight, static_cast<T>(widen(plane[int64_t{reader.row} * out.width + reader.column])),
+            sum);
       }
       In* to = target + channel * job.grad_in.channel + pixel + lane;
       if constexpr (std::is_same_v<T, In>) {
@@ -346,7 +346,7 @@ int64_t bev_warp_backward_workspace(const BevWarpBackwardJob& job) {
 }
 
 void bev_warp_backward(const BevWarpBackwardJob& job) {
-  with_element_types(job.forward.in.type, job.forward.out.type, [&](auto t, auto in, auto gradient) {
+  with_map_types(job.forward.in.type, job.forward.out.type, [&](auto t, auto in, auto gradient) {
     backward<decltype(t), decltype(in), decltype(gradient)>(job);
   });
 }

@@ -106,7 +106,7 @@ void forward_rows(const BevWarpForwardJob& job) {
 }  // namespace
 
 void bev_warp_forward(const BevWarpForwardJob& job) {
-  with_element_types(job.in.type, job.out.type, [&](auto t, auto in, auto out) {
+  with_map_types(job.in.type, job.out.type, [&](auto t, auto in, auto out) {
     using T = decltype(t);
     using In = decltype(in);
     using Out = decltype(out);

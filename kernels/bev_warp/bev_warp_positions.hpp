@@ -6,28 +6,9 @@
 #include "bevel/bev_warp.h"
 #include "core/bilinear.hpp"
 #include "core/host_device.hpp"
+#include "core/multiply_add.hpp"
 
 namespace bevel {
-
-/// a · b + c, in one rounding where the target has an instruction for it.
-BEVEL_HD float multiply_add(float a, float b, float c) {
-#if defined(__CUDA_ARCH__)
-  return __fmaf_rn(a, b, c);
-#elif defined(__FMA__)
-  return __builtin_fmaf(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
-BEVEL_HD double multiply_add(double a, double b, double c) {
-#if defined(__CUDA_ARCH__)
-  return __fma_rn(a, b, c);
-#elif defined(__FMA__)
-  return __builtin_fma(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
 
 /// Position in pixels of the input = (a, b, c; d, e, f) · (column, row, 1) of the output.
 template <class T>
@@ -35,10 +16,12 @@ struct PixelMatrix {
   T a, b, c, d, e, f;
 
   BEVEL_HD T x(int32_t column, int32_t row) const {
-    return multiply_add(a, static_cast<T>(column), multiply_add(b, static_cast<T>(row), c));
+    return contracted_multiply_add(a, static_cast<T>(column),
+                                   contracted_multiply_add(b, static_cast<T>(row), c));
   }
   BEVEL_HD T y(int32_t column, int32_t row) const {
-    return multiply_add(d, static_cast<T>(column), multiply_add(e, static_cast<T>(row), f));
+    return contracted_multiply_add(d, static_cast<T>(column),
+                                   contracted_multiply_add(e, static_cast<T>(row), f));
   }
 };
 
@@ -66,8 +49,9 @@ BEVEL_HD PixelMatrix<T> pixel_matrix(const T (&m)[6], int32_t coordinates, int32
     const double step_y = static_cast<double>(by_y) * ratio(in.half, out_y.half);
     column_step = static_cast<T>(step_x);
     row_step = static_cast<T>(step_y);
-    const double middle = multiply_add(static_cast<double>(offset), in.half, in.middle);
-    start = static_cast<T>(multiply_add(-step_y, out_y.middle, multiply_add(-step_x, out_x.middle, middle)));
+    const double middle = contracted_multiply_add(static_cast<double>(offset), in.half, in.middle);
+    start = static_cast<T>(contracted_multiply_add(-step_y, out_y.middle,
+                                                   contracted_multiply_add(-step_x, out_x.middle, middle)));
   };
   PixelMatrix<T> pixels;
   row(in_x, m[0], m[1], m[2], pixels.a, pixels.b, pixels.c);
@@ -87,7 +71,7 @@ struct GridAxis {
                                                     : T(0.5) * static_cast<T>(extent - 1)),
         start(coordinates == BEVEL_WARP_NORMALIZED ? T(-0.5) : T(0)),
         pixels(coordinates == BEVEL_WARP_PIXELS) {}
-  BEVEL_HD T pixel(T u) const { return pixels ? u : multiply_add(u + T(1), half, start); }
+  BEVEL_HD T pixel(T u) const { return pixels ? u : contracted_multiply_add(u + T(1), half, start); }
 };
 
 /// The input pixels that a position reads; nearest is the case of one corner with a weight of 1.

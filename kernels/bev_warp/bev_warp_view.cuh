@@ -149,7 +149,7 @@ __device__ __forceinline__ void add_channels(const ConstMap& map, int64_t offset
       if (c < count) sums[c] = fmaf(weight, map.template load<T>(offset + c * stride), sums[c]);
     }
   } else {
-    const Vector<T, N> row = load_vector<N>(pointer_cast<const T>(map.bytes) + offset);
+    const DeviceVector<T, N> row = load_vector<N>(pointer_cast<const T>(map.bytes) + offset);
 #pragma unroll
     for (int c = 0; c < N; ++c) sums[c] = fmaf(weight, to_float(row[c]), sums[c]);
   }
@@ -174,7 +174,7 @@ __device__ __forceinline__ void store_channels(const Map& map, int64_t offset, i
       using Value = decltype(tag);
 #pragma unroll
       for (int c = 0; c < N; c += 4) {
-        Vector<Value, 4> part;
+        DeviceVector<Value, 4> part;
 #pragma unroll
         for (int i = 0; i < 4; ++i) from_float(sums[c + i], part[i]);
         if (whole) {

@@ -10,20 +10,9 @@
 #include <type_traits>
 
 #include "core/host_device.hpp"
+#include "core/multiply_add.hpp"
 
 namespace bevel {
-
-/// a · b + c, rounded once.
-template <class T>
-BEVEL_HD T fused_multiply_add(T a, T b, T c) {
-#if defined(__CUDA_ARCH__)
-  if constexpr (std::is_same_v<T, float>) return __fmaf_rn(a, b, c);
-  return __fma_rn(a, b, c);
-#else
-  if constexpr (std::is_same_v<T, float>) return __builtin_fmaf(a, b, c);
-  return __builtin_fma(a, b, c);
-#endif
-}
 
 /// a / b, to nearest even on every device.
 template <class T>

@@ -23,7 +23,7 @@ inline void with_constant(int64_t n, Action&& action) {
 /// Calls action(T{}, In{}, Out{}) for the storage types of an input and an output: T, what is computed in, is
 /// double where they are, else float.
 template <class Action>
-auto with_element_types(ElementType in, ElementType out, Action&& action) {
+auto with_map_types(ElementType in, ElementType out, Action&& action) {
   if (in == ElementType::kFloat64) return action(double{}, double{}, double{});
   auto with_out = [&](auto input) {
     switch (out) {

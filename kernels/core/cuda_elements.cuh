@@ -9,7 +9,7 @@
 
 namespace bevel {
 
-using Float4 = Vector<float, 4>;
+using Float4 = DeviceVector<float, 4>;
 
 __device__ __forceinline__ float to_float(float value) { return value; }
 __device__ __forceinline__ float to_float(__half value) { return __half2float(value); }
@@ -55,9 +55,9 @@ struct ConstMap {
     return to_float(value);
   }
   template <typename T, int N>
-  __device__ __forceinline__ Vector<float, N> load_floats(int64_t index) const {
-    const Vector<T, N> raw = load_vector<N>(pointer_cast<const T>(bytes) + index);
-    Vector<float, N> values;
+  __device__ __forceinline__ DeviceVector<float, N> load_floats(int64_t index) const {
+    const DeviceVector<T, N> raw = load_vector<N>(pointer_cast<const T>(bytes) + index);
+    DeviceVector<float, N> values;
 #pragma unroll
     for (int i = 0; i < N; ++i) values[i] = to_float(raw[i]);
     return values;
@@ -81,15 +81,15 @@ struct Map {
     return map;
   }
   template <typename T, int N>
-  __device__ __forceinline__ void store_as(int64_t index, const Vector<float, N>& values) const {
-    Vector<T, N> raw;
+  __device__ __forceinline__ void store_as(int64_t index, const DeviceVector<float, N>& values) const {
+    DeviceVector<T, N> raw;
 #pragma unroll
     for (int i = 0; i < N; ++i) from_float(values[i], raw[i]);
     store_vector(pointer_cast<T>(bytes) + index, raw);
   }
   /// N values in one access; the address must be a multiple of their size.
   template <int N>
-  __device__ __forceinline__ void store_floats(int64_t index, const Vector<float, N>& values) const {
+  __device__ __forceinline__ void store_floats(int64_t index, const DeviceVector<float, N>& values) const {
     with_element_type(type, [&](auto tag) { store_as<decltype(tag), N>(index, values); });
   }
   __device__ __forceinline__ void store(int64_t index, float value) const {
@@ -124,7 +124,7 @@ __device__ __forceinline__ void store_row(const Map& map, int64_t index, const f
       using T = decltype(tag);
 #pragma unroll
       for (int c = 0; c < N; c += M) {
-        Vector<T, M> part;
+        DeviceVector<T, M> part;
 #pragma unroll
         for (int i = 0; i < M; ++i) from_float(values[c + i], part[i]);
         store_vector_whole(pointer_cast<T>(map.bytes) + (index + c), part);

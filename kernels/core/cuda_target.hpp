@@ -41,7 +41,7 @@ namespace bevel {
 
 /// N values that move as one: 2, 4, 8 or 16 bytes, aligned to their size.
 template <class T, int N>
-struct alignas(sizeof(T) * N) Vector {
+struct alignas(sizeof(T) * N) DeviceVector {
   static_assert(sizeof(T) * N <= 16);
   T values[N];
   __host__ __device__ T& operator[](int i) { return values[i]; }
@@ -87,33 +87,33 @@ emulation::Pointer<T, space> subarray(const emulation::Pointer<T, space>& pointe
 }
 
 template <int N, class T, emulation::Space space>
-Vector<std::remove_const_t<T>, N> load_vector(const emulation::Pointer<T, space>& pointer,
-                                              emulation::Place place = emulation::Place::current()) {
-  return pointer.template read_as<Vector<std::remove_const_t<T>, N>>(place);
+DeviceVector<std::remove_const_t<T>, N> load_vector(const emulation::Pointer<T, space>& pointer,
+                                                    emulation::Place place = emulation::Place::current()) {
+  return pointer.template read_as<DeviceVector<std::remove_const_t<T>, N>>(place);
 }
 template <int N, class T>
-Vector<std::remove_const_t<T>, N> load_vector_readonly(const DeviceSpan<T>& pointer,
-                                                       emulation::Place place = emulation::Place::current()) {
+DeviceVector<std::remove_const_t<T>, N> load_vector_readonly(
+    const DeviceSpan<T>& pointer, emulation::Place place = emulation::Place::current()) {
   return load_vector<N>(pointer, place);
 }
 template <class T, int N, emulation::Space space>
-void store_vector(const emulation::Pointer<T, space>& pointer, const Vector<T, N>& value,
+void store_vector(const emulation::Pointer<T, space>& pointer, const DeviceVector<T, N>& value,
                   emulation::Place place = emulation::Place::current()) {
   pointer.write_as(value, place);
 }
 template <class T, int N>
-void store_vector_whole(const DeviceSpan<T>& pointer, const Vector<T, N>& value,
+void store_vector_whole(const DeviceSpan<T>& pointer, const DeviceVector<T, N>& value,
                         emulation::Place place = emulation::Place::current()) {
   store_vector(pointer, value, place);
 }
 template <class T, int N>
-void store_vector_streaming(const DeviceSpan<T>& pointer, const Vector<T, N>& value,
+void store_vector_streaming(const DeviceSpan<T>& pointer, const DeviceVector<T, N>& value,
                             emulation::Place place = emulation::Place::current()) {
   store_vector(pointer, value, place);
 }
 
 template <int N>
-void add_vector(const DeviceSpan<float>& to, const Vector<float, N>& value,
+void add_vector(const DeviceSpan<float>& to, const DeviceVector<float, N>& value,
                 emulation::Place place = emulation::Place::current()) {
   if (reinterpret_cast<uintptr_t>(to.address()) % sizeof(value) != 0) {
     emulation::Launch::current().fail(emulation::FaultKind::kMisaligned,
@@ -126,7 +126,7 @@ template <int N, class T>
 void copy_async(const SharedSpan<T>& to, const DeviceSpan<const T>& from,
                 emulation::Place place = emulation::Place::current()) {
   static_assert(sizeof(T) * N == 4 || sizeof(T) * N == 8 || sizeof(T) * N == 16);
-  emulation::start_copy<Vector<T, N>>(to, from, place);
+  emulation::start_copy<DeviceVector<T, N>>(to, from, place);
 }
 inline void await_copies() { emulation::finish_copies(); }
 
@@ -204,30 +204,30 @@ struct RawVector<16> {
 
 /// N elements in one access; the address must be a multiple of their size (2, 4, 8 or 16 bytes).
 template <int N, class T>
-__device__ __forceinline__ Vector<std::remove_const_t<T>, N> load_vector(T* pointer) {
-  // The Vector itself is what is read: by way of another type and memcpy nvcc would read single bytes.
-  return *reinterpret_cast<const Vector<std::remove_const_t<T>, N>*>(pointer);
+__device__ __forceinline__ DeviceVector<std::remove_const_t<T>, N> load_vector(T* pointer) {
+  // The DeviceVector itself is what is read: by way of another type and memcpy nvcc would read single bytes.
+  return *reinterpret_cast<const DeviceVector<std::remove_const_t<T>, N>*>(pointer);
 }
 /// The same through the read-only cache: for memory that no thread writes during the launch.
 template <int N, class T>
-__device__ __forceinline__ Vector<std::remove_const_t<T>, N> load_vector_readonly(T* pointer) {
+__device__ __forceinline__ DeviceVector<std::remove_const_t<T>, N> load_vector_readonly(T* pointer) {
   using Raw = typename RawVector<sizeof(T) * N>::type;
-  using Result = Vector<std::remove_const_t<T>, N>;
+  using Result = DeviceVector<std::remove_const_t<T>, N>;
   return __builtin_bit_cast(Result, __ldg(reinterpret_cast<const Raw*>(pointer)));
 }
 template <class T, int N>
-__device__ __forceinline__ void store_vector(T* pointer, const Vector<T, N>& value) {
-  *reinterpret_cast<Vector<T, N>*>(pointer) = value;
+__device__ __forceinline__ void store_vector(T* pointer, const DeviceVector<T, N>& value) {
+  *reinterpret_cast<DeviceVector<T, N>*>(pointer) = value;
 }
 /// The same to device memory, where nvcc is seen to take store_vector apart: one instruction for certain.
 template <class T, int N>
-__device__ __forceinline__ void store_vector_whole(T* pointer, const Vector<T, N>& value) {
+__device__ __forceinline__ void store_vector_whole(T* pointer, const DeviceVector<T, N>& value) {
   using Raw = typename RawVector<sizeof(T) * N>::type;
   __stwb(reinterpret_cast<Raw*>(pointer), __builtin_bit_cast(Raw, value));
 }
 /// The same for data that will not be read again soon.
 template <class T, int N>
-__device__ __forceinline__ void store_vector_streaming(T* pointer, const Vector<T, N>& value) {
+__device__ __forceinline__ void store_vector_streaming(T* pointer, const DeviceVector<T, N>& value) {
   using Raw = typename RawVector<sizeof(T) * N>::type;
   __stcs(reinterpret_cast<Raw*>(pointer), __builtin_bit_cast(Raw, value));
 }
@@ -235,7 +235,7 @@ __device__ __forceinline__ void store_vector_streaming(T* pointer, const Vector<
 /// Adds N floats to device memory that other threads may be adding to at the same time; the address must be a
 /// multiple of their size. One instruction from sm_90 on. The order of additions, and so the last bits, vary.
 template <int N>
-__device__ __forceinline__ void add_vector(float* to, const Vector<float, N>& value) {
+__device__ __forceinline__ void add_vector(float* to, const DeviceVector<float, N>& value) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   if constexpr (N == 4) {
     asm volatile("red.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(to)),

@@ -99,7 +99,7 @@ struct Entry {
 
 /// N channels of a source row, as they are stored.
 template <typename T, int N>
-__device__ __forceinline__ Vector<T, N> load_source(const Scatter& s, int64_t offset, int64_t channel) {
+__device__ __forceinline__ DeviceVector<T, N> load_source(const Scatter& s, int64_t offset, int64_t channel) {
   if constexpr (N == 1) {
     return {T((pointer_cast<const T>(s.source.map.bytes))[offset + channel * s.source.channel_stride])};
   } else {
@@ -108,7 +108,7 @@ __device__ __forceinline__ Vector<T, N> load_source(const Scatter& s, int64_t of
 }
 
 template <typename T, int N>
-__device__ __forceinline__ void add_weighed(float weight, const Vector<T, N>& row, float (&sums)[N]) {
+__device__ __forceinline__ void add_weighed(float weight, const DeviceVector<T, N>& row, float (&sums)[N]) {
 #pragma unroll
   for (int c = 0; c < N; ++c) sums[c] = fmaf(weight, to_float(row[c]), sums[c]);
 }
@@ -121,7 +121,7 @@ __device__ __forceinline__ void store_sums(const DeviceSpan<float>& to, int64_t 
   constexpr int M = kFloatsOfVector<N>;
 #pragma unroll
   for (int c = 0; c < N; c += M) {
-    Vector<float, M> part;
+    DeviceVector<float, M> part;
 #pragma unroll
     for (int i = 0; i < M; ++i) part[i] = sums[c + i];
     store_vector_whole(to + (at + c), part);
@@ -133,7 +133,7 @@ __device__ __forceinline__ void add_sums(const DeviceSpan<float>& from, int64_t 
   constexpr int M = kFloatsOfVector<N>;
 #pragma unroll
   for (int c = 0; c < N; c += M) {
-    const Vector<float, M> part = load_vector<M>(from + (at + c));
+    const DeviceVector<float, M> part = load_vector<M>(from + (at + c));
 #pragma unroll
     for (int i = 0; i < M; ++i) sums[c + i] += part[i];
   }
@@ -158,7 +158,7 @@ __device__ void sum_window(const Scatter& s, int64_t window) {
         entry.weight = __shfl_sync(kAllLanes, own.weight, from_lane);
         entry.source = __shfl_sync(kAllLanes, own.source, from_lane);
         if (channel >= s.channels) continue;
-        const Vector<T, N> row = load_source<T, N>(s, entry.source, channel);
+        const DeviceVector<T, N> row = load_source<T, N>(s, entry.source, channel);
 #pragma unroll
         for (int corner = 0; corner < 4; ++corner)
           add_weighed(entry.weight * bilinear_weight(entry.point, corner), row, sums[corner]);
@@ -193,7 +193,7 @@ struct Walk {
       begin[corner] = head[corner] = skipped[corner] = 0;
       if (wanted) {
         const int64_t cell = s.levels.cell(map, level, column - (corner & 1), row - (corner >> 1));
-        const Vector<int32_t, 2> bounds = load_vector<2>(s.cell_bounds + cell * 2);
+        const DeviceVector<int32_t, 2> bounds = load_vector<2>(s.cell_bounds + cell * 2);
         begin[corner] = bounds[0];
         const int32_t first = (bounds[0] + s.window - 1) >> window_shift, last = bounds[1] >> window_shift;
         const int32_t count = bounds[1] - bounds[0];
@@ -241,7 +241,7 @@ __device__ void add_walk(const Scatter& s, const Walk& walk, int64_t channel, fl
     const int steps = longest - base < s.group ? longest - base : s.group;
     for (int first = 0; first < steps; first += kRowsAtOnce) {
       float weight[kRowsAtOnce];
-      Vector<T, N> rows[kRowsAtOnce];
+      DeviceVector<T, N> rows[kRowsAtOnce];
 #pragma unroll
       for (int i = 0; i < kRowsAtOnce; ++i) {
         const int64_t source = __shfl_sync(kAllLanes, own_source, first + i, s.group);

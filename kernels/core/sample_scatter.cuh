@@ -8,9 +8,11 @@
 //
 // How to use it (one call handles `maps` maps of the same levels; see maps_at_a_time for too many samples):
 //
-//   const SampleScatter scatter(shape, workspace);          // SampleScatter::workspace_bytes(shape) of it
-//   BEVEL_ENQUEUE(your_kernel, …, scatter.samples(), …);    // every sample: samples.put(…) or
-//   samples.drop(…) scatter.enqueue(source, target, stream);
+// clang-format off
+//   const SampleScatter scatter(shape, workspace);   // a workspace of SampleScatter::workspace_bytes(shape)
+//   BEVEL_ENQUEUE(your_kernel, …, scatter.samples(), …);   // each sample once: samples.put(…) or samples.drop(…)
+//   scatter.enqueue(source, target, stream);
+// clang-format on
 //
 // Your kernel must write each sample of 0 to shape.samples exactly once: where it lies (core/bilinear.hpp),
 // its weight, and the index of its source row. Which sample has which number is yours to choose; sums go by

@@ -31,14 +31,14 @@ __device__ __forceinline__ void add_corners(const Attention& a, const SharedSpan
 #pragma unroll 1
   for (int first = 0; first < count * 4; first += groups * kRowsAtOnce) {
     float weights[kRowsAtOnce];
-    Vector<T, N> rows[kRowsAtOnce];
+    DeviceVector<T, N> rows[kRowsAtOnce];
 #pragma unroll
     for (int i = 0; i < kRowsAtOnce; ++i) {
       const int corner = first + i * groups + group;
       weights[i] = 0.0f;
       rows[i] = {};
       if (corner < count * 4) {
-        const Vector<float, 2> known = load_vector<2>(corners + corner * 2);
+        const DeviceVector<float, 2> known = load_vector<2>(corners + corner * 2);
         const int32_t row = __float_as_int(known[1]);
         if (row >= 0 && has_channels) {
           weights[i] = known[0];

@@ -81,7 +81,7 @@ __device__ __forceinline__ void add_atomically(const DeviceSpan<float>& sums, in
   constexpr int M = N < 4 ? N : 4;
 #pragma unroll
   for (int c = 0; c < N; c += M) {
-    Vector<float, M> part;
+    DeviceVector<float, M> part;
 #pragma unroll
     for (int i = 0; i < M; ++i) part[i] = weight * row[c + i];
     if (whole) {
@@ -103,7 +103,7 @@ __device__ void pass_corners(const Backward& g, const WarpScratch& scratch, int 
 #pragma unroll 1
   for (int first = 0; first < count * 4; first += groups * kRowsAtOnce) {
     float products[kRowsAtOnce] = {};
-    Vector<T, N> rows[kRowsAtOnce];
+    DeviceVector<T, N> rows[kRowsAtOnce];
     bool inside[kRowsAtOnce];
 #pragma unroll
     for (int i = 0; i < kRowsAtOnce; ++i) {
@@ -111,7 +111,7 @@ __device__ void pass_corners(const Backward& g, const WarpScratch& scratch, int 
       inside[i] = false;
       rows[i] = {};
       if (corner < count * 4 && has_channels) {
-        const Vector<float, 2> known = load_vector<2>(scratch.corners + corner * 2);
+        const DeviceVector<float, 2> known = load_vector<2>(scratch.corners + corner * 2);
         const int32_t row = __float_as_int(known[1]);
         inside[i] = row >= 0;
         if (inside[i]) {

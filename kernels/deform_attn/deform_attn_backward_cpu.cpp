@@ -13,6 +13,7 @@
 #include "core/lane_sums.hpp"
 #include "core/one_nan.hpp"
 #include "core/work_shares.hpp"
+#include "core/workspace_parts.hpp"
 #include "deform_attn/deform_attn_job.hpp"
 #include "bodies.hpp"
 #include "deform_attn/deform_attn_order.hpp"
@@ -356,8 +357,6 @@ class GroupBackward {
   HeadRows<T> grad_value_ = {};  ///< of the group's first head
 };
 
-constexpr int64_t round_up(int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
 /// Bytes of one thread's buffer and of the reference gradients of all heads.
 struct Workspace {
   int64_t buffer = 0, references = 0;
@@ -365,10 +364,10 @@ struct Workspace {
   Workspace(const DeformAttnBackwardJob& job, int64_t element, int64_t heads_of_group) {
     const DeformAttnJob& f = job.forward;
     const bool narrow = f.value_type != ElementType::kFloat32 && f.value_type != ElementType::kFloat64;
-    if (job.grad_value && narrow) buffer = round_up(f.rows * heads_of_group * f.head_dim * element);
+    if (job.grad_value && narrow) buffer = part_bytes(f.rows * heads_of_group * f.head_dim * element);
     if (job.grad_reference) {
       references =
-          round_up(f.batch * f.maps * f.queries * f.heads * f.references * (f.boxes ? 4 : 2) * element);
+          part_bytes(f.batch * f.maps * f.queries * f.heads * f.references * (f.boxes ? 4 : 2) * element);
     }
   }
 };
@@ -423,7 +422,7 @@ int64_t deform_attn_backward_workspace(const DeformAttnBackwardJob& job) {
 }
 
 void deform_attn_backward(const DeformAttnBackwardJob& job) {
-  with_element_types(job.forward.value_type, job.forward.out_type, [&](auto t, auto value, auto out) {
+  with_map_types(job.forward.value_type, job.forward.out_type, [&](auto t, auto value, auto out) {
     backward<decltype(t), decltype(value), decltype(out)>(job);
   });
 }

@@ -159,7 +159,7 @@ void forward(const DeformAttnJob& job) {
 }  // namespace
 
 void deform_attn_forward(const DeformAttnJob& job) {
-  with_element_types(job.value_type, job.out_type, [&](auto t, auto value, auto out) {
+  with_map_types(job.value_type, job.out_type, [&](auto t, auto value, auto out) {
     forward<decltype(t), decltype(value), decltype(out)>(job);
   });
 }

@@ -93,7 +93,7 @@ __device__ inline int64_t offset_of(const AttentionStrides& s, int32_t b, int32_
 __device__ inline void fill_rules(const Attention& a, const SharedSpan<int32_t>& rules) {
   for (int i = threadIdx.x; i < a.samples; i += kBlockThreads) {
     const int level = i / a.points, point = i % a.points;
-    Vector<int32_t, 4> rule;
+    DeviceVector<int32_t, 4> rule;
     rule[0] = a.levels.width[level];
     rule[1] = a.levels.height[level];
     rule[2] = static_cast<int32_t>(a.levels.start[level]);
@@ -114,12 +114,12 @@ struct AttentionSample {
   /// Sample i of a head, whose locations and the query's references begin there.
   __device__ AttentionSample(const Attention& a, const SharedSpan<int32_t>& rules, int i, int64_t location_at,
                              int64_t reference_at) {
-    const Vector<int32_t, 4> rule = load_vector<4>(rules + i * 4);
+    const DeviceVector<int32_t, 4> rule = load_vector<4>(rules + i * 4);
     width = rule[0];
     height = rule[1];
     reference = rule[3];
     if (a.pairs) {
-      const Vector<float, 2> pair = load_vector_readonly<2>(a.locations + (location_at + 2 * i));
+      const DeviceVector<float, 2> pair = load_vector_readonly<2>(a.locations + (location_at + 2 * i));
       location_x = pair[0];
       location_y = pair[1];
     } else {
@@ -192,7 +192,7 @@ __device__ inline void write_corners(const SharedSpan<float>& corners, const Att
 
 /// N channels of a value row, as they are stored.
 template <typename T, int N>
-__device__ __forceinline__ Vector<T, N> load_value(const Attention& a, int64_t at) {
+__device__ __forceinline__ DeviceVector<T, N> load_value(const Attention& a, int64_t at) {
   return load_vector_readonly<N>(pointer_cast<const T>(a.value.bytes) + at);
 }
 
@@ -206,7 +206,7 @@ __device__ __forceinline__ void load_channels(const ConstMap& map, int64_t at, b
 #pragma unroll
     for (int c = 0; c < N; c += M) {
       if (whole) {
-        const Vector<T, M> part = load_vector_readonly<M>(pointer_cast<const T>(map.bytes) + (at + c));
+        const DeviceVector<T, M> part = load_vector_readonly<M>(pointer_cast<const T>(map.bytes) + (at + c));
 #pragma unroll
         for (int i = 0; i < M; ++i) values[c + i] = to_float(part[i]);
       } else {

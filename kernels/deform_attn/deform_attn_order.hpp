@@ -31,7 +31,7 @@ class QueryOrder {
     order_.resize(static_cast<size_t>(job.batch * job.queries));
     keys_.resize(order_.size());
     starts_.resize(static_cast<size_t>(job.maps * strips_ * place_.height + 1));
-    with_element_types(job.value_type, job.out_type, [&](auto t, auto, auto) { sort<decltype(t)>(job); });
+    with_map_types(job.value_type, job.out_type, [&](auto t, auto, auto) { sort<decltype(t)>(job); });
   }
 
   int64_t query(int64_t batch, int64_t place) const {

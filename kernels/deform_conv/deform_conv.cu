@@ -158,7 +158,7 @@ BEVEL_GLOBAL void __launch_bounds__(kBlockThreads, 2) deform_conv_kernel(Forward
     with_element_type(f.out.type, [&](auto tag) {
       using T = decltype(tag);
       const auto out = pointer_cast<T>(f.out.bytes);
-      Vector<T, kNarrowOwn> values;
+      DeviceVector<T, kNarrowOwn> values;
 #pragma unroll
       for (int n = 0; n < kNarrowOwn; ++n) from_float(sums[w][n] + bias, values[n]);
       if (f.out_whole) {

@@ -135,7 +135,7 @@ template <int N>
 __device__ __forceinline__ void pass_back(const SampleGradients& g, const WarpSample& sample, int64_t channel,
                                           float (&dots)[4]) {
   const DeformConvJob& job = g.conv.job;
-  const Vector<float, N> gradient = load_vector<N>(g.columns + (sample.columns + channel));
+  const DeviceVector<float, N> gradient = load_vector<N>(g.columns + (sample.columns + channel));
   const int64_t corner0 =
       sample.batch * job.map_pixels() + sample.point.row * job.width + sample.point.column;
 #pragma unroll
@@ -144,13 +144,13 @@ __device__ __forceinline__ void pass_back(const SampleGradients& g, const WarpSa
     const int64_t at = (corner0 + (k & 2 ? job.width : 0) + (k & 1)) * job.channels +
                        sample.deform_group * job.deform_channels() + channel;
     if (g.conv.maps) {
-      const Vector<float, N> value = load_vector_readonly<N>(g.conv.maps + at);
+      const DeviceVector<float, N> value = load_vector_readonly<N>(g.conv.maps + at);
 #pragma unroll
       for (int i = 0; i < N; ++i) dots[k] = fmaf(gradient[i], value[i], dots[k]);
     }
     if (g.grad_maps) {
       const float weight = sample.mask * bilinear_weight(sample.point, k);
-      Vector<float, N> share;
+      DeviceVector<float, N> share;
 #pragma unroll
       for (int i = 0; i < N; ++i) share[i] = weight * gradient[i];
       add_vector(g.grad_maps + at, share);

@@ -71,20 +71,21 @@ class Backward {
         depths_(divided_up(f_.group_outputs(), kMostDepth)),
         workspace_(base) {
     if (job.wants_samples() || job.grad_weight) {
-      maps_ = workspace_.take<T>(f_.batch * f_.map_pixels() * f_.channels);
+      maps_ = workspace_.take_array<T>(f_.batch * f_.map_pixels() * f_.channels);
     }
     int64_t scratch = 0;
     if (job.wants_columns()) {
-      weights_ = workspace_.take<T>(blocks_.count * f_.taps() * panels_ * f_.group_outputs() * kPanel<T>);
+      weights_ =
+          workspace_.take_array<T>(blocks_.count * f_.taps() * panels_ * f_.group_outputs() * kPanel<T>);
       scratch = (depths_ + 1) * kTileElements + (job.grad_input ? f_.map_pixels() * map_stride_ : 0);
     }
     if (job.grad_weight) {
       scratch = std::max(scratch, ((1 + f_.kernel_width) * kMostOutputs + kDeepTile) * kRowStride);
     }
-    if (job.wants_samples()) partial_ = workspace_.take<T>(3 * blocks_.count * block_samples());
+    if (job.wants_samples()) partial_ = workspace_.take_array<T>(3 * blocks_.count * block_samples());
     scratch_elements_ = divided_up(scratch, 16) * 16;
     threads_ = workspace_.threads_left(job.workspace_bytes, scratch_elements_ * sizeof(T), f_.cpu.threads);
-    scratch_ = workspace_.take<T>(threads_ * scratch_elements_);
+    scratch_ = workspace_.take_array<T>(threads_ * scratch_elements_);
   }
 
   int64_t bytes() const { return workspace_.bytes(); }

@@ -31,10 +31,10 @@ class Forward {
         blocks_(job, kMostDepth),
         panels_(panels_of<T>(job.group_outputs())),
         workspace_(base),
-        maps_(workspace_.take<T>(job.batch * job.map_pixels() * job.channels)),
-        weights_(workspace_.take<T>(job.channels * job.taps() * panels_ * kPanel<T>)),
+        maps_(workspace_.take_array<T>(job.batch * job.map_pixels() * job.channels)),
+        weights_(workspace_.take_array<T>(job.channels * job.taps() * panels_ * kPanel<T>)),
         threads_(workspace_.threads_left(job.workspace_bytes, kScratch * sizeof(T), job.cpu.threads)),
-        scratch_(workspace_.take<T>(threads_ * kScratch)) {}
+        scratch_(workspace_.take_array<T>(threads_ * kScratch)) {}
 
   int64_t bytes() const { return workspace_.bytes(); }
 

@@ -5,31 +5,21 @@
 
 #include "core/matrix_transpose.hpp"
 #include "core/work_shares.hpp"
+#include "core/workspace_parts.hpp"
 #include "deform_conv/deform_conv_job.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
 
-/// Hands out parts of a workspace on 64-byte borders. With a null base it only adds up what is needed.
-class HostWorkspace {
+/// Parts of the workspace, and what is left of it for threads.
+class HostWorkspace : public WorkspaceParts {
  public:
-  explicit HostWorkspace(char* base) : base_(base) {}
+  using WorkspaceParts::WorkspaceParts;
 
-  template <class T>
-  T* take(int64_t elements) {
-    T* part = base_ ? reinterpret_cast<T*>(base_ + bytes_) : nullptr;
-    bytes_ += (elements * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
-    return part;
-  }
-  int64_t bytes() const { return bytes_; }
   /// Threads, each with so many bytes of its own, that what is left of a workspace allows; with a null base
   /// `most`.
   int threads_left(int64_t workspace_bytes, int64_t of_thread, int most) const {
-    return base_ ? threads_in_workspace(workspace_bytes - bytes_, of_thread, most) : most;
+    return only_counts() ? most : threads_in_workspace(workspace_bytes - bytes(), of_thread, most);
   }
-
- private:
-  char* base_;
-  int64_t bytes_ = 0;
 };
 
 /// Calls action(Storage{}) for the storage type of a tensor where T is what is computed in.

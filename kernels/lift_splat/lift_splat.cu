@@ -38,7 +38,7 @@ constexpr int kZeroCells = kBlockThreads;  ///< cells that a block looks through
 /// Zeros for the empty cells among 32 neighbours, 32 lanes side by side.
 template <typename T, int N>
 __device__ void zero_cells(const ForwardLaunch& launch, int64_t first_cell, uint32_t empty) {
-  Vector<float, N> zeros;
+  DeviceVector<float, N> zeros;
   for (int i = 0; i < N; ++i) zeros[i] = 0.0f;
   const int pieces = static_cast<int>(launch.channels / N);
   for (Stepper piece(threadIdx.x % kWarpLanes, kWarpLanes, pieces); piece.major < kWarpLanes; piece.next()) {
@@ -297,7 +297,7 @@ BEVEL_GLOBAL void lift_splat_merge_planes_kernel(ForwardLaunch launch) {
       with_element_type(launch.out.type, [&](auto tag) {
         using T = decltype(tag);
         for (int c = warp; c < channels; c += kBlockWarps) {
-          Vector<float, 1> value;
+          DeviceVector<float, 1> value;
           value[0] = tile[c * (kPlaneCells + 1) + lane];
           const int64_t line = plane * launch.channels + channel + c;
           launch.out.template store_as<T, 1>(line * launch.plane_cells + first + lane, value);

@@ -229,7 +229,7 @@ __device__ void store_depth_gradients(const GradientLaunch& launch, const TileCo
   const int64_t rows = s.depth_bins * s.height;
   for (int v = 0; v < at.columns / N; ++v) {
     for (int64_t row = threadIdx.x; row < rows; row += kBlockThreads) {
-      Vector<float, N> values;
+      DeviceVector<float, N> values;
 #pragma unroll
       for (int i = 0; i < N; ++i) values[i] = gradients[(v * N + i) * launch.tile.depth_stride + row];
       store_vector(launch.grad_depth + (launch.grad_depth_at(at, row) + at.first_w + v * N), values);
@@ -251,7 +251,7 @@ __device__ void store_feature_gradients(const GradientLaunch& launch, const Tile
          line += kBlockWarps) {
       const int h = line / at.columns, w = line % at.columns;
       for (int c = threadIdx.x % kWarpLanes; c < channels; c += kWarpLanes) {
-        Vector<float, 1> value;
+        DeviceVector<float, 1> value;
         value[0] = gradients[t.feature_at(w, h) + c];
         const int64_t pixel = h * s.width + at.first_w + w;
         const int64_t to = s.context_channels_last ? pixel * s.channels + first_channel + c

@@ -239,14 +239,14 @@ class Backward {
 
 void lift_splat_backward(const LiftSplatBackwardJob& job) {
   if (job.shape.intervals) return lift_splat_intervals_backward(job);
-  with_element_types(job.shape, [&](auto t, auto context, auto out) {
+  with_map_types(job.shape, [&](auto t, auto context, auto out) {
     Backward<decltype(t), decltype(context), decltype(out)>(job).run();
   });
 }
 
 int64_t lift_splat_backward_workspace(const LiftSplatBackwardJob& job) {
   if (job.shape.intervals) return lift_splat_intervals_backward_workspace(job);
-  return with_element_types(job.shape, [&](auto t, auto context, auto out) {
+  return with_map_types(job.shape, [&](auto t, auto context, auto out) {
     return Backward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(job.cpu.threads);
   });
 }

@@ -317,14 +317,14 @@ class Forward {
 
 void lift_splat_forward(const LiftSplatForwardJob& job) {
   if (job.shape.intervals) return lift_splat_intervals_forward(job);
-  with_element_types(job.shape, [&](auto t, auto context, auto out) {
+  with_map_types(job.shape, [&](auto t, auto context, auto out) {
     Forward<decltype(t), decltype(context), decltype(out)>(job).run();
   });
 }
 
 int64_t lift_splat_forward_workspace(const LiftSplatForwardJob& job) {
   if (job.shape.intervals) return lift_splat_intervals_forward_workspace(job);
-  return with_element_types(job.shape, [&](auto t, auto context, auto out) {
+  return with_map_types(job.shape, [&](auto t, auto context, auto out) {
     return Forward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(job.cpu.threads);
   });
 }

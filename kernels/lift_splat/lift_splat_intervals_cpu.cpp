@@ -239,25 +239,25 @@ class IntervalBackward {
 }  // namespace
 
 void lift_splat_intervals_forward(const LiftSplatForwardJob& job) {
-  with_element_types(job.shape, [&](auto t, auto context, auto out) {
+  with_map_types(job.shape, [&](auto t, auto context, auto out) {
     IntervalForward<decltype(t), decltype(context), decltype(out)>(job).run();
   });
 }
 
 int64_t lift_splat_intervals_forward_workspace(const LiftSplatForwardJob& job) {
-  return with_element_types(job.shape, [&](auto t, auto context, auto out) {
+  return with_map_types(job.shape, [&](auto t, auto context, auto out) {
     return IntervalForward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes();
   });
 }
 
 void lift_splat_intervals_backward(const LiftSplatBackwardJob& job) {
-  with_element_types(job.shape, [&](auto t, auto context, auto out) {
+  with_map_types(job.shape, [&](auto t, auto context, auto out) {
     IntervalBackward<decltype(t), decltype(context), decltype(out)>(job).run();
   });
 }
 
 int64_t lift_splat_intervals_backward_workspace(const LiftSplatBackwardJob& job) {
-  return with_element_types(job.shape, [&](auto t, auto context, auto out) {
+  return with_map_types(job.shape, [&](auto t, auto context, auto out) {
     return IntervalBackward<decltype(t), decltype(context), decltype(out)>(job).workspace_bytes(
         job.cpu.threads);
   });

@@ -89,7 +89,7 @@ __device__ void copy_pieces(Pieces pieces, Source source, SharedSpan<float> feat
     }
   } else {
     while (pieces.more()) {
-      Vector<T, N> values[batch];
+      DeviceVector<T, N> values[batch];
       int to[batch];
 #pragma unroll
       for (int i = 0; i < batch; ++i) {
@@ -100,7 +100,7 @@ __device__ void copy_pieces(Pieces pieces, Source source, SharedSpan<float> feat
 #pragma unroll
       for (int i = 0; i < batch; ++i) {
         if (to[i] < 0) continue;
-        Vector<float, N> wide;
+        DeviceVector<float, N> wide;
 #pragma unroll
         for (int k = 0; k < N; ++k) wide[k] = to_float(values[i][k]);
         store_vector(features + to[i], wide);
@@ -195,13 +195,13 @@ __device__ void finish_depths(const TileShape& shape, const TileSources& s, cons
   for (int first = 0; first < at.columns; first += N) {
     const int64_t w = at.first_w + first;
     for (int row = threadIdx.x; row < rows; row += kBlockThreads) {
-      Vector<float, N> values;
+      DeviceVector<float, N> values;
 #pragma unroll
       for (int i = 0; i < N; ++i) values[i] = depths[(first + i) * shape.depth_stride + row];
       if (write) store_vector(s.probabilities + (image + row * s.width + w), values);
       if (!s.prior) continue;
-      const Vector<float, N> g = load_vector<N>(s.prior + (image + row * s.width + w));
-      const Vector<float, N> f =
+      const DeviceVector<float, N> g = load_vector<N>(s.prior + (image + row * s.width + w));
+      const DeviceVector<float, N> f =
           load_vector<N>(s.prior_weight + ((at.image * height + row % height) * s.width + w));
 #pragma unroll
       for (int i = 0; i < N; ++i) {

@@ -104,7 +104,7 @@ BEVEL_GLOBAL void lift_splat_zeros_kernel(ZeroPass pass) {
   const int64_t thread = blockIdx.x * static_cast<int64_t>(kBlockThreads) + threadIdx.x;
   const int64_t threads = gridDim.x * static_cast<int64_t>(kBlockThreads);
   const int64_t pieces = pass.whole ? pass.count / 8 : 0;
-  const Vector<uint16_t, 8> zeros = {};
+  const DeviceVector<uint16_t, 8> zeros = {};
   for (int64_t i = thread; i < pieces; i += threads) store_vector(pass.halves + i * 8, zeros);
   for (int64_t i = pieces * 8 + thread; i < pass.count; i += threads) pass.halves[i] = 0;
 }

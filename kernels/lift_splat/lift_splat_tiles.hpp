@@ -231,8 +231,8 @@ inline const T* row_depth(const uint32_t* runs, int64_t begin, int64_t end, int3
 
 /// Calls action(T{}, Context{}, Out{}) for the element types of a call.
 template <class Action>
-auto with_element_types(const LiftSplatShape& shape, Action&& action) {
-  return with_element_types(shape.context_type, shape.out_type, action);
+auto with_map_types(const LiftSplatShape& shape, Action&& action) {
+  return with_map_types(shape.context_type, shape.out_type, action);
 }
 
 }  // namespace bevel::BEVEL_ISA_NAMESPACE

@@ -110,7 +110,7 @@ __device__ void load_lane(const ConstMap& map, int64_t at, int64_t channel_strid
 #pragma unroll
       for (int j = 0; j < N; ++j) values[i + j] = 0.0f;
       if (channel >= channels) continue;
-      const Vector<T, N> loaded = load_vector<N>(pointer_cast<const T>(map.bytes) + (at + channel));
+      const DeviceVector<T, N> loaded = load_vector<N>(pointer_cast<const T>(map.bytes) + (at + channel));
 #pragma unroll
       for (int j = 0; j < N; ++j) values[i + j] = to_float(loaded[j]);
     } else {

@@ -248,8 +248,8 @@ int64_t multi_view_sample_backward_workspace(const MultiViewBackwardJob& job) {
 
 void multi_view_sample_backward(const MultiViewBackwardJob& job) {
   const ElementType type = job.forward.feature_type;
-  with_element_types(type, type == ElementType::kFloat64 ? type : ElementType::kFloat32,
-                     [&](auto t, auto value, auto) { backward<decltype(t), decltype(value)>(job); });
+  with_map_types(type, type == ElementType::kFloat64 ? type : ElementType::kFloat32,
+                 [&](auto t, auto value, auto) { backward<decltype(t), decltype(value)>(job); });
 }
 
 }  // namespace bevel::BEVEL_ISA_NAMESPACE

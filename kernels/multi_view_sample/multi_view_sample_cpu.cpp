@@ -64,15 +64,15 @@ void add_samples(const MultiViewJob& job, Scratch<T, Value>& scratch, int64_t ch
 
 template <class T>
 void store_sums(const MultiViewJob& job, const T* sum, int64_t at, int width) {
-  with_element_types(std::is_same_v<T, double> ? ElementType::kFloat64 : ElementType::kFloat32, job.out_type,
-                     [&](auto t, auto, auto out) {
-                       if constexpr (std::is_same_v<decltype(t), T>) {
-                         auto* to = static_cast<decltype(out)*>(job.out) + at;
-                         for (int i = 0; i < width; i += kLanes<T>) {
-                           store_as<T>(to + i, load(sum + i), std::min(kLanes<T>, width - i));
-                         }
-                       }
-                     });
+  with_map_types(std::is_same_v<T, double> ? ElementType::kFloat64 : ElementType::kFloat32, job.out_type,
+                 [&](auto t, auto, auto out) {
+                   if constexpr (std::is_same_v<decltype(t), T>) {
+                     auto* to = static_cast<decltype(out)*>(job.out) + at;
+                     for (int i = 0; i < width; i += kLanes<T>) {
+                       store_as<T>(to + i, load(sum + i), std::min(kLanes<T>, width - i));
+                     }
+                   }
+                 });
 }
 
 /// A query whose points are items of the run from `run` on.
@@ -129,8 +129,8 @@ void forward(const MultiViewJob& job) {
 void multi_view_sample_forward(const MultiViewJob& job) {
   const ElementType out =
       job.feature_type == ElementType::kFloat64 ? job.feature_type : ElementType::kFloat32;
-  with_element_types(job.feature_type, out,
-                     [&](auto t, auto value, auto) { forward<decltype(t), decltype(value)>(job); });
+  with_map_types(job.feature_type, out,
+                 [&](auto t, auto value, auto) { forward<decltype(t), decltype(value)>(job); });
 }
 
 }  // namespace bevel::BEVEL_ISA_NAMESPACE

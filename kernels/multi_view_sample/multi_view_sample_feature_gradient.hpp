@@ -10,11 +10,10 @@
 #include <cstring>
 
 #include "core/work_shares.hpp"
+#include "core/workspace_parts.hpp"
 #include "multi_view_sample/multi_view_sample_views.hpp"
 
 namespace bevel::BEVEL_ISA_NAMESPACE {
-
-constexpr int64_t round_up(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /// Rows of a level that are one task, and the places of it all in the workspace.
 class FeatureGradientPlan {
@@ -23,7 +22,7 @@ class FeatureGradientPlan {
     const MultiViewJob& f = job.forward;
     const bool is_double = f.feature_type == ElementType::kFloat64;
     const ElementType computed = is_double ? ElementType::kFloat64 : ElementType::kFloat32;
-    if (f.out_type != computed) converted_bytes_ = round_up(f.batch * f.queries * f.channels * element);
+    if (f.out_type != computed) converted_bytes_ = part_bytes(f.batch * f.queries * f.channels * element);
     if (!job.wants_features()) return;
     for (int level = 0; level < f.levels; ++level) {
       if (!job.grad_features[level]) continue;
@@ -33,9 +32,9 @@ class FeatureGradientPlan {
       band_pixels_ = std::max(band_pixels_, static_cast<int64_t>(rows_[level]) * map.width);
       bands_of_camera_ += bands_[level];
     }
-    views_bytes_ = round_up(f.batch * f.cameras * f.items() * (8 + 2 * element));
-    counts_bytes_ = round_up(f.batch * f.cameras * 8);
-    buffer_bytes_ = round_up(band_pixels_ * f.channels * element) + 2 * round_up(4 * band_pixels_);
+    views_bytes_ = part_bytes(f.batch * f.cameras * f.items() * (8 + 2 * element));
+    counts_bytes_ = part_bytes(f.batch * f.cameras * 8);
+    buffer_bytes_ = part_bytes(band_pixels_ * f.channels * element) + 2 * part_bytes(4 * band_pixels_);
   }
 
   int64_t bytes() const { return buffer_at(threads_); }
@@ -166,8 +165,8 @@ class FeatureGradient {
 
     Buffer(char* at, int64_t pixels, int64_t channels)
         : sums(reinterpret_cast<T*>(at)),
-          slot_of_pixel(reinterpret_cast<int32_t*>(at + round_up(pixels * channels * sizeof(T)))),
-          pixel_of_slot(slot_of_pixel + round_up(4 * pixels) / 4) {}
+          slot_of_pixel(reinterpret_cast<int32_t*>(at + part_bytes(pixels * channels * sizeof(T)))),
+          pixel_of_slot(slot_of_pixel + part_bytes(4 * pixels) / 4) {}
   };
 
   void add(const T* weights, T factor, const T* gradient, T* sum) const {

@@ -94,7 +94,7 @@ __device__ bool write_points(const Sampling& s, const Matrix& matrix, const Pill
   bool any = false;
   for (int k = 0; k < s.anchors; ++k) {
     const PillarPoint<float> point = pillar.project(s, matrix, k);
-    store_vector(s.reference + 2 * (index * s.anchors + k), Vector<float, 2>{{point.u, point.v}});
+    store_vector(s.reference + 2 * (index * s.anchors + k), DeviceVector<float, 2>{{point.u, point.v}});
     if (s.wants_mask) s.mask[index * s.anchors + k] = point.seen;
     any = any || point.seen;
   }
