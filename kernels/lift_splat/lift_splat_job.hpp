@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "bevel/lift_splat.h"
 #include "core/cell_mapping.hpp"
 #include "core/cpu_settings.hpp"
 #include "core/element_type.hpp"
@@ -89,6 +90,32 @@ struct LiftSplatBackwardJob {
   char* workspace;
   int64_t workspace_bytes;
 };
+
+/// The header of a plan as far as the job and the numbers of its points and runs decide it. Plans of the CPU
+/// and of CUDA agree bit for bit, so both take it from here.
+BEVEL_HD LiftSplatPlanHeader plan_header_of(const LiftGeometry& g, int64_t capacity, int32_t requested_method,
+                                            int64_t points, int64_t runs) {
+  LiftSplatPlanHeader header = {};
+  header.magic = kPlanMagic;
+  header.batch = g.batch;
+  header.cameras = g.cameras;
+  header.depth_bins = g.depth_bins;
+  header.height = g.height;
+  header.width = g.width;
+  header.grid_z = g.grid.cells[2];
+  header.grid_rows = g.grid.row_is_x ? g.grid.cells[0] : g.grid.cells[1];
+  header.grid_columns = g.grid.row_is_x ? g.grid.cells[1] : g.grid.cells[0];
+  header.capacity = capacity;
+  header.points = points;
+  header.runs = runs;
+  header.method = requested_method != BEVEL_LIFT_SPLAT_AUTO ? requested_method
+                  : prefers_intervals(points, runs)         ? BEVEL_LIFT_SPLAT_INTERVALS
+                                                            : BEVEL_LIFT_SPLAT_COLUMNS;
+  header.overflow = points > capacity;
+  header.row_is_x = g.grid.row_is_x;
+  header.requested_method = requested_method;
+  return header;
+}
 
 // For callers that want to see the geometry, on the CPU.
 void write_points_cpu(const LiftGeometry& geometry, int threads, void* points, bool points_are_double);

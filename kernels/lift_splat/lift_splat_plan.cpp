@@ -313,27 +313,12 @@ void portable::lift_splat_plan_build(const LiftSplatPlanJob& job) {
     });
   });
 
-  LiftSplatPlanHeader header = {};
-  header.magic = kPlanMagic;
-  header.batch = g.batch;
-  header.cameras = g.cameras;
-  header.depth_bins = g.depth_bins;
-  header.height = g.height;
-  header.width = g.width;
-  header.grid_z = g.grid.cells[2];
-  header.grid_rows = g.grid.row_is_x ? g.grid.cells[0] : g.grid.cells[1];
-  header.grid_columns = g.grid.row_is_x ? g.grid.cells[1] : g.grid.cells[0];
-  header.capacity = job.capacity;
-  header.row_is_x = g.grid.row_is_x;
-  header.requested_method = job.method;
+  int64_t points = 0, runs = 0;
   for (int64_t column = 0; column < job.layout.columns; ++column) {
-    header.points += workspace.counts[column].points;
-    header.runs += workspace.counts[column].runs;
+    points += workspace.counts[column].points;
+    runs += workspace.counts[column].runs;
   }
-  header.method = job.method != BEVEL_LIFT_SPLAT_AUTO             ? job.method
-                  : prefers_intervals(header.points, header.runs) ? BEVEL_LIFT_SPLAT_INTERVALS
-                                                                  : BEVEL_LIFT_SPLAT_COLUMNS;
-  header.overflow = header.points > job.capacity;
+  LiftSplatPlanHeader header = plan_header_of(g, job.capacity, job.method, points, runs);
   if (!header.overflow) {
     if (header.method == BEVEL_LIFT_SPLAT_COLUMNS) {
       build_columns(crew, job, workspace, header);

@@ -194,27 +194,7 @@ BEVEL_GLOBAL void lift_splat_collect_runs_kernel(PlanBuild b) {
   }
 }
 
-__device__ void write_header(const PlanBuild& b, int64_t points, int64_t runs, int64_t rows, int32_t method,
-                             bool overflow) {
-  const LiftGeometry& g = b.geometry;
-  LiftSplatPlanHeader header = {};
-  header.magic = kPlanMagic;
-  header.batch = g.batch;
-  header.cameras = g.cameras;
-  header.depth_bins = g.depth_bins;
-  header.height = g.height;
-  header.width = g.width;
-  header.grid_z = g.grid.cells[2];
-  header.grid_rows = g.grid.row_is_x ? g.grid.cells[0] : g.grid.cells[1];
-  header.grid_columns = g.grid.row_is_x ? g.grid.cells[1] : g.grid.cells[0];
-  header.capacity = b.capacity;
-  header.points = points;
-  header.runs = runs;
-  header.rows = overflow || method != BEVEL_LIFT_SPLAT_COLUMNS ? 0 : rows;
-  header.method = method;
-  header.overflow = overflow;
-  header.row_is_x = g.grid.row_is_x;
-  header.requested_method = b.method;
+__device__ void write_header(const PlanBuild& b, const LiftSplatPlanHeader& header) {
   int64_t words[kHeaderWords] = {};
   memcpy(words, &header, sizeof header);
   for (int i = 0; i < kHeaderWords; ++i) b.header[i] = words[i];
@@ -259,12 +239,12 @@ BEVEL_GLOBAL void lift_splat_sum_kernel(PlanBuild b) {
   const int64_t all_points = block_sum(points);
   int64_t first_run = block_exclusive_sum(runs, all_runs);
   int64_t first_row = block_exclusive_sum(rows, all_rows);
-  const int32_t method = b.method != BEVEL_LIFT_SPLAT_AUTO         ? b.method
-                         : prefers_intervals(all_points, all_runs) ? BEVEL_LIFT_SPLAT_INTERVALS
-                                                                   : BEVEL_LIFT_SPLAT_COLUMNS;
-  const bool overflow = all_points > b.capacity;
+  LiftSplatPlanHeader header = plan_header_of(b.geometry, b.capacity, b.method, all_points, all_runs);
+  const int32_t method = header.method;
+  const bool overflow = header.overflow;
   if (threadIdx.x == 0) {
-    write_header(b, all_points, all_runs, all_rows, method, overflow);
+    if (!overflow && method == BEVEL_LIFT_SPLAT_COLUMNS) header.rows = all_rows;
+    write_header(b, header);
     ws.sort.state[kSortWanted] = method == BEVEL_LIFT_SPLAT_INTERVALS && !overflow;
     ws.sort.state[kSortCount] = static_cast<int32_t>(all_points);
   }
