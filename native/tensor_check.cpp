@@ -26,7 +26,7 @@ unsigned dtype_bit(DLDataType type) {
   if (type.code == kDLFloat && type.bits == 64) return kFloat64Only;
   if ((type.code == kDLFloat || type.code == kDLBfloat) && type.bits == 16) return kSixteenBit;
   if (type.code == kDLInt && type.bits == 32) return kInt32;
-  if ((type.code == kDLUInt || type.code == kDLInt) && type.bits == 8) return kBytes;
+  if ((type.code == kDLUInt || type.code == kDLInt || type.code == kDLBool) && type.bits == 8) return kBytes;
   return 0;
 }
 

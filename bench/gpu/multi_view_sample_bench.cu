@@ -26,7 +26,7 @@ struct ViewProblem {
       const auto projection = bevel::testing::multiply(intrinsics, bevel::testing::inverse(to_bev));
       matrices.insert(matrices.end(), projection.begin(), projection.end());
     }
-    lidar2img.assign(matrices.begin(), matrices.end());
+    lidar_to_image.assign(matrices.begin(), matrices.end());
     std::mt19937_64 random(20261121);
     std::uniform_real_distribution<float> plane(-51.2f, 51.2f), height(-3.2f, 4.8f), weight(0, 1);
     while (points.size() < static_cast<size_t>(3 * kQueries)) {
@@ -37,7 +37,7 @@ struct ViewProblem {
     for (int64_t i = 0; i < kQueries * kCameras * kLevels; ++i) weights.push_back(weight(random));
   }
 
-  std::vector<float> lidar2img, points, weights;
+  std::vector<float> lidar_to_image, points, weights;
   int64_t seen = 0;  ///< pairs of camera and point
 
  private:
@@ -84,7 +84,7 @@ template <class T>
 struct ViewTensors {
   ViewTensors(const ViewProblem& problem, const std::vector<std::vector<T>>& maps,
               const std::vector<std::vector<T>>& planes, const std::vector<T>& gradients)
-      : lidar2img({1, kCameras, 4, 4}, kFloat32, problem.lidar2img.data()),
+      : lidar_to_image({1, kCameras, 4, 4}, kFloat32, problem.lidar_to_image.data()),
         points({1, kQueries, 1, 3}, kFloat32, problem.points.data()),
         weights({1, kQueries, kCameras, 1, kLevels}, kFloat32, problem.weights.data()),
         grad_weights({1, kQueries, kCameras, 1, kLevels}, kFloat32),
@@ -111,7 +111,7 @@ struct ViewTensors {
     }
   }
 
-  Buffer lidar2img, points, weights, grad_weights, peer_grad_weights, locations, mask, out, peer_out,
+  Buffer lidar_to_image, points, weights, grad_weights, peer_grad_weights, locations, mask, out, peer_out,
       grad_out, samples;
   std::vector<std::unique_ptr<Buffer>> features, grad_features;      ///< Bevel's, channels last
   std::vector<std::unique_ptr<Buffer>> feature_planes, grad_planes;  ///< the peer's, channels first
@@ -168,7 +168,7 @@ class ViewRunner {
     for (int l = 0; l < kLevels; ++l) v.features[l] = t.features[static_cast<size_t>(l)]->view();
     v.levels = kLevels;
     v.layout = BEVEL_CHANNELS_LAST;
-    v.lidar2img = t.lidar2img.view();
+    v.lidar_to_image = t.lidar_to_image.view();
     v.points = t.points.view();
     v.image_width = kImageWidth;
     v.image_height = kImageHeight;
@@ -202,7 +202,7 @@ class ViewRunner {
   void peer_forward(int i) {
     ViewTensors<T>& t = at(i);
     project_kernel<<<blocks(kCameras * kQueries), 256, 0, suite_.stream>>>(
-        kViews, t.lidar2img.template as<float>(), t.points.template as<float>(),
+        kViews, t.lidar_to_image.template as<float>(), t.points.template as<float>(),
         t.locations.template as<float>(), t.mask.template as<float>());
     for (int l = 0; l < kLevels; ++l) {
       grid_sample_kernel<DeviceT><<<blocks(kCameras * kChannels * kQueries), 256, 0, suite_.stream>>>(

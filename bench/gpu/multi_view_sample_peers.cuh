@@ -37,12 +37,12 @@ struct MapPlace {
   }
 };
 
-/// lidar2img [N, 4, 4], points [Q, 3] in metres; locations [N, Q, 2], mask [N, Q].
-__global__ void project_kernel(PeerViews s, const float* lidar2img, const float* points, float* locations,
-                               float* mask) {
+/// lidar_to_image [N, 4, 4], points [Q, 3] in metres; locations [N, Q, 2], mask [N, Q].
+__global__ void project_kernel(PeerViews s, const float* lidar_to_image, const float* points,
+                               float* locations, float* mask) {
   const int64_t index = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x;
   if (index >= s.cameras * s.queries) return;
-  const float* m = lidar2img + index / s.queries * 16;
+  const float* m = lidar_to_image + index / s.queries * 16;
   const float* p = points + index % s.queries * 3;
   float image[3];
   for (int i = 0; i < 3; ++i) {

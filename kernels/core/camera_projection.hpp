@@ -43,14 +43,14 @@ BEVEL_HD bool inside_image(T u, T v) {
   return (u > T(0)) & (u < T(1)) & (v > T(0)) & (v < T(1));
 }
 
-/// Projects (x, y, z), metres, by lidar2img, the row-major 4×4 matrix from the points' frame to
+/// Projects (x, y, z), metres, by lidar_to_image, the row-major 4×4 matrix from the points' frame to
 /// (pixel x · depth, pixel y · depth, depth, 1), whose last row is not read. `width` and `height` are those
 /// of the image in pixels. Branch-free, so that loops over points become vector code.
 template <class T>
-BEVEL_HD CameraPoint<T> project_point(const T* lidar2img, T x, T y, T z, T width, T height) {
+BEVEL_HD CameraPoint<T> project_point(const T* lidar_to_image, T x, T y, T z, T width, T height) {
   T image[3];
   for (int row = 0; row < 3; ++row) {
-    const T* m = lidar2img + 4 * row;
+    const T* m = lidar_to_image + 4 * row;
     image[row] = fused_multiply_add(m[2], z, fused_multiply_add(m[1], y, fused_multiply_add(m[0], x, m[3])));
   }
   CameraPoint<T> point;
@@ -66,14 +66,14 @@ BEVEL_HD CameraPoint<T> project_point(const T* lidar2img, T x, T y, T z, T width
 /// Adds to `gradient` [3] what (grad_u, grad_v), the gradient by u and v of a visible point, is by x, y, z:
 /// with u = m₀·p / (m₂·p · width), ∂u/∂p = (m₀ − u · width · m₂) / (depth · width).
 template <class T>
-BEVEL_HD void add_projection_gradient(const T* lidar2img, const CameraPoint<T>& point, T width, T height,
+BEVEL_HD void add_projection_gradient(const T* lidar_to_image, const CameraPoint<T>& point, T width, T height,
                                       T grad_u, T grad_v, T* gradient) {
   const T by_x = divide_to_nearest(divide_to_nearest(grad_u, width), point.depth);
   const T by_y = divide_to_nearest(divide_to_nearest(grad_v, height), point.depth);
   const T pixel_x = point.u * width, pixel_y = point.v * height;
   for (int k = 0; k < 3; ++k) {
-    const T across = fused_multiply_add(-pixel_x, lidar2img[8 + k], lidar2img[k]);
-    const T down = fused_multiply_add(-pixel_y, lidar2img[8 + k], lidar2img[4 + k]);
+    const T across = fused_multiply_add(-pixel_x, lidar_to_image[8 + k], lidar_to_image[k]);
+    const T down = fused_multiply_add(-pixel_y, lidar_to_image[8 + k], lidar_to_image[4 + k]);
     gradient[k] = fused_multiply_add(by_y, down, fused_multiply_add(by_x, across, gradient[k]));
   }
 }

@@ -22,7 +22,7 @@ constexpr const char* kGradientNames[kMostLevels] = {
 /// What both passes have; `out` is out or grad_out. Of features the first views.levels are there.
 struct ViewTensors {
   std::array<const TensorArgument*, kMostLevels> features;
-  const TensorArgument &out, &lidar2img, &points, &locations, &image_sizes, &weights;
+  const TensorArgument &out, &lidar_to_image, &points, &locations, &image_sizes, &weights;
 };
 
 template <class Params>
@@ -38,7 +38,7 @@ ViewTensors declare(const Params& p, Arguments& a) {
   a.set_precision(*features[0]);
   return {features,
           declare_out(p, a),
-          a.read_if_given("lidar2img", views.lidar2img, a.exact()),
+          a.read_if_given("lidar_to_image", views.lidar_to_image, a.exact()),
           a.read_if_given("points", views.points, a.exact()),
           a.read_if_given("locations", views.locations, a.exact()),
           a.read_if_given("image_sizes", views.image_sizes, a.exact()),
@@ -139,13 +139,13 @@ void check_places(const Arguments& a, const bevel_multi_view& views, const ViewT
   job.locations = t.locations.data_if_given();
   job.points3 = t.points.data_if_given();
   if (t.locations.given()) {
-    if (t.lidar2img.given()) t.lidar2img.reject("must be NULL with locations");
+    if (t.lidar_to_image.given()) t.lidar_to_image.reject("must be NULL with locations");
     t.locations.shape({job.batch, job.queries, job.points, job.cameras, 2}, "to match features");
     return;
   }
   t.points.shape({job.batch, job.queries, job.points, 3}, "to match features");
-  t.lidar2img.required().shape({job.batch, job.cameras, 4, 4}, "to match features").compact();
-  job.lidar2img = t.lidar2img.data();
+  t.lidar_to_image.required().shape({job.batch, job.cameras, 4, 4}, "to match features").compact();
+  job.lidar_to_image = t.lidar_to_image.data();
   check_image_sizes(a, views, t, job);
   check_point_range(a, views, job);
 }

@@ -49,7 +49,7 @@ DeviceViews::DeviceViews(const MultiViewJob& job)
     features[level] = ConstMap(f.data, span({batch, cameras}, strides, channels * f.height * f.width),
                                feature_type, "features");
   }
-  lidar2img = floats(job.lidar2img, batch * cameras * 16, "lidar2img");
+  lidar_to_image = floats(job.lidar_to_image, batch * cameras * 16, "lidar_to_image");
   points3 = floats(job.points3, batch * queries * points * 3, "points");
   locations = floats(job.locations, batch * queries * points * cameras * 2, "locations");
   image_sizes = floats(job.image_sizes, span({batch, cameras}, job.image_strides, 2), "image_sizes");

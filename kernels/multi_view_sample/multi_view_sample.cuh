@@ -27,7 +27,7 @@ struct DeviceViews {
   ConstMap features[BEVEL_MULTI_VIEW_MAX_LEVELS];
   int64_t batch_stride[BEVEL_MULTI_VIEW_MAX_LEVELS], camera_stride[BEVEL_MULTI_VIEW_MAX_LEVELS];
   int32_t height[BEVEL_MULTI_VIEW_MAX_LEVELS], width[BEVEL_MULTI_VIEW_MAX_LEVELS];
-  DeviceSpan<const float> lidar2img, points3, locations, image_sizes, weights;
+  DeviceSpan<const float> lidar_to_image, points3, locations, image_sizes, weights;
   int64_t image_strides[2], weight_strides[4];
   float image_width, image_height, lower[3], extent[3];
 
@@ -54,7 +54,7 @@ struct DeviceViews {
 
   /// The rows of a camera's matrix that are read; map = batch element · cameras + camera.
   __device__ void read_matrix(int64_t map, float* matrix) const {
-    for (int i = 0; i < 12; ++i) matrix[i] = lidar2img[16 * map + i];
+    for (int i = 0; i < 12; ++i) matrix[i] = lidar_to_image[16 * map + i];
   }
 
   __device__ CameraPoint<float> project(int64_t row, int64_t map, int point, const float* matrix) const {

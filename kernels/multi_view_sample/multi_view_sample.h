@@ -3,9 +3,9 @@
  * into the cameras that see them; there the feature maps of all levels are sampled, and the samples are
  * summed with given weights. Cameras that do not see a point cost nothing.
  *
- * Where a point is seen: lidar2img · (x, y, z, 1) = (image x · depth, image y · depth, depth, 1) with image
- * coordinates in pixels, u = image x / max(depth, 1e-5) / image width, v likewise. It is visible iff depth >
- * 1e-5, 0 < u < 1 and 0 < v < 1; so never where a NaN comes in.
+ * Where a point is seen: lidar_to_image · (x, y, z, 1) = (image x · depth, image y · depth, depth, 1) with
+ * image coordinates in pixels, u = image x / max(depth, 1e-5) / image width, v likewise. It is visible iff
+ * depth > 1e-5, 0 < u < 1 and 0 < v < 1; so never where a NaN comes in.
  *
  * A sample of level l lies at (u · W − 0.5, v · H − 0.5) in its pixels, (0, 0) the centre of the first, and
  * is the bilinear mean of its four neighbours, those outside the map being zero: grid_sample with zeros
@@ -32,8 +32,8 @@ extern "C" {
 #define BEVEL_MULTI_VIEW_MAX_POINTS 64
 
 /** What is sampled, and where: B batch elements, N cameras, Q queries of P points, L levels of C channels (B,
- * N, Q, P and C may be 0), G groups of C / G channels. Either points and lidar2img are given, or locations.
- * Never grows. */
+ * N, Q, P and C may be 0), G groups of C / G channels. Either points and lidar_to_image are given, or
+ * locations. Never grows. */
 typedef struct bevel_multi_view {
   /** Level l [B, N, C, H, W] or [B, N, H, W, C] with H, W of its own, pixels; the strides of B and N are
    * free. NULL from L on. */
@@ -45,7 +45,7 @@ typedef struct bevel_multi_view {
   int32_t layout;
   /** [B, N, 4, 4] row-major, from the points' frame (metres) to the image (pixels times depth); the last row
    * is not read. No gradient is computed for it. */
-  const DLTensor* lidar2img;
+  const DLTensor* lidar_to_image;
   /** [B, Q, P, 3] (x, y, z): metres, or with points_normalised in [0, 1] of point_range. */
   const DLTensor* points;
   /** [B, Q, P, N, 2] (u, v) instead of points: image coordinates in [0, 1], visible iff 0 < u < 1 and 0 < v <
@@ -55,7 +55,7 @@ typedef struct bevel_multi_view {
    * have image_width and image_height. (Upstream's DETR3D takes the first batch element's size for all; so
    * does a caller who hands over that one.) Not read with locations. */
   const DLTensor* image_sizes;
-  /** Pixels, > 0; not read with image_sizes or locations. The size that lidar2img refers to, padding
+  /** Pixels, > 0; not read with image_sizes or locations. The size that lidar_to_image refers to, padding
    * included. */
   double image_width;
   double image_height;

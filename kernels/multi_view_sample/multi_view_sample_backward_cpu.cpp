@@ -153,7 +153,7 @@ class QueryGradients {
       read_point(f_, batch, query * f_.points + point, at);
       for (uint32_t seen = scratch_.views.seen[run + point]; seen; seen &= seen - 1) {
         const int camera = __builtin_ctz(seen);
-        const T* matrix = static_cast<const T*>(f_.lidar2img) + 16 * (batch * f_.cameras + camera);
+        const T* matrix = static_cast<const T*>(f_.lidar_to_image) + 16 * (batch * f_.cameras + camera);
         const T width = image_extent<T>(f_, batch, camera, 0), height = image_extent<T>(f_, batch, camera, 1);
         const CameraPoint<T> view = project_point(matrix, at[0], at[1], at[2], width, height);
         add_projection_gradient(matrix, view, width, height, scratch_.by_view[point][camera][0],

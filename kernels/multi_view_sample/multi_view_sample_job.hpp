@@ -24,11 +24,11 @@ struct MultiViewJob {
   ElementType feature_type, out_type;
   FeatureLevel features[BEVEL_MULTI_VIEW_MAX_LEVELS];
 
-  const void* lidar2img;     ///< float32, or float64 when everything is; null with locations
-  const void* points3;       ///< [batch, queries, points, 3]
-  const void* locations;     ///< [batch, queries, points, cameras, 2] or null
-  const void* image_sizes;   ///< or null
-  int64_t image_strides[2];  ///< of image_sizes, by batch element and camera
+  const void* lidar_to_image;  ///< float32, or float64 when everything is; null with locations
+  const void* points3;         ///< [batch, queries, points, 3]
+  const void* locations;       ///< [batch, queries, points, cameras, 2] or null
+  const void* image_sizes;     ///< or null
+  int64_t image_strides[2];    ///< of image_sizes, by batch element and camera
   double image_width, image_height;
   bool normalised;
   double lower[3], extent[3];  ///< metres, where normalised

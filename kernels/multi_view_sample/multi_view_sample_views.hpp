@@ -75,7 +75,7 @@ struct ViewRun {
       return;
     }
     T matrix[12];
-    std::copy_n(static_cast<const T*>(job.lidar2img) + 16 * (batch * job.cameras + camera), 12, matrix);
+    std::copy_n(static_cast<const T*>(job.lidar_to_image) + 16 * (batch * job.cameras + camera), 12, matrix);
     const T width = image_extent<T>(job, batch, camera, 0), height = image_extent<T>(job, batch, camera, 1);
     for (int i = 0; i < count; ++i) {
       const CameraPoint<T> seen = project_point(matrix, points.x[i], points.y[i], points.z[i], width, height);

@@ -315,7 +315,7 @@ TEST(EmptyExtents, QueriesWithoutPointsGiveZeros) {
   v.struct_size = sizeof v;
   v.views.features[0] = features.view();
   v.views.levels = 1;
-  v.views.lidar2img = matrices.view();
+  v.views.lidar_to_image = matrices.view();
   v.views.points = &points;
   v.views.image_width = v.views.image_height = 4;
   v.views.weights = &point_weights;

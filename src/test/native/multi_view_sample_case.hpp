@@ -22,7 +22,7 @@ class ViewCase {
 
   ViewCase(ViewSizes sizes, uint64_t seed)
       : s(std::move(sizes)),
-        lidar2img({s.batch, s.cameras, 4, 4}),
+        lidar_to_image({s.batch, s.cameras, 4, 4}),
         image_sizes({s.batch, s.cameras, 2}),
         points({s.batch, s.queries, s.points, 3}),
         grad_points({s.batch, s.queries, s.points, 3}),
@@ -55,7 +55,7 @@ class ViewCase {
       }
       const Matrix4 matrix = multiply(project, inverse(to_bev));
       for (int i = 0; i < 16; ++i)
-        lidar2img[16 * camera + i] = from_double<T>(matrix[static_cast<size_t>(i)]);
+        lidar_to_image[16 * camera + i] = from_double<T>(matrix[static_cast<size_t>(i)]);
       image_sizes[2 * camera] = static_cast<T>(1600);
       image_sizes[2 * camera + 1] = static_cast<T>(900 + 28 * (camera % 2));
     }
@@ -75,7 +75,7 @@ class ViewCase {
     if (s.given_locations) {
       v.locations = locations.view();
     } else {
-      v.lidar2img = lidar2img.view();
+      v.lidar_to_image = lidar_to_image.view();
       v.points = points.view();
       v.image_sizes = image_sizes.view();
     }
@@ -118,7 +118,7 @@ class ViewCase {
   ViewData data() const {
     ViewData d;
     for (size_t l = 0; l < features.size(); ++l) d.features.push_back(map_values(*features[l], l));
-    d.lidar2img = values(lidar2img);
+    d.lidar_to_image = values(lidar_to_image);
     d.image_sizes = values(image_sizes);
     d.points = values(points);
     d.locations = values(locations);
@@ -175,7 +175,8 @@ class ViewCase {
   ViewSizes s;
   double range[6] = {-51.2, -51.2, -5, 51.2, 51.2, 3};
   Maps features, grad_features;
-  Tensor<T> lidar2img, image_sizes, points, grad_points, locations, grad_locations, weights, grad_weights;
+  Tensor<T> lidar_to_image, image_sizes, points, grad_points, locations, grad_locations, weights,
+      grad_weights;
   Tensor<Storage> out, grad_out;
   Tensor<uint8_t> visible;
 

@@ -19,7 +19,7 @@ class DeviceViewCase {
 
   explicit DeviceViewCase(HostCase& host)
       : host_(host),
-        lidar2img_(host.lidar2img),
+        lidar_to_image_(host.lidar_to_image),
         image_sizes_(host.image_sizes),
         points_(host.points),
         locations_(host.locations),
@@ -81,7 +81,7 @@ class DeviceViewCase {
     if (v.locations) v.locations = locations_.view();
     if (v.points) {
       v.points = points_.view();
-      v.lidar2img = lidar2img_.view();
+      v.lidar_to_image = lidar_to_image_.view();
       v.image_sizes = image_sizes_.view();
     }
     v.weights = weights_.view();
@@ -112,7 +112,7 @@ class DeviceViewCase {
 
   HostCase& host_;
   std::vector<std::unique_ptr<DeviceTensor<Storage>>> features_, grad_features_;
-  DeviceTensor<float> lidar2img_, image_sizes_, points_, locations_, weights_;
+  DeviceTensor<float> lidar_to_image_, image_sizes_, points_, locations_, weights_;
   DeviceTensor<Storage> grad_out_, out_;
   DeviceTensor<uint8_t> visible_;
   DeviceTensor<float> grad_points_, grad_locations_, grad_weights_;

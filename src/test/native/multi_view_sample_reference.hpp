@@ -29,7 +29,7 @@ struct ViewSizes {
 
 struct ViewData {
   std::vector<std::vector<double>> features;  ///< by level
-  std::vector<double> lidar2img, points, locations, weights, grad_out;
+  std::vector<double> lidar_to_image, points, locations, weights, grad_out;
   std::vector<double> image_sizes;  ///< [B, N, 2]
   double range[6] = {};
 };
@@ -68,9 +68,9 @@ inline ViewResult multi_view_reference(const ViewSizes& s, const ViewData& d, bo
               if (s.normalised) point[k] = d.range[k] + point[k] * (d.range[k + 3] - d.range[k]);
             }
             for (int64_t row = 0; row < 3; ++row) {
-              image[row] = at(d.lidar2img, 16 * camera + 4 * row + 3);
+              image[row] = at(d.lidar_to_image, 16 * camera + 4 * row + 3);
               for (int64_t k = 0; k < 3; ++k)
-                image[row] += at(d.lidar2img, 16 * camera + 4 * row + k) * point[k];
+                image[row] += at(d.lidar_to_image, 16 * camera + 4 * row + k) * point[k];
             }
             depth = image[2];
             const double width = at(d.image_sizes, 2 * camera), height = at(d.image_sizes, 2 * camera + 1);
@@ -78,7 +78,7 @@ inline ViewResult multi_view_reference(const ViewSizes& s, const ViewData& d, bo
             v = image[1] / std::fmax(depth, 1e-5) / height;
             for (int64_t k = 0; k < 3; ++k) {
               const double scale = s.normalised ? d.range[k + 3] - d.range[k] : 1;
-              const double* m = d.lidar2img.data() + 16 * camera + k;
+              const double* m = d.lidar_to_image.data() + 16 * camera + k;
               // d(a/b) = (da · b − a · db) / b²
               u_by[k] = scale * (m[0] * depth - image[0] * m[8]) / (depth * depth) / width;
               v_by[k] = scale * (m[4] * depth - image[1] * m[8]) / (depth * depth) / height;

@@ -62,8 +62,8 @@ class MultiViewSample : public ::testing::TestWithParam<int> {
 };
 INSTANTIATE_TEST_SUITE_P(Sizes, MultiViewSample, ::testing::Range(0, static_cast<int>(all_sizes().size())));
 
-/// A float place of a sample is off by about 1e-4 pixels on wide maps and where it is projected: lidar2img's
-/// entries of thousands cancel out.
+/// A float place of a sample is off by about 1e-4 pixels on wide maps and where it is projected:
+/// lidar_to_image's entries of thousands cancel out.
 TEST_P(MultiViewSample, MatchesPlainLoops) {
   const double places = sizes().given_locations ? 1e-4 : 1e-3;
   for_each_instruction_set([&] {
@@ -155,7 +155,7 @@ TEST(MultiViewSampleReference, GradientsByFiniteDifferences) {
 /// A camera at the origin that looks along z: u = x / z / 8, v = y / z / 4 with an image of 8 × 4 pixels.
 struct PlainCamera : ViewCase<float, float> {
   explicit PlainCamera(int64_t queries) : ViewCase(sizes_of(1, 1, queries, 1, 4, {{4, 8}}), kSeed) {
-    for (int i = 0; i < 16; ++i) lidar2img[i] = i % 5 == 0 ? 1.0f : 0.0f;
+    for (int i = 0; i < 16; ++i) lidar_to_image[i] = i % 5 == 0 ? 1.0f : 0.0f;
     image_sizes[0] = 8;
     image_sizes[1] = 4;
     for (int64_t i = 0; i < weights.size(); ++i) weights[i] = 1;
@@ -408,12 +408,13 @@ TEST(MultiViewSampleArguments, AreRefusedWithTheReason) {
   refused("either points or locations must be given, got neither", [](auto& p) { p.views.points = nullptr; });
   refused("either points or locations must be given, got both",
           [&](auto& p) { p.views.locations = problem.locations.view(); });
-  refused("lidar2img must be NULL with locations", [&](auto& p) {
+  refused("lidar_to_image must be NULL with locations", [&](auto& p) {
     p.views.points = nullptr;
     p.views.locations = problem.locations.view();
   });
-  refused("lidar2img must be given, got NULL", [](auto& p) { p.views.lidar2img = nullptr; });
-  refused("lidar2img must be float32, got float64", [&](auto& p) { p.views.lidar2img = doubles.view(); });
+  refused("lidar_to_image must be given, got NULL", [](auto& p) { p.views.lidar_to_image = nullptr; });
+  refused("lidar_to_image must be float32, got float64",
+          [&](auto& p) { p.views.lidar_to_image = doubles.view(); });
   refused("points must have 4 dimensions", [&](auto& p) { p.views.points = flat.view(); });
   refused("points must have at most 64 points a query, got [1, 3, 65, 3]",
           [&](auto& p) { p.views.points = other_points.view(); });

@@ -42,8 +42,8 @@ std::vector<TensorLine> view_inputs() {
            .shape = "B N C H2 W2",
            .shape_last = "B N H2 W2 C",
            .free = 2},
-          {.name = "lidar2img",
-           .offset = v + AT(V, lidar2img),
+          {.name = "lidar_to_image",
+           .offset = v + AT(V, lidar_to_image),
            .role = Role::kRead,
            .type = Type::kExact,
            .shape = "B N 4 4"},
@@ -77,7 +77,7 @@ void derive_views(Draw& d) { d["G"] = d["C"] > 0 && d["C"] % 2 == 0 && d.chance(
 
 void choose_views(Draw& d) {
   const bool points = d.tensor("points").given;
-  d.tensor("lidar2img").given = points;
+  d.tensor("lidar_to_image").given = points;
   d.tensor("locations").given = !points;
   const char* levels[] = {"features[0]", "features[1]", "features[2]"};
   for (int l = 0; l < kLevels; ++l) d.tensor(levels[l]).given = l < d["L"];

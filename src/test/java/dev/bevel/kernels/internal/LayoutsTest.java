@@ -137,7 +137,7 @@ class LayoutsTest {
         .isEqualTo("bev_pool_backward: ranksBev must be int32 to match gradOut, got my_ranks_bev");
     assertThat(
             MultiViewSampleParams.BACKWARD.inJavaNames(
-                "grad_features[1] must be as features[1]; image_width, lidar2img"))
+                "grad_features[1] must be as features[1]; image_width, lidar_to_image"))
         .isEqualTo("gradFeatures[1] must be as features[1]; imageWidth, lidarToImage");
   }
 }

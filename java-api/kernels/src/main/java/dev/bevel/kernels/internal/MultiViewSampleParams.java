@@ -20,7 +20,7 @@ public final class MultiViewSampleParams {
     public final List<TensorField> features = reads("features", MAX_LEVELS);
     public final Int32 levels = int32("levels");
     public final Int32 layout = int32("layout");
-    public final TensorField lidarToImage = read("lidar2img", "lidarToImage");
+    public final TensorField lidarToImage = read("lidar_to_image");
     public final TensorField points = read("points");
     public final TensorField locations = read("locations");
     public final TensorField imageSizes = read("image_sizes");
