@@ -32,6 +32,14 @@ StridedBlocks memory_of(const TensorArgument& argument) {
   return memory;
 }
 
+void refuse_sharing(Sharing sharing, const TensorArgument& written, const std::string& rule) {
+  if (sharing == Sharing::kNone) return;
+  written.reject("is written, so " + rule +
+                 (sharing == Sharing::kUnknown
+                      ? "; the strides interleave too deeply to tell: make it contiguous"
+                      : ""));
+}
+
 }  // namespace
 
 const TensorArgument& Arguments::declare(const char* name, const DLTensor* tensor, Role role) {
@@ -162,14 +170,11 @@ void Arguments::check_apart(const TensorArgument* workspace) const {
   written = all;
   add_role(Role::kRead);
   for (size_t i = 0; i < written; ++i) {
-    if (places[i].memory.shares_with_itself()) {
-      places[i].argument->reject("is written, so its strides must keep its elements apart in memory");
-    }
+    refuse_sharing(places[i].memory.with_itself(), *places[i].argument,
+                   "its strides must keep its elements apart in memory");
     for (size_t k = i + 1; k < all; ++k) {
-      if (StridedBlocks::meet(places[i].memory, places[k].memory)) {
-        places[i].argument->reject(std::string("is written, so it must not share memory with ") +
-                                   places[k].argument->name());
-      }
+      refuse_sharing(StridedBlocks::between(places[i].memory, places[k].memory), *places[i].argument,
+                     std::string("it must not share memory with ") + places[k].argument->name());
     }
   }
 }

@@ -1,6 +1,6 @@
 // The memory of a strided tensor as equal blocks of bytes, and whether such memories meet: exact, without a
 // list of the blocks. What it costs does not grow with the number of elements, unless strides interleave in
-// ways that no slice of a larger tensor has.
+// ways that no slice of a larger tensor has; then the search ends after a fixed number of steps, and says so.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,13 @@
 
 namespace bevel {
 
+/// Whether elements share memory. kUnknown: the strides interleave so that the answer would take too long.
+enum class Sharing { kNone, kSome, kUnknown };
+
 struct StridedBlocks {
   static constexpr int kMostDimensions = 8;
+  /// Pairs of parts that one question looks at, at most: some milliseconds.
+  static constexpr int64_t kMostSteps = int64_t{1} << 20;
 
   struct Dimension {
     int64_t extent, stride;  ///< > 1, and in bytes ≥ 0
@@ -63,17 +68,19 @@ struct StridedBlocks {
   }
 
   /// Whether two elements share memory.
-  bool shares_with_itself() const {
-    if (shares) return true;
+  Sharing with_itself() const {
+    if (shares) return Sharing::kSome;
     int64_t bytes;
-    if (__builtin_mul_overflow(blocks, block, &bytes) || bytes > span) return true;
-    return shares_within(dimensions, span);
+    if (__builtin_mul_overflow(blocks, block, &bytes) || bytes > span) return Sharing::kSome;
+    Search search;
+    return search.result(search.within(*this, dimensions, span));
   }
 
   /// Whether an element of one shares memory with one of the other.
-  static bool meet(const StridedBlocks& a, const StridedBlocks& b) {
-    if (a.block == 0 || b.block == 0) return false;
-    return meet({a, a.begin, a.dimensions, a.span}, {b, b.begin, b.dimensions, b.span});
+  static Sharing between(const StridedBlocks& a, const StridedBlocks& b) {
+    if (a.block == 0 || b.block == 0) return Sharing::kNone;
+    Search search;
+    return search.result(search.meet({a, a.begin, a.dimensions, a.span}, {b, b.begin, b.dimensions, b.span}));
   }
 
   /// run(first byte) of each block.
@@ -99,43 +106,54 @@ struct StridedBlocks {
     }
   };
 
-  static int64_t floor_divided(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+  /// One question; true from meet and within also says that the steps have run out.
+  struct Search {
+    int64_t steps = kMostSteps;
 
-  static bool meet(const Part& a, const Part& b) {
-    const int64_t distance = static_cast<int64_t>(b.begin - a.begin);
-    if (distance >= a.span || -distance >= b.span) return false;
-    if (a.dimensions == 0 && b.dimensions == 0) return true;
-    if (a.stride() < b.stride()) return meet(b, a);
-    const Part first = a.at(0);
-    if (a.stride() == b.stride()) {
-      // Index i of a and i + k of b: only the step k matters, and few steps bring the two near each other.
-      const Part other = b.at(0);
-      const int64_t low = floor_divided(-distance - other.span, a.stride()) + 1;
-      const int64_t high = floor_divided(first.span - distance - 1, a.stride());
-      for (int64_t k = std::max(low, 1 - a.last().extent); k <= std::min(high, b.last().extent - 1); ++k) {
-        Part moved = other;
-        moved.begin += static_cast<uintptr_t>(k * a.stride());
-        if (meet(first, moved)) return true;
+    Sharing result(bool found) const {
+      if (!found) return Sharing::kNone;
+      return steps >= 0 ? Sharing::kSome : Sharing::kUnknown;
+    }
+
+    static int64_t floor_divided(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+    bool meet(const Part& a, const Part& b) {
+      if (steps-- <= 0) return true;
+      const int64_t distance = static_cast<int64_t>(b.begin - a.begin);
+      if (distance >= a.span || -distance >= b.span) return false;
+      if (a.dimensions == 0 && b.dimensions == 0) return true;
+      if (a.stride() < b.stride()) return meet(b, a);
+      const Part first = a.at(0);
+      if (a.stride() == b.stride()) {
+        // Index i of a and i + k of b: only the step k matters, and few steps bring the two near each other.
+        const Part other = b.at(0);
+        const int64_t low = floor_divided(-distance - other.span, a.stride()) + 1;
+        const int64_t high = floor_divided(first.span - distance - 1, a.stride());
+        for (int64_t k = std::max(low, 1 - a.last().extent); k <= std::min(high, b.last().extent - 1); ++k) {
+          Part moved = other;
+          moved.begin += static_cast<uintptr_t>(k * a.stride());
+          if (meet(first, moved)) return true;
+        }
+        return false;
+      }
+      const int64_t low = floor_divided(distance - first.span, a.stride()) + 1;
+      const int64_t high = floor_divided(distance + b.span - 1, a.stride());
+      for (int64_t i = std::max<int64_t>(low, 0); i <= std::min(high, a.last().extent - 1); ++i) {
+        if (meet(a.at(i), b)) return true;
       }
       return false;
     }
-    const int64_t low = floor_divided(distance - first.span, a.stride()) + 1;
-    const int64_t high = floor_divided(distance + b.span - 1, a.stride());
-    for (int64_t i = std::max<int64_t>(low, 0); i <= std::min(high, a.last().extent - 1); ++i) {
-      if (meet(a.at(i), b)) return true;
-    }
-    return false;
-  }
 
-  bool shares_within(int count, int64_t width) const {
-    if (count == 0) return false;
-    const Part whole = {*this, begin, count, width};
-    const Part inner = whole.at(0);
-    for (int64_t k = 1; k < whole.last().extent && k * whole.stride() < inner.span; ++k) {
-      if (meet(inner, whole.at(k))) return true;
+    bool within(const StridedBlocks& of, int count, int64_t width) {
+      if (count == 0) return false;
+      const Part whole = {of, of.begin, count, width};
+      const Part inner = whole.at(0);
+      for (int64_t k = 1; k < whole.last().extent && k * whole.stride() < inner.span; ++k) {
+        if (meet(inner, whole.at(k))) return true;
+      }
+      return within(of, count - 1, inner.span);
     }
-    return shares_within(count - 1, inner.span);
-  }
+  };
 
   template <class Run>
   void for_each_block(uintptr_t at, int count, Run& run) const {

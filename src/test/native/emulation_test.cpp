@@ -316,7 +316,7 @@ TEST(Emulation, GlobalOffByOneIsCaught) {
 }
 
 BEVEL_GLOBAL void vector_kernel(DeviceSpan<const float> from, DeviceSpan<float> to, int offset) {
-  const bevel::Vector<float, 4> four = bevel::load_vector_readonly<4>(from + 4 * threadIdx.x + offset);
+  const bevel::DeviceVector<float, 4> four = bevel::load_vector_readonly<4>(from + 4 * threadIdx.x + offset);
   bevel::store_vector(to + 4 * threadIdx.x, four);
 }
 

@@ -99,7 +99,8 @@ TEST(VectorTypes, SizesAndAlignmentsAreThoseOfTheDevice) {
   static_assert(sizeof(int2) == 8 && alignof(int2) == 8);
   static_assert(sizeof(double2) == 16 && alignof(double2) == 16);
   static_assert(sizeof(__half2) == 4 && alignof(__half2) == 4 && sizeof(__nv_bfloat16) == 2);
-  static_assert(sizeof(bevel::Vector<__half, 8>) == 16 && alignof(bevel::Vector<__half, 8>) == 16);
+  static_assert(sizeof(bevel::DeviceVector<__half, 8>) == 16 &&
+                alignof(bevel::DeviceVector<__half, 8>) == 16);
   const dim3 grid(5, 2);
   EXPECT_EQ(grid.z, 1u);
 }
