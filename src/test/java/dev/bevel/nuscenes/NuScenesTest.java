@@ -178,18 +178,18 @@ class NuScenesTest {
 
   static Stream<Arguments> badValues() {
     return Stream.of(
-        Arguments.of("sample_annotation", "size", List.of(1.0, 0.0, 2.0), "positive"),
+        Arguments.of("sample_annotation", "size", List.of(1.0, 0.0, 2.0), "above 0"),
         Arguments.of("sample_annotation", "size", List.of(1.0, 2.0), "3 finite numbers"),
         Arguments.of(
             "sample_annotation", "translation", List.of(1.0, "x", 2.0), "3 finite numbers"),
         Arguments.of("sample_annotation", "rotation", List.of(0, 0, 0, 0), "quaternion"),
         Arguments.of(
-            "sample_annotation", "translation", List.of(1.0, -1e300, 2.0), "within ±1e+09 metres"),
-        Arguments.of("ego_pose", "translation", List.of(2e9, 0, 0), "within ±1e+09 metres"),
-        Arguments.of("sample_annotation", "num_lidar_pts", -1, "0..2147483647"),
-        Arguments.of("sample_annotation", "num_lidar_pts", 1.5, "an integer"),
+            "sample_annotation", "translation", List.of(1.0, -1e300, 2.0), "metres within ±1e9"),
+        Arguments.of("ego_pose", "translation", List.of(2e9, 0, 0), "metres within ±1e9"),
+        Arguments.of("sample_annotation", "num_lidar_pts", -1, "a whole number from 0 to 2147483647"),
+        Arguments.of("sample_annotation", "num_lidar_pts", 1.5, "a whole number"),
         Arguments.of("sample_annotation", "attribute_tokens", List.of(7), "tokens"),
-        Arguments.of("sample_data", "width", 1L << 40, "0..2147483647"),
+        Arguments.of("sample_data", "width", 1L << 40, "a whole number from 0 to 2147483647"),
         Arguments.of("sample_data", "is_key_frame", 1, "true or false"),
         Arguments.of("sample_data", "ego_pose_token", "", "must be a token"),
         Arguments.of("sample", "timestamp", -5, "microseconds"),
@@ -198,7 +198,7 @@ class NuScenesTest {
             "calibrated_sensor",
             "camera_intrinsic",
             List.of(List.of(-1.0, 0.0, 5.0), List.of(0.0, 1.0, 5.0), List.of(0, 0, 1)),
-            "positive focal lengths"));
+            "fx and fy at least 0.001"));
   }
 
   @ParameterizedTest

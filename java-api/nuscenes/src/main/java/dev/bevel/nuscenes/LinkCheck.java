@@ -187,16 +187,17 @@ final class LinkCheck {
       }
       long before = chain.time.applyAsLong(forward ? record : other);
       long after = chain.time.applyAsLong(forward ? other : record);
-      if (before > after) {
+      if (before >= after) {
         throw fault(
             record,
             field,
             String.format(
                 Locale.ROOT,
-                "leads to %s, but time goes back from %d to %d µs",
-                other.token(),
-                before,
-                after));
+                "leads to %s, but time %s µs",
+                other == record ? "itself" : other.token(),
+                before == after
+                    ? "does not go on from " + before
+                    : "goes back from " + before + " to " + after));
       }
     }
 

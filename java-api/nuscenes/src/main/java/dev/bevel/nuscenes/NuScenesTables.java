@@ -165,7 +165,7 @@ public record NuScenesTables(
 
   private static Sample sample(TableFields f) {
     return new Sample(
-        f.token("token"),
+        f.nameToken("token"), // names a folder of pictures
         f.timestamp("timestamp"),
         f.token("scene_token"),
         f.tokenOrBlank("prev"),

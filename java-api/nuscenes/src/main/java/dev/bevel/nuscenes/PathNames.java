@@ -14,7 +14,11 @@ import java.util.Locale;
  * there by the folder's owner, who may keep {@code samples/} on another disk, not by a table.
  */
 public final class PathNames {
-  /** What file systems allow a name to have. */
+  /** What {@link #isName} asks of a name, to go on after "must be". */
+  public static final String NAME =
+      "a name that a file can have, at most 255 bytes without /, \\, : and control characters, not ."
+          + " or ..";
+
   private static final int MAX_NAME_BYTES = 255;
 
   private PathNames() {}
@@ -26,26 +30,37 @@ public final class PathNames {
    * @param name e.g. a sample's token: one element of a path
    * @param what the name is, for the message, e.g. {@code "the token of a sample"}
    * @return {@code folder/name}
-   * @throws NuScenesException if the name is empty, {@code .} or {@code ..}, has a separator or a
-   *     control character, or more than 255 bytes, or cannot be encoded
+   * @throws NuScenesException if it is not {@link #NAME}, or this system cannot encode it
    */
   public static Path child(Path folder, String name, String what) {
-    if (name.isEmpty() || name.equals(".") || name.equals("..")) {
-      throw refused(what, "must be a name that a file can have", name);
+    if (!isName(name)) {
+      throw refused(what, "must be " + NAME, name);
     }
-    // The backslash and the colon separate on other systems only, and nobody's names have them.
-    if (name.chars().anyMatch(c -> c == '/' || c == '\\' || c == ':')) {
-      throw refused(what, "must be a name without separators (/, \\ and :)", name);
+    return folder.resolve(path(folder, name, what));
+  }
+
+  /** Whether a file or folder can have this name: {@link #NAME}. */
+  public static boolean isName(String name) {
+    if (name.isEmpty()
+        || name.equals(".")
+        || name.equals("..")
+        || name.length() > MAX_NAME_BYTES
+        || name.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
+      return false;
     }
-    requirePrintable(name, what);
-    if (name.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
-      throw refused(what, "must have at most " + MAX_NAME_BYTES + " bytes", name);
+    for (int i = 0; i < name.length(); i++) {
+      char c = name.charAt(i);
+      // The backslash and the colon separate on other systems only, and nobody's names have them.
+      if (c == '/' || c == '\\' || c == ':' || Character.isISOControl(c)) {
+        return false;
+      }
     }
-    Path element = path(folder, name, what);
-    if (element.isAbsolute() || element.getNameCount() != 1) {
-      throw refused(what, "must be one element of a path", name);
-    }
-    return folder.resolve(element);
+    return isEncodable(name);
+  }
+
+  /** Whether UTF-8 has bytes for it: halves of surrogate pairs are no characters. */
+  private static boolean isEncodable(String name) {
+    return name.codePoints().noneMatch(c -> Character.getType(c) == Character.SURROGATE);
   }
 
   /**

@@ -62,7 +62,7 @@ public final class Splits {
           String.format(
               Locale.ROOT,
               "there is no split '%s'; there are %s and, of %s itself, %s",
-              split,
+              Printable.of(split, 80),
               OFFICIAL.keySet(),
               set.version(),
               own.keySet()));
@@ -148,9 +148,18 @@ public final class Splits {
           expect(name, json.currentToken(), JsonToken.VALUE_STRING);
           scenes.add(json.getText());
         }
+        if (scenes.isEmpty()) {
+          throw new NuScenesException(
+              String.format(
+                  Locale.ROOT,
+                  "file %s: split '%s' must name a scene at least, it is empty",
+                  name,
+                  Printable.of(split, 80)));
+        }
         if (splits.put(split, List.copyOf(scenes)) != null) {
           throw new NuScenesException(
-              String.format(Locale.ROOT, "file %s holds two splits %s", name, split));
+              String.format(
+                  Locale.ROOT, "file %s holds two splits %s", name, Printable.of(split, 80)));
         }
       }
       expect(name, json.currentToken(), JsonToken.END_OBJECT);

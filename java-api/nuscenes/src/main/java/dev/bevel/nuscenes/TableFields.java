@@ -11,7 +11,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Supplier;
+import java.util.function.LongPredicate;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,9 +20,6 @@ import org.jspecify.annotations.Nullable;
  * table.
  */
 final class TableFields {
-  /** Farther than any place on Earth; keeps all that is computed from positions finite. */
-  private static final double MAX_METRES = 1e9;
-
   /** More than any table has; fields are searched for one after the other. */
   private static final int MAX_FIELDS = 64;
 
@@ -80,6 +78,15 @@ final class TableFields {
     return token;
   }
 
+  /** A key of this record that files and folders are named by. */
+  String nameToken(String name) {
+    String token = token(name);
+    if (!PathNames.isName(token)) {
+      throw wrongType(name, require(name, PathNames.NAME), PathNames.NAME);
+    }
+    return token;
+  }
+
   /** A key of another record, or {@code ""}. */
   String tokenOrBlank(String name) {
     return require(name, Kind.TEXT, "a string").text(pool);
@@ -98,35 +105,27 @@ final class TableFields {
     return require(name, Kind.TRUTH, "true or false").truth();
   }
 
-  /** An integer in 0..2³¹−1. */
   int count(String name) {
-    long value = integer(name);
-    if (value < 0 || value > Integer.MAX_VALUE) {
-      throw fault(name, "must be in 0..2147483647, got " + value);
-    }
-    return (int) value;
+    return (int) integer(name, FieldRules.COUNT, FieldRules::isCount);
   }
 
-  /** Microseconds, not negative. */
+  /** Microseconds. */
   long timestamp(String name) {
-    long value = integer(name);
-    if (value < 0) {
-      throw fault(name, "must be a time in microseconds, got " + value);
-    }
-    return value;
+    return integer(name, FieldRules.TIME, FieldRules::isTime);
   }
 
-  private long integer(String name) {
-    FieldValue value = require(name, "an integer");
-    if (value.kind() == Kind.INTEGER) {
-      return value.integer();
-    }
+  private long integer(String name, String expected, LongPredicate allowed) {
+    FieldValue value = require(name, expected);
     // Some converters write whole numbers as 1.5e15 or 12.0.
     double decimal = value.kind() == Kind.DECIMAL ? value.decimal() : Double.NaN;
-    if (decimal == Math.rint(decimal) && Math.abs(decimal) < 1L << 53) {
-      return (long) decimal;
+    boolean whole =
+        value.kind() == Kind.INTEGER
+            || (decimal == Math.rint(decimal) && Math.abs(decimal) < 1L << 53);
+    long number = value.kind() == Kind.INTEGER ? value.integer() : (long) decimal;
+    if (!whole || !allowed.test(number)) {
+      throw wrongType(name, value, expected);
     }
-    throw wrongType(name, value, "an integer");
+    return number;
   }
 
   List<String> tokens(String name) {
@@ -147,31 +146,19 @@ final class TableFields {
     return shared == null ? copy : shared;
   }
 
-  double[] numbers(String name, int length) {
-    String expected = "an array of " + length + " finite numbers";
+  private double[] numbers(String name, String expected, Predicate<double[]> allowed) {
     FieldValue value = require(name, Kind.NUMBERS, expected);
     double[] numbers = value.numbers();
-    boolean finite = true;
-    for (double number : numbers) {
-      finite &= Double.isFinite(number);
-    }
-    if (numbers.length != length || !finite) {
+    if (!allowed.test(numbers)) {
       throw wrongType(name, value, expected);
     }
     return numbers;
   }
 
   Pose pose() {
-    double[] translation = numbers("translation", 3);
-    for (double metres : translation) {
-      if (Math.abs(metres) > MAX_METRES) {
-        throw fault(
-            "translation",
-            String.format(Locale.ROOT, "must be within ±%.0e metres, got %s", MAX_METRES, metres));
-      }
-    }
-    double[] rotation = numbers("rotation", 4);
-    return orFault("rotation", () -> Pose.of(translation, rotation));
+    return Pose.of(
+        numbers("translation", FieldRules.POSITION, FieldRules::isPosition),
+        numbers("rotation", FieldRules.ROTATION, FieldRules::isRotation));
   }
 
   /**
@@ -180,15 +167,13 @@ final class TableFields {
    */
   Box3d box() {
     Pose pose = pose();
-    double[] size = numbers("size", 3);
-    return orFault(
-        "size",
-        () -> new Box3d(pose, size[0], size[1], size[2], Double.NaN, Double.NaN, Double.NaN));
+    double[] size = numbers("size", FieldRules.SIZE, FieldRules::isSize);
+    return new Box3d(pose, size[0], size[1], size[2], Double.NaN, Double.NaN, Double.NaN);
   }
 
   /** A camera's 3×3 K, or nothing for {@code []}. */
   Optional<CameraIntrinsics> intrinsics(String name) {
-    String expected = "[] or a 3×3 matrix [[fx, s, cx], [0, fy, cy], [0, 0, 1]]";
+    String expected = FieldRules.INTRINSIC;
     FieldValue value = require(name, expected);
     if (value.kind() != Kind.LIST && value.kind() != Kind.NUMBERS) {
       throw wrongType(name, value, expected);
@@ -206,18 +191,10 @@ final class TableFields {
       }
       k[i] = d;
     }
-    if (k[3] != 0 || k[6] != 0 || k[7] != 0 || k[8] != 1) {
+    if (!FieldRules.isIntrinsic(k)) {
       throw wrongType(name, value, expected);
     }
-    return Optional.of(orFault(name, () -> new CameraIntrinsics(k[0], k[1], k[4], k[2], k[5])));
-  }
-
-  private <T> T orFault(String name, Supplier<T> maker) {
-    try {
-      return maker.get();
-    } catch (NuScenesException e) {
-      throw new NuScenesException(where(name) + " is bad: " + e.getMessage(), e);
-    }
+    return Optional.of(new CameraIntrinsics(k[0], k[1], k[4], k[2], k[5]));
   }
 
   private FieldValue require(String name, Kind kind, String expected) {

@@ -1,6 +1,7 @@
 package dev.bevel.nuscenes.validation;
 
-import java.nio.file.InvalidPathException;
+import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.PathNames;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -139,17 +140,9 @@ final class DataSet {
    * @return null if the name is none or leads out of the folder
    */
   @Nullable Path file(TableData table, int row) {
-    String name = table.text("filename", row);
     try {
-      Path path = root.getFileSystem().getPath(name);
-      Path inside = path.normalize();
-      return path.isAbsolute()
-              || inside.startsWith("..")
-              || inside.toString().isEmpty()
-              || name.codePoints().anyMatch(Character::isISOControl)
-          ? null
-          : root.resolve(inside);
-    } catch (InvalidPathException e) {
+      return PathNames.inside(root, table.text("filename", row), "filename");
+    } catch (NuScenesException e) {
       return null;
     }
   }

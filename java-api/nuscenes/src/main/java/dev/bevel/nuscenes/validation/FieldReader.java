@@ -3,6 +3,8 @@ package dev.bevel.nuscenes.validation;
 import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import dev.bevel.nuscenes.FieldRules;
+import dev.bevel.nuscenes.PathNames;
 import dev.bevel.nuscenes.Printable;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -15,11 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Checks the values of a table's fields and stores them in the table's last row. */
 final class FieldReader {
-  /** Farther than any place on Earth; keeps all that is computed from positions finite. */
-  private static final double MAX_METRES = 1e9;
-
-  private static final double NORM_TOLERANCE = 1e-3;
-  private static final long MAX_TIME = 1L << 53;
+  private static final long MAX_DECIMAL = 1L << 53;
   private static final int SHOWN = 120;
 
   private final TableData table;
@@ -36,17 +34,18 @@ final class FieldReader {
   static String expectation(Schema.Field field) {
     return switch (field.kind()) {
       case KEY -> "a token that no other record has";
+      case NAME_KEY -> "a token that no other record has, " + PathNames.NAME;
       case REFERENCE -> "the token of a record of table " + field.target();
       case REFERENCE_OR_BLANK -> "the token of a record of table " + field.target() + " or \"\"";
       case REFERENCES -> "a list of tokens of records of table " + field.target();
       case TEXT, NOTE -> "a string";
-      case COUNT -> "a whole number from 0 to 2147483647";
-      case TIME -> "a time in whole microseconds";
+      case COUNT -> FieldRules.COUNT;
+      case TIME -> FieldRules.TIME;
       case FLAG -> "true or false";
-      case POSITION -> "three finite numbers (metres, within ±1e9)";
-      case ROTATION -> "a quaternion (w, x, y, z) of norm 1 ± 0.001";
-      case SIZE -> "width, length and height, finite and above 0";
-      case INTRINSIC -> "[] or a camera matrix [[fx, s, cx], [0, fy, cy], [0, 0, 1]], fx, fy > 0";
+      case POSITION -> FieldRules.POSITION;
+      case ROTATION -> FieldRules.ROTATION;
+      case SIZE -> FieldRules.SIZE;
+      case INTRINSIC -> FieldRules.INTRINSIC;
     };
   }
 
@@ -117,19 +116,24 @@ final class FieldReader {
    * @return what is wrong with it, and then the row stays without a value; null if nothing is
    */
   @Nullable Fault store(Schema.Field field, Object value) {
-    if (field.kind() == Schema.Kind.KEY && value instanceof String token && !token.isEmpty()) {
+    boolean isKey = field.kind() == Schema.Kind.KEY || field.kind() == Schema.Kind.NAME_KEY;
+    if (isKey && value instanceof String token && !token.isEmpty()) {
       int first = table.setToken(token);
-      return first == TableData.NONE
-          ? null
-          : new Fault(Rule.UNIQUE, "a second record with it (the first is record " + first + ")");
+      if (first != TableData.NONE) {
+        return new Fault(
+            Rule.UNIQUE, "a second record with it (the first is record " + first + ")");
+      }
+      if (field.kind() == Schema.Kind.KEY || PathNames.isName(token)) {
+        return null;
+      }
     }
-    return isStored(field, value) ? null : new Fault(Rule.FIELD, describe(value));
+    return !isKey && isStored(field, value) ? null : new Fault(Rule.FIELD, describe(value));
   }
 
   private boolean isStored(Schema.Field field, Object value) {
     String name = field.name();
     return switch (field.kind()) {
-      case KEY -> false;
+      case KEY, NAME_KEY -> false; // see store
       case NOTE -> value instanceof String;
       case TEXT -> value instanceof String text && setInt(name, table.texts().add(text));
       case REFERENCE, REFERENCE_OR_BLANK -> reference(field, value);
@@ -137,11 +141,11 @@ final class FieldReader {
       case FLAG -> value instanceof Boolean flag && setInt(name, flag ? 1 : 0);
       case COUNT -> {
         long count = whole(value);
-        yield count >= 0 && count <= Integer.MAX_VALUE && setInt(name, (int) count);
+        yield FieldRules.isCount(count) && setInt(name, (int) count);
       }
       case TIME -> {
         long time = whole(value);
-        boolean valid = time >= 0 && time < MAX_TIME;
+        boolean valid = FieldRules.isTime(time);
         if (valid) {
           table.longs(name).setLast(time);
         }
@@ -188,7 +192,7 @@ final class FieldReader {
     if (value instanceof Long l) {
       return l;
     }
-    return value instanceof Double d && d == Math.rint(d) && d >= 0 && d < MAX_TIME
+    return value instanceof Double d && d == Math.rint(d) && d >= 0 && d < MAX_DECIMAL
         ? d.longValue()
         : -1;
   }
@@ -212,19 +216,11 @@ final class FieldReader {
     if (v == null) {
       return false;
     }
-    double squares = 0;
-    double least = v[0];
-    double most = 0;
-    for (double d : v) {
-      squares += d * d;
-      least = Math.min(least, d);
-      most = Math.max(most, Math.abs(d));
-    }
     boolean valid =
         switch (field.kind()) {
-          case ROTATION -> Math.abs(Math.sqrt(squares) - 1) <= NORM_TOLERANCE;
-          case SIZE -> least > 0 && most <= MAX_METRES;
-          default -> most <= MAX_METRES;
+          case ROTATION -> FieldRules.isRotation(v);
+          case SIZE -> FieldRules.isSize(v);
+          default -> FieldRules.isPosition(v);
         };
     if (valid) {
       table.doubles(field.name()).setLast(v);
@@ -247,7 +243,7 @@ final class FieldReader {
       }
       System.arraycopy(row, 0, k, 3 * i, 3);
     }
-    boolean valid = k[0] > 0 && k[4] > 0 && k[3] == 0 && k[6] == 0 && k[7] == 0 && k[8] == 1;
+    boolean valid = FieldRules.isIntrinsic(k);
     if (valid) {
       table.doubles(name).setLast(k);
     }

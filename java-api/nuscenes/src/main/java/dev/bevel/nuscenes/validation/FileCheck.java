@@ -95,6 +95,9 @@ final class FileCheck {
       case "camera" -> {
         int width = data.ints("width").get(row);
         int height = data.ints("height").get(row);
+        if (width == Column.Ints.MISSING || height == Column.Ints.MISSING) {
+          return; // no number of pixels, which is a finding of its own
+        }
         inspect(data, row, file, f -> JpegInspector.inspect(f, width, height));
       }
       case "lidar" -> inspect(data, row, file, f -> lidar(row, f));

@@ -105,7 +105,11 @@ final class MotionCheck {
     }
     int a = set.dataPose[from];
     int b = set.dataPose[to];
-    long micros = data.longs("timestamp").get(to) - data.longs("timestamp").get(from);
+    long start = data.longs("timestamp").get(from);
+    long end = data.longs("timestamp").get(to);
+    if (start == Column.Longs.MISSING || end == Column.Longs.MISSING) {
+      return;
+    }
     if (!RigidTransform.isKnown(poses, a) || !RigidTransform.isKnown(poses, b) || a == b) {
       return;
     }
@@ -113,7 +117,7 @@ final class MotionCheck {
     double dx = at.get(b, 0) - at.get(a, 0);
     double dy = at.get(b, 1) - at.get(a, 1);
     double distance = Math.hypot(dx, dy);
-    double seconds = Math.abs(micros) * 1e-6;
+    double seconds = Math.abs(end - start) * 1e-6;
     // A centimetre of noise, so that poses of nearly the same time pass.
     if (distance > MAX_SPEED * seconds + 0.01) {
       fault(
@@ -124,7 +128,7 @@ final class MotionCheck {
               Locale.ROOT, "at most %.0f m/s from ego pose %s on", MAX_SPEED, poses.label(a)),
           String.format(Locale.ROOT, "%.3f m in %.3f s", distance, seconds));
     } else if (distance > DRIVING_SPEED * seconds && distance > 0.1) {
-      double sign = Math.signum(micros);
+      double sign = Math.signum((end - start));
       RigidTransform pose = RigidTransform.of(poses, a);
       double angle = angle(pose, sign * dx, sign * dy);
       if (angle > EGO_HEADING) {

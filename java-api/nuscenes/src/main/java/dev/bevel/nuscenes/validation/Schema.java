@@ -13,6 +13,8 @@ final class Schema {
   enum Kind {
     /** The record's own token. */
     KEY,
+    /** The record's own token, which files and folders are named by. */
+    NAME_KEY,
     /** Token of another record. */
     REFERENCE,
     /** Token of another record, or {@code ""}. */
@@ -93,7 +95,8 @@ final class Schema {
             reference("last_annotation_token", "sample_annotation")));
     t.put(
         "sample",
-        table(
+        keyed(
+            Kind.NAME_KEY,
             field("timestamp", Kind.TIME),
             reference("scene_token", "scene"),
             link("prev", "sample"),
@@ -130,8 +133,12 @@ final class Schema {
   }
 
   private static List<Field> table(Field... fields) {
+    return keyed(Kind.KEY, fields);
+  }
+
+  private static List<Field> keyed(Kind key, Field... fields) {
     Field[] all = new Field[fields.length + 1];
-    all[0] = field("token", Kind.KEY);
+    all[0] = field("token", key);
     System.arraycopy(fields, 0, all, 1, fields.length);
     return List.of(all);
   }

@@ -73,6 +73,9 @@ final class SplitCheck {
       fault(findings, name, "", "a list of scene names", FieldReader.describe(value));
       return read;
     }
+    if (list.isEmpty()) {
+      fault(findings, name, "", "a scene at least", "an empty list");
+    }
     for (int i = 0; i < list.size(); i++) {
       String field = String.format(Locale.ROOT, "[%d]", i);
       if (!(list.get(i) instanceof String scene) || !scenes.contains(scene)) {

@@ -58,7 +58,8 @@ final class SurroundCheck {
     for (int row : rows) {
       int calibration = set.dataCalibration[row];
       int width = set.table("sample_data").ints("width").get(row);
-      if (!RigidTransform.isKnown(calibrations, calibration)
+      if (width == Column.Ints.MISSING
+          || !RigidTransform.isKnown(calibrations, calibration)
           || calibrations.doubles("camera_intrinsic").isMissing(calibration)) {
         return List.of();
       }

@@ -29,7 +29,7 @@ final class TableData {
     this.fields = Objects.requireNonNull(Schema.TABLES.get(name));
     for (Schema.Field field : fields) {
       switch (field.kind()) {
-        case KEY, NOTE -> {}
+        case KEY, NAME_KEY, NOTE -> {}
         case REFERENCE, REFERENCE_OR_BLANK, TEXT, COUNT, FLAG ->
             columns.put(field.name(), new Column.Ints());
         case REFERENCES -> columns.put(field.name(), new Column.Lists());
