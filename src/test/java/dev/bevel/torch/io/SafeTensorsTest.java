@@ -9,6 +9,7 @@ import dev.bevel.torch.nn.Tensors;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -298,6 +299,26 @@ class SafeTensorsTest {
         .isInstanceOf(IOException.class)
         .hasMessageStartingWith(file + ": not a safetensors file: ")
         .hasMessageContaining(message);
+  }
+
+  /** The format is UTF-8: what a parser would guess otherwise is not read, nor what is no UTF-8. */
+  @Test
+  void headersAreUtf8() throws IOException {
+    Path file = folder.resolve("encoded.safetensors");
+    String header =
+        "{\"__metadata__\":{\"a\":\"\u00e4\"},\"x\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}";
+    writeForeign(file, header);
+    assertThat(SafeTensors.readMetadata(file)).containsExactly(Map.entry("a", "\u00e4"));
+    for (String charset :
+        List.of("UTF-16", "UTF-16LE", "UTF-16BE", "UTF-32", "UTF-32LE", "UTF-32BE", "ISO-8859-1")) {
+      byte[] json = header.getBytes(Charset.forName(charset));
+      ByteBuffer bytes = ByteBuffer.allocate(8 + json.length).order(ByteOrder.LITTLE_ENDIAN);
+      Files.write(file, bytes.putLong(json.length).put(json).array());
+      assertThatThrownBy(() -> SafeTensors.readMetadata(file))
+          .as(charset)
+          .isInstanceOf(IOException.class)
+          .hasMessageStartingWith(file + ": not a safetensors file: its header ");
+    }
   }
 
   @Test

@@ -270,13 +270,25 @@ class CheckpointTest {
       Path random = rewrite(file, "random.torch", Map.of());
       assertThatThrownBy(() -> Checkpoint.resume(random, trainer))
           .hasMessageContaining("state of the random generator does not fit");
+      // Only what is written is read: no sign, no further zero, no digits of other scripts.
+      for (String odd : List.of("+3", "03", "-0", " 3", "\u0663", "3.0", "3e0")) {
+        Path numbered = rewrite(file, "", Map.of("bevel.step", odd));
+        assertThatThrownBy(() -> Checkpoint.read(numbered))
+            .as(odd)
+            .hasMessageContaining("bevel.step must be a whole number from 0 to ");
+        Path seeded = rewrite(file, "", Map.of("bevel.seed", odd));
+        assertThatThrownBy(() -> Checkpoint.read(seeded))
+            .as(odd)
+            .hasMessageContaining("bevel.seed must be a whole number of at most ");
+      }
       Path step = rewrite(file, "", Map.of("bevel.step", "many"));
       assertThatThrownBy(() -> Checkpoint.read(step))
           .hasMessageContaining("bevel.step must be a whole number from 0 to ")
           .hasMessageContaining("got 'many'");
       Path seed = rewrite(file, "", Map.of("bevel.seed", HUGE + "0"));
       assertThatThrownBy(() -> Checkpoint.read(seed))
-          .hasMessageContaining("bevel.seed must be a whole number from -9223372036854775808 to ");
+          .hasMessageContaining(
+              "bevel.seed must be a whole number of at most 9223372036854775807, ");
       String range = " must be a whole number from 0 to " + MAX + ", got ";
       for (String bad : List.of("-1", "2.5", "1e3", Long.toString(MAX + 1), HUGE, HUGE + "0", "")) {
         for (String key : List.of("bevel.step", "bevel.average_updates")) {

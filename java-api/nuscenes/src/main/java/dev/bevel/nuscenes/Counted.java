@@ -14,4 +14,14 @@ public final class Counted {
   public static String of(long count, String thing) {
     return String.format(Locale.ROOT, "%,d %s%s", count, thing, count == 1 ? "" : "s");
   }
+
+  /** What a whole number must be, to go on after "must be"; ends of types are no bounds to read. */
+  public static String wholeNumber(long least, long most) {
+    boolean ofType =
+        (least == Long.MIN_VALUE && most == Long.MAX_VALUE)
+            || (least == Integer.MIN_VALUE && most == Integer.MAX_VALUE);
+    return ofType
+        ? String.format(Locale.ROOT, "a whole number of at most %d, above or below 0", most)
+        : String.format(Locale.ROOT, "a whole number from %d to %d", least, most);
+  }
 }

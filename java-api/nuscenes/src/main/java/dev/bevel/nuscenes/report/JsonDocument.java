@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.JsonFaults;
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.PathFaults;
@@ -146,9 +147,8 @@ final class JsonDocument {
     throw broken(
         String.format(
             Locale.ROOT,
-            "must be a whole number from %d to %d, got %s",
-            least,
-            most,
+            "must be %s, got %s",
+            Counted.wholeNumber(least, most),
             value instanceof Number number ? number : "none"));
   }
 

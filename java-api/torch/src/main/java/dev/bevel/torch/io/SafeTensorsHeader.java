@@ -11,8 +11,9 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bevel.nuscenes.JsonFaults;
 import dev.bevel.nuscenes.Printable;
-import java.io.CharConversionException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -126,12 +127,11 @@ record SafeTensorsHeader(
   static SafeTensorsHeader parse(Path file, byte[] json, long dataBytes) throws IOException {
     JsonNode root;
     try {
-      root = MAPPER.readTree(json);
+      root = MAPPER.readTree(utf8(json));
     } catch (JsonProcessingException e) {
       throw damaged(file, "its header is not valid JSON: " + shorten(JsonFaults.words(e)));
-    } catch (CharConversionException e) {
-      throw damaged(
-          file, "its header is not valid JSON: " + shorten(String.valueOf(e.getMessage())));
+    } catch (CharacterCodingException e) {
+      throw damaged(file, "its header must be JSON in UTF-8, its bytes are none");
     }
     if (!(root instanceof ObjectNode object)) {
       throw damaged(file, "its header must be a JSON object");
@@ -150,6 +150,11 @@ record SafeTensorsHeader(
     Checksums checksums = Checksums.take(file, json, metadata);
     return new SafeTensorsHeader(
         List.copyOf(entries), metadata, checksums, Long.BYTES + json.length);
+  }
+
+  /** The format's only encoding: a parser of bytes would guess UTF-16 and UTF-32 too. */
+  private static String utf8(byte[] json) throws CharacterCodingException {
+    return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(json)).toString();
   }
 
   private static void readMetadata(Path file, JsonNode node, Map<String, String> metadata)

@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -39,6 +40,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record Checkpoint(
     String config, BoxConvention boxConvention, long step, long seed, @Nullable DataIdentity data) {
+  private static final Pattern WHOLE_NUMBER = Pattern.compile("0|-?[1-9][0-9]*");
   private static final String OPTIMIZER = "optimizer.";
   private static final String AVERAGE = "average.";
   private static final String RANDOM = "random.torch";
@@ -323,13 +325,17 @@ public record Checkpoint(
   private static long number(
       Path file, Map<String, String> metadata, String key, long least, long most) {
     String value = text(file, metadata, key);
-    try {
-      long number = Long.parseLong(value);
-      if (number >= least && number <= most) {
-        return number;
+    // As Long.toString writes it: what no writer of ours makes (+3, 03, digits of other scripts) is
+    // damage.
+    if (WHOLE_NUMBER.matcher(value).matches()) {
+      try {
+        long number = Long.parseLong(value);
+        if (number >= least && number <= most) {
+          return number;
+        }
+      } catch (NumberFormatException e) {
+        // beyond a long: told below
       }
-    } catch (NumberFormatException e) {
-      // told below
     }
     throw outOfRange(file, key, least, most, "'" + Printable.of(value, 80) + "'");
   }
@@ -339,11 +345,10 @@ public record Checkpoint(
     return new CheckpointException(
         String.format(
             Locale.ROOT,
-            "%s: %s must be a whole number from %d to %d, got %s",
+            "%s: %s must be %s, got %s",
             file,
             what,
-            least,
-            most,
+            Counted.wholeNumber(least, most),
             got),
         null);
   }
