@@ -192,8 +192,7 @@ class ChecksFirstTest extends CommandTestCase {
   void tokensCannotLeadOutOfTheFolder() throws IOException {
     assertThat(train("1")).as(error).isZero();
     Path escaped = folder.resolve("escaped");
-    for (String token :
-        List.of(escaped.toString(), "../escaped", "..", "a/b", "bev.png", "run.json")) {
+    for (String token : List.of(escaped.toString(), "../escaped", "..", "a/b", "x".repeat(300))) {
       Path tables = data.resolve("v1.0-mini");
       Map<Path, String> before = new LinkedHashMap<>();
       try (Stream<Path> files = Files.list(tables)) {
@@ -203,7 +202,11 @@ class ChecksFirstTest extends CommandTestCase {
           Files.writeString(file, text.replace("\"sample-0\"", "\"" + token + "\""));
         }
       }
-      assertRefused(detect(checkpoint()), 1, "a token, which names a folder", "'" + token + "'");
+      String[] words = {"sample.json", "field token must be a name that a file can have", ", got "};
+      assertRefused(detect(checkpoint()), 1, words);
+      assertRefused(detect(checkpoint(), "--pictures", "0"), 1, words);
+      assertThat(run("validate", "--data", data.toString())).isEqualTo(1);
+      assertThat(printed).contains("field: sample ", ", a name that a file can have, ");
       for (Map.Entry<Path, String> file : before.entrySet()) {
         Files.writeString(file.getKey(), file.getValue());
       }

@@ -45,8 +45,11 @@ class DemoCommandTest {
   @Test
   void goesFromNothingToAReport() throws IOException {
     Path out = folder.resolve("demo");
+    DemoFolder.take(out).close(); // one that was killed
     Demo.Outcome outcome = demo(tiny(), out).run();
-    assertThat(printed.toString().lines())
+    assertThat(printed.toString().lines().findFirst())
+        .contains(out + " is of a demo that was not finished; all of it is begun anew");
+    assertThat(printed.toString().lines().skip(1))
         .hasSize(5)
         .allMatch(line -> line.matches("[1-5]/5 [a-z].*"))
         .anyMatch(line -> line.contains("train small on 2 key frames of sim_train"))
@@ -57,7 +60,14 @@ class DemoCommandTest {
     assertThat(run.training())
         .contains(new RunFolder.Training("small", data, "v1.0-sim", "sim_train", 2, 3));
     assertThat(run.evaluation())
-        .contains(new RunFolder.Evaluation(data, "v1.0-sim", "sim_val", run.results()));
+        .contains(
+            new RunFolder.Evaluation(
+                data, "v1.0-sim", "sim_val", run.results(), RunFolder.sha256(run.results())));
+    assertThat(run.detector())
+        .contains(new RunFolder.Detector("small", 2, 3, RunFolder.sha256(run.results())));
+    assertThat(Files.readString(run.report()))
+        .contains("The detections are of small after step 2, seed 3.")
+        .doesNotContain("The training above is at step", "has changed since");
     assertThat(TrainingHistory.read(run.history()).rows()).hasSize(2);
     RunFolder black = new RunFolder(out.resolve("black-images"));
     assertThat(black.metricsSummary()).isRegularFile();
@@ -124,6 +134,7 @@ class DemoCommandTest {
     Path full = Files.createDirectory(folder.resolve("full"));
     Files.writeString(full.resolve("x"), "x");
     for (Path taken : new Path[] {full, full.resolve("x")}) {
+      boolean isFile = Files.isRegularFile(taken);
       StringWriter error = new StringWriter();
       int status =
           Main.commandLine()
@@ -131,7 +142,10 @@ class DemoCommandTest {
               .execute("demo", "--out", taken.toString());
       assertThat(status).isEqualTo(2);
       assertThat(error.toString())
-          .contains("--out must name a missing or empty folder, or that of an unfinished demo; ")
+          .contains(
+              isFile
+                  ? "--out must be a folder, there or to be made: "
+                  : "--out must name a missing or empty folder, or that of an unfinished demo; ")
           .contains(taken + " is ");
     }
     assertThat(full).isDirectoryContaining("glob:**/x");

@@ -226,7 +226,7 @@ class EnvironmentTest {
             Main.commandLine()
                 .setErr(new PrintWriter(new StringWriter()))
                 .execute("simulate", "--scenes", "1", "--seconds", "1", "--out", astray.toString()))
-        .isEqualTo(1);
+        .isEqualTo(2);
     assertThat(disk.resolve("no")).doesNotExist();
     Path empty = Files.createDirectory(disk.resolve("empty"));
     Path second = Files.createSymbolicLink(folder.resolve("second"), empty);
@@ -342,6 +342,59 @@ class EnvironmentTest {
             "bevel: BEVEL_HEAP must be a whole number with k, m, g or t behind it, such as 4g, got '"
                 + heap
                 + "'\n");
+  }
+
+  /** What no JVM starts with is refused with what would do. */
+  @ParameterizedTest
+  @ValueSource(strings = {"6m", "1", "1k", "63M", "65000k", "67108863"})
+  void aHeapThatIsTooSmallIsTold(String heap) throws Exception {
+    Ended ended = launch(Map.of("BEVEL_HEAP", heap), "exec \"$@\"");
+    assertThat(ended.status).isEqualTo(1);
+    assertThat(ended.error)
+        .isEqualTo("bevel: BEVEL_HEAP must be at least 64m, and 4g to train, got '" + heap + "'\n");
+  }
+
+  @Test
+  void theLeastHeapStartsAndOneBeyondTheMachineIsNamed() throws Exception {
+    assertThat(launch(Map.of("BEVEL_HEAP", "64m"), "exec \"$@\"").status).isZero();
+    Ended large = launch(Map.of("BEVEL_HEAP", "999999t"), "exec \"$@\"");
+    assertThat(large.status).isEqualTo(1);
+    assertThat(large.error)
+        .startsWith("bevel: a JDK is there but does not start: ")
+        .contains("BEVEL_HEAP (now 999999t)")
+        .hasLineCount(1);
+  }
+
+  /** A Maven that says much, and one that fails: a few lines, and the rest in a file. */
+  @Test
+  void theFirstBuildIsQuiet() throws Exception {
+    Path copy = Files.createDirectories(folder.resolve("clone"));
+    Path bevel = copy.resolve("bevel");
+    Files.copy(Path.of(System.getProperty("bevel.root", "."), "bevel"), bevel);
+    Path tools = Files.createDirectories(folder.resolve("tools"));
+    Path maven = tools.resolve("mvn");
+    Map<String, String> path = Map.of("PATH", tools + ":" + System.getenv("PATH"));
+    Files.writeString(
+        maven,
+        "#!/bin/sh\nfor i in 1 2 3 4 5 6 7 8 9; do echo '[WARNING] noise'; done\n"
+            + "echo '[ERROR] prerequisites: cmake is missing' >&2\nexit 1\n");
+    assertThat(maven.toFile().setExecutable(true)).isTrue();
+    Ended failed = shell(path, "exec \"$@\"", bevel.toString(), "--version");
+    assertThat(failed.status).isEqualTo(1);
+    Path log = copy.resolve("target/first-build.log");
+    assertThat(failed.error)
+        .contains("bevel: building, which happens once", log.toString())
+        .contains("bevel: the build failed", "cmake is missing")
+        .doesNotContain("noise")
+        .hasLineCount(3);
+    assertThat(log).content().contains("noise");
+
+    Files.writeString(
+        maven,
+        "#!/bin/sh\necho noise\nmkdir -p java-api/cli/target\n"
+            + "touch java-api/cli/target/bevel-cli-1.jar\n");
+    Ended built = shell(path, "exec \"$@\"", bevel.toString(), "--version");
+    assertThat(built.error).startsWith("bevel: building").doesNotContain("noise");
   }
 
   /** Little address space stands for whatever keeps a JVM from starting. */

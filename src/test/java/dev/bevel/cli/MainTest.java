@@ -13,6 +13,7 @@ import dev.bevel.nuscenes.report.TrainingHistory;
 import dev.bevel.testing.JavaProcess;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.io.SafeTensors;
+import dev.bevel.torch.model.DetectorConfig;
 import dev.bevel.torch.train.Checkpoint;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferByte;
@@ -33,6 +34,8 @@ import javax.imageio.ImageIO;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -75,7 +78,7 @@ class MainTest extends CommandTestCase {
     for (String name : new String[] {"bev.png", "cameras.png"}) {
       assertThat(ImageIO.read(out.resolve(name).toFile())).as(name).isNotNull();
       for (Map.Entry<String, JsonNode> sample : results.properties()) {
-        assertThat(out.resolve(sample.getKey()).resolve(name)).isRegularFile();
+        assertThat(out.resolve("pictures").resolve(sample.getKey()).resolve(name)).isRegularFile();
       }
     }
     assertThat(drivable()).as("there is no mask yet").isZero();
@@ -210,10 +213,10 @@ class MainTest extends CommandTestCase {
       for (int wanted = 0; wanted < 14; wanted++) {
         int drawn = 0;
         for (int i = 0; i < count; i++) {
-          drawn += DetectCommand.isDrawn(i, count, wanted) ? 1 : 0;
+          drawn += DetectionPictures.isDrawn(i, count, wanted) ? 1 : 0;
         }
         assertThat(drawn).isEqualTo(Math.min(count, wanted));
-        assertThat(DetectCommand.isDrawn(0, count, wanted)).isEqualTo(wanted > 0);
+        assertThat(DetectionPictures.isDrawn(0, count, wanted)).isEqualTo(wanted > 0);
       }
     }
     assertThat(train("1")).as(error).isZero();
@@ -278,11 +281,110 @@ class MainTest extends CommandTestCase {
     assertRefused(run("fly"), 2, "fly");
     assertRefused(run("train", "--config", "x"), 2, "--data");
     assertRefused(train("many"), 2, "'--steps': must be a whole number", "got 'many'");
-    assertRefused(train("0"), 2, "--steps and --save-every must be positive,", "got 0 and");
+  }
+
+  /** Before anything is done, whatever else the line has or lacks. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "train --steps|0,-1,4503599627370497|a whole number from 1 to 4503599627370496",
+        "train --save-every|0,-5|a whole number from 1 to 4503599627370496",
+        "detect --score-threshold|7,-0.1,1,NaN,Infinity|a number from 0 to below 1",
+        "detect --draw-threshold|7,-0.1,NaN|a number from 0 to 1",
+        "detect --pictures|-1|a whole number from 0 to 2147483647",
+        "render --score-threshold|7,-1,1.0001,NaN|a number from 0 to 1",
+        "validate --threads|0,-3,5000|a whole number from 1 to 4096",
+        "simulate --threads|0,5000|a whole number from 1 to 4096",
+        "simulate --traffic|heavy,SPARSE DENSE|sparse or dense",
+        "bench --seconds|NaN,Infinity|a number, such as 0.25",
+        "train --seed|9223372036854775808|a whole number of at most 9223372036854775807, above or",
+      })
+  void optionsHaveRanges(String option, String values, String expected) {
+    for (String bad : values.split(",")) {
+      List<String> line = new ArrayList<>(List.of(option.split(" ")));
+      String name = line.getLast();
+      line.add(bad);
+      assertRefused(
+          run(line.toArray(String[]::new)),
+          2,
+          "Invalid value for option '" + name + "'",
+          "must be " + expected,
+          "got '" + bad + "'");
+    }
+  }
+
+  /** Of every command: our words, and what there is. */
+  @Test
+  void badLinesAreToldInOurWords() {
+    String[] words = {"Unmatched", "Unknown option", "Missing required", "Expected parameter"};
+    for (CommandLine command : commands(Main.commandLine())) {
+      List<String> name =
+          List.of((command.getCommandSpec().qualifiedName() + " ").substring(6).strip().split(" "));
+      String joined = String.join(" ", name);
+      List<List<String>> lines = new ArrayList<>(List.of(List.of("--nonsense"), List.of("x", "y")));
+      for (OptionSpec option : command.getCommandSpec().options()) {
+        if (option.arity().min() > 0) {
+          lines.add(List.of(option.longestName()));
+        }
+      }
+      for (List<String> line : lines) {
+        List<String> all = new ArrayList<>(joined.isEmpty() ? List.of() : name);
+        all.addAll(line);
+        assertThat(run(all.toArray(String[]::new))).as("%s", all).isEqualTo(2);
+        assertThat(error).as("%s", all).startsWith("bevel: ").doesNotContain(words);
+      }
+    }
+    assertRefused(run("train", "--nonsense"), 2, "bevel train has no option '--nonsense'; it has ");
+    assertThat(error).contains("--config", "--resume");
+    assertRefused(train("1", "--nonsense"), 2, "bevel train has no option '--nonsense'; it has ");
+    assertRefused(run("train", "x"), 2, "bevel train takes no argument 'x', only options");
+    assertRefused(run("fly"), 2, "there is no command 'fly'; there are doctor, demo, train");
+    assertRefused(run("train", "--config", "c"), 2, "options are missing: --data DIR, --");
+    assertRefused(run("train", "--config"), 2, "the option --config needs a value, NAME|FILE");
     assertRefused(
-        run("detect", "--checkpoint", "c", "--data", "d", "--out", "o", "--score-threshold", "NaN"),
-        2,
-        "must be in [0, 1)");
+        run("train", "--steps", "1", "--steps", "2"), 2, "option --steps is given twice, it may");
+  }
+
+  /** Of every command and option with a path: an empty one would be the current folder. */
+  @Test
+  void emptyPathsAreRefused() {
+    int paths = 0;
+    for (CommandLine command : commands(Main.commandLine())) {
+      for (OptionSpec option : command.getCommandSpec().options()) {
+        if (option.type() == Path.class) {
+          paths++;
+          List<String> line =
+              new ArrayList<>(
+                  List.of(command.getCommandSpec().qualifiedName().substring(6).split(" ")));
+          line.addAll(List.of(option.longestName(), ""));
+          assertRefused(
+              run(line.toArray(String[]::new)), 2, option.longestName(), "must be a path, got ''");
+        }
+      }
+    }
+    assertThat(paths).isGreaterThan(15);
+    assertRefused(run("validate", "--data", data.toString(), "--version", ""), 2, "--version must");
+    assertRefused(train("1", "--version", " "), 2, "--version must name a folder of tables");
+  }
+
+  @Test
+  void everyCommandTellsItsVersion() {
+    for (CommandLine command : commands(Main.commandLine())) {
+      List<String> line =
+          new ArrayList<>(
+              List.of(
+                  (command.getCommandSpec().qualifiedName() + " ")
+                      .substring(6)
+                      .strip()
+                      .split(" ")));
+      line.removeIf(String::isEmpty);
+      line.add("-V");
+      assertThat(run(line.toArray(String[]::new))).as("%s", line).isZero();
+      assertThat(printed).as("%s", line).isEqualToNormalizingNewlines("bevel 0.1.0\n");
+    }
+    assertThat(run("--version")).isZero();
+    assertThat(printed).startsWith("bevel 0.1.0");
   }
 
   /** Of every command and option, found by its type. */
@@ -311,7 +413,7 @@ class MainTest extends CommandTestCase {
           assertThat(error)
               .as(told)
               .startsWith("bevel: Invalid value for option '" + option.longestName() + "'")
-              .contains(whole ? "must be a whole number from -" : "must be a number", "got '" + bad)
+              .contains(whole ? "must be a whole number " : "must be a number", "got '" + bad)
               .doesNotContain(" int", "long", "double", "Integer", "java.")
               .contains("\nTry 'bevel ");
         }
@@ -320,7 +422,7 @@ class MainTest extends CommandTestCase {
     assertThat(options).isGreaterThan(15);
     assertThat(train(" 99999999999 ", "--nonsense")).isEqualTo(2);
     assertThat(error).contains("--nonsense").doesNotContain("must be a whole number");
-    assertRefused(run("validate", "--data", "x", "--threads", "2147483648"), 2, "to 2147483647");
+    assertRefused(run("validate", "--data", "x", "--threads", "2147483648"), 2, "from 1 to 4096");
   }
 
   private static List<CommandLine> commands(CommandLine command) {
@@ -340,15 +442,24 @@ class MainTest extends CommandTestCase {
         assertRefused(run(name, "--nonsense"), 2, "\nTry 'bevel help " + name + "' for what");
       }
     }
-    assertRefused(run("help", "fly"), 2, "fly");
+    assertRefused(run("help", "fly"), 2, "no command 'fly'; there are doctor, demo");
+    assertRefused(run("help", "train", "fly"), 2, "no command 'fly'");
+    assertThat(run("help", "train", "detect")).isZero();
+    assertThat(printed).contains("Usage: bevel train ", "Usage: bevel detect ");
+    assertThat(run("help", "bench", "tables")).isZero();
+    assertThat(printed)
+        .contains("Usage: bevel bench tables ")
+        .doesNotContain("Usage: bevel bench [");
+    assertThat(run("help", "train")).isZero();
+    assertThat(printed.replaceAll("\\s+", " ")).contains(String.join(", ", DetectorConfig.NAMES));
     assertRefused(run("fly"), 2, "\nTry 'bevel help' for what");
-    assertRefused(run("bench", "tables", "--seed", "x"), 2, "\nTry 'bevel bench tables --help'");
+    assertRefused(run("bench", "tables", "--seed", "x"), 2, "\nTry 'bevel help bench tables'");
     for (String[] outOfRange :
         new String[][] {
           {"--scenes", "0"},
           {"--scenes", "1", "--seconds", "601"},
           {"--scenes", "1", "--lidar-sweeps", "10"},
-          {"--scenes", "1", "--threads", "0"},
+          {"--scenes", "1", "--camera-sweeps", "6"},
           {"--scenes", "1", "--image-size", "1x1"}
         }) {
       String[] line =
@@ -369,7 +480,7 @@ class MainTest extends CommandTestCase {
     assertRefused(train("1", "--resume", "gone.safetensors"), 1, "gone.safetensors");
     assertRefused(detect(folder.resolve("gone.safetensors")), 1, "gone.safetensors does not exist");
     out = config;
-    assertRefused(train("1"), 1, config + ": is a file, must be a folder");
+    assertRefused(train("1"), 2, "--out must be a folder", config + " is a file, must be a folder");
     out = folder.resolve("out");
     data = folder.resolve("emptiness");
     assertRefused(train("1"), 1, "emptiness", "does not exist");
@@ -442,7 +553,8 @@ class MainTest extends CommandTestCase {
     assertThat(Main.sentence(new java.nio.file.AccessDeniedException("a.txt")))
         .isEqualTo("a.txt: permission denied");
     assertThat(Main.sentence(new OutOfMemoryError("Java heap space")))
-        .isEqualTo("out of memory: Java heap space");
+        .startsWith("out of memory: Java heap space; it has ")
+        .contains(" MiB, the environment's BEVEL_HEAP ");
     IllegalStateException reason = new IllegalStateException("LibTorch needs native access");
     assertThat(Main.sentence(new ExceptionInInitializerError(reason)))
         .isEqualTo("LibTorch needs native access");

@@ -115,7 +115,7 @@ class RenderCommandTest {
         .anyMatch(line -> line.contains("CAM_FRONT_LEFT-0.jpg does not exist"))
         .anyMatch(line -> line.contains("none does not exist"))
         .anyMatch(line -> line.contains("empty does not exist"))
-        .anyMatch(line -> line.contains("--score-threshold must be a number"));
+        .anyMatch(line -> line.contains("'--score-threshold': must be a number from 0 to 1"));
     assertThat(folder.resolve("out")).doesNotExist();
     Files.write(data.resolve("samples/LIDAR_TOP/LIDAR_TOP-1.pcd.bin"), new byte[7]);
     assertThat(run(data, "sample-1")).isEqualTo(1);

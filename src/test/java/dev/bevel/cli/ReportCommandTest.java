@@ -8,6 +8,7 @@ import java.io.StringWriter;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,17 +56,26 @@ class ReportCommandTest {
         .contains("The images of 0 of 12 samples are there");
 
     Path elsewhere = folder.resolve("pages/page.html");
-    assertThat(
-            run(
-                "report",
-                "--run",
-                run.toString(),
-                "--data",
-                folder.toString(),
-                "--out",
-                elsewhere.toString()))
-        .isZero();
-    assertThat(Files.readString(elsewhere)).contains("Not shown: the data set");
+    assertThat(run("report", "--run", run.toString(), "--out", elsewhere.toString())).isZero();
+    assertThat(elsewhere).exists();
+    Files.delete(elsewhere);
+    // A folder that is asked for is looked into, or nothing is written.
+    for (String wrong : List.of(folder.toString(), folder.resolve("nosuch").toString())) {
+      assertThat(
+              run(
+                  "report",
+                  "--run",
+                  run.toString(),
+                  "--data",
+                  wrong,
+                  "--out",
+                  elsewhere.toString()))
+          .isEqualTo(wrong.endsWith("nosuch") ? 2 : 1);
+    }
+    assertThat(error.toString())
+        .contains("has not the tables that the run was evaluated on")
+        .contains("--data must be a folder: " + folder.resolve("nosuch") + " does not exist");
+    assertThat(elsewhere).doesNotExist();
   }
 
   @Test

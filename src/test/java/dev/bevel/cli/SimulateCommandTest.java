@@ -61,8 +61,8 @@ final class SimulateCommandTest {
         .allMatch(data -> data.width() == 64 && data.height() == 36);
     assertThat(set.scenes()).allMatch(scene -> scene.description().contains("dense"));
 
-    assertThat(run("--seconds", "1")).isEqualTo(Main.FAILED);
-    assertThat(error.toString()).contains("out is not empty").hasLineCount(1);
+    assertThat(run("--seconds", "1")).isEqualTo(BAD_COMMAND_LINE);
+    assertThat(error.toString()).contains("out is not empty").hasLineCount(2);
   }
 
   @Test

@@ -102,7 +102,7 @@ class ValidateCommandTest {
     assertThat(error.toString())
         .contains("--allow must be of [missing-files, blank-visibility,")
         .contains("--files must be all, key-frames or maps, got 'some'")
-        .contains("--threads must be at least 1, got 0")
+        .contains("'--threads': must be a whole number from 1 to 4096, got '0'")
         .contains("folder of tables ", "does not exist");
   }
 }

@@ -186,7 +186,8 @@ class NuScenesTest {
         Arguments.of(
             "sample_annotation", "translation", List.of(1.0, -1e300, 2.0), "metres within ±1e9"),
         Arguments.of("ego_pose", "translation", List.of(2e9, 0, 0), "metres within ±1e9"),
-        Arguments.of("sample_annotation", "num_lidar_pts", -1, "a whole number from 0 to 2147483647"),
+        Arguments.of(
+            "sample_annotation", "num_lidar_pts", -1, "a whole number from 0 to 2147483647"),
         Arguments.of("sample_annotation", "num_lidar_pts", 1.5, "a whole number"),
         Arguments.of("sample_annotation", "attribute_tokens", List.of(7), "tokens"),
         Arguments.of("sample_data", "width", 1L << 40, "a whole number from 0 to 2147483647"),

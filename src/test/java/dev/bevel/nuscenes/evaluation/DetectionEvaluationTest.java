@@ -230,6 +230,8 @@ class DetectionEvaluationTest {
     refused(set, "{\"other\": " + "[".repeat(100), "is not valid JSON", "nesting depth");
     refused(set, "[]", "must have an object with meta and results");
     refused(set, "{\"results\": {}}", "lacks 12 of the 12 samples of the split");
+    refused(set, "{\"results\": {}}", "; the benchmark wants every sample in it, one without");
+    refused(set, "{\"results\": {}}", "list the scenes that you have as a split of your own");
     refused(set, "{\"meta\": {}}", "has no field results");
     refused(set, "{\"results\": {\"nowhere\": []}}", "sample nowhere is not of the split");
     refused(

@@ -31,14 +31,18 @@ class RunFolderTest {
     assertThat(run.training()).contains(TRAINING);
     assertThat(run.evaluation()).isEmpty();
     RunFolder.Evaluation evaluation =
-        new RunFolder.Evaluation(Path.of("data"), "v1.0-sim", "sim_val", run.results());
+        new RunFolder.Evaluation(Path.of("data"), "v1.0-sim", "sim_val", run.results(), "ab");
     run.write(evaluation);
     assertThat(run.training()).contains(TRAINING);
+    assertThat(run.evaluation()).contains(evaluation);
+    RunFolder.Detector detector = new RunFolder.Detector("net", 120, -7, "ab");
+    run.write(detector);
     assertThat(run.evaluation()).contains(evaluation);
     RunFolder.Training again =
         new RunFolder.Training("other", Path.of("data"), "v1.0-mini", "mini_train", 3, 4);
     run.write(again);
     assertThat(run.training()).contains(again);
+    assertThat(run.detector()).contains(detector);
     assertThat(run.evaluation()).contains(evaluation);
 
     Path moved = root.resolve("moved");

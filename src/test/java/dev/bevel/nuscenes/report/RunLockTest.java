@@ -2,6 +2,7 @@ package dev.bevel.nuscenes.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.testing.JavaProcess;
@@ -112,6 +113,37 @@ class RunLockTest {
     Files.delete(run.resolve("history.csv"));
     RunLock.take(run, "the next").close();
     assertThat(run.resolve(RunLock.NAME)).as("is another's").exists();
+  }
+
+  /** Tries to own a folder, and tells what became of it. */
+  static final class Trier {
+    public static void main(String[] arguments) {
+      try {
+        RunLock.take(Path.of(arguments[0]), "a test").close();
+        System.out.println("taken");
+      } catch (IOException | NuScenesException e) {
+        System.out.println(e.getMessage());
+      }
+    }
+  }
+
+  /** What a disk without room does: no file can get a byte. */
+  @Test
+  void aLockThatCannotBeWrittenLeavesNothing() throws IOException, InterruptedException {
+    assumeThat(Path.of("/bin/bash")).isExecutable();
+    Path above = Files.createDirectory(folder.resolve("above"));
+    for (Path run : List.of(above.resolve("new/run"), above)) {
+      List<String> command =
+          new ArrayList<>(List.of("/bin/bash", "-c", "ulimit -f 0 && exec \"$@\"", "limited"));
+      command.addAll(
+          JavaProcess.command(
+              Trier.class, List.of("-XX:-UsePerfData", "-Xshare:auto"), List.of(run.toString())));
+      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+      String told = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
+      assertThat(told).contains(RunLock.NAME + ": ").doesNotContain("taken");
+      assertThat(above).isEmptyDirectory();
+    }
   }
 
   /** Takes a folder over and over, and tells when it was not its only owner. */

@@ -96,6 +96,41 @@ class RunReportTest {
     assertThat(report(new RunFolder(root.resolve("run")))).as("the same each time").isEqualTo(html);
   }
 
+  /** Training, detection and evaluation go on without each other: what is not of one is told. */
+  @Test
+  void partsOfAnotherStageAreTold() throws IOException {
+    RunFolder run = tinyRun("net");
+    String unknown = "Which checkpoint found the detections is not known.";
+    String[] stale = {"The training above", "another training", "has changed since", "history.csv"};
+    assertThat(report(run)).contains(unknown).doesNotContain(stale);
+    String sha256 = RunFolder.sha256(run.results());
+    run.write(new RunFolder.Detector("net", 400, 7, sha256));
+    assertThat(report(run))
+        .contains("The detections are of net after step 400, seed 7.")
+        .doesNotContain(stale);
+    run.write(new RunFolder.Detector("net", 300, 7, sha256));
+    assertThat(report(run)).contains("of net after step 300", "The training above is at step 400");
+    run.write(new RunFolder.Detector("net", 400, 8, sha256));
+    assertThat(report(run)).contains("another training than the one above, net with seed 7");
+    run.write(new RunFolder.Detector("net", 400, 7, "of other results"));
+    assertThat(report(run)).contains(unknown);
+
+    Path data = root.resolve("data");
+    run.write(new RunFolder.Training("net", data, "v1.0-mini", "own", 800, 7));
+    assertThat(report(run)).contains("history.csv ends with step 400", "is of step 800");
+    Files.writeString(
+        run.history(), "step,seconds,learning_rate,loss,heatmap\n500,1,1,1,1\n800,2,1,1,1\n");
+    assertThat(report(run))
+        .contains("history.csv begins with step 500")
+        .doesNotContain("history.csv ends");
+
+    assertThat(report(run)).contains("Errors by distance").doesNotContain("Not shown");
+    Files.writeString(run.results(), Files.readString(run.results()) + "\n");
+    assertThat(report(run))
+        .contains(run.results() + " has changed since: the figures are of what was there before")
+        .contains("Not shown: the submission is another one than that of the figures");
+  }
+
   private static BufferedImage decode(MatchResult match) {
     try {
       return ImageIO.read(new ByteArrayInputStream(Base64.getDecoder().decode(match.group(1))));
@@ -154,6 +189,10 @@ class RunReportTest {
   @Test
   void damagedFilesAreNamed() throws IOException {
     RunFolder run = tinyRun("net");
+    RunFolder.Evaluation known = run.evaluation().orElseThrow();
+    run.write( // of no known content: another one would be told and not read
+        new RunFolder.Evaluation(
+            known.data(), known.version(), known.split(), known.results(), null));
     for (Path file :
         List.of(
             run.run(), run.history(), run.metricsSummary(), run.metricsDetails(), run.results())) {
@@ -287,7 +326,8 @@ class RunReportTest {
             data,
             "v1.0-mini",
             "mini_val",
-            data.resolve("detections-devkit-mock/results_nusc.json")));
+            data.resolve("detections-devkit-mock/results_nusc.json"),
+            null));
     String html = report(run);
     assertSelfContained(html);
     assertThat(html).contains("The images of 2 of 81 samples are there", "no LiDAR points");

@@ -66,7 +66,9 @@ final class SampleRun {
     DetectionMetrics metrics = DetectionEvaluation.evaluate(evaluated, submission);
     MetricsWriter.writeSummary(run.metricsSummary(), metrics, submission.meta(), 1);
     MetricsWriter.writeDetails(run.metricsDetails(), metrics);
-    run.write(new RunFolder.Evaluation(set.dataRoot(), set.version(), split, run.results()));
+    run.write(
+        new RunFolder.Evaluation(
+            set.dataRoot(), set.version(), split, run.results(), RunFolder.sha256(run.results())));
   }
 
   private static List<Detection> detections(DetectionSample sample, Random random) {

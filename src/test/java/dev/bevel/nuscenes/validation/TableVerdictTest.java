@@ -198,8 +198,7 @@ class TableVerdictTest {
     set.files("CAM_BACK", true).getFirst().put("timestamp", -5);
     set.table("sample_annotation").getFirst().put("num_lidar_pts", -5);
     set.table("ego_pose").getFirst().put("timestamp", "now");
-    ValidationReport report =
-        DataSetValidator.of(write(set)).validate();
+    ValidationReport report = DataSetValidator.of(write(set)).validate();
     assertThat(report.findings().toString())
         .contains("sample_data")
         .doesNotContain("" + Integer.MIN_VALUE, "" + Long.MIN_VALUE);

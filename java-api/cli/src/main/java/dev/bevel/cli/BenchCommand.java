@@ -3,8 +3,8 @@ package dev.bevel.cli;
 import dev.bevel.bench.BenchmarkOptions;
 import dev.bevel.bench.BenchmarkReport;
 import dev.bevel.bench.BenchmarkSuite;
+import dev.bevel.kernels.Bevel;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.List;
@@ -93,10 +93,8 @@ final class BenchCommand implements Callable<Integer> {
               String.join(", ", BenchmarkSuite.operators()),
               String.join(", ", spec.subcommands().keySet())));
     }
-    if (json != null && Files.isDirectory(json)) {
-      throw new ParameterException(
-          spec.commandLine(), "--json must name a file, " + json + " is a folder");
-    }
+    Places.requireNewFile(spec, "--json", json);
+    int unused = Bevel.threads(); // BEVEL_NUM_THREADS is sound, or nothing is begun
     PrintWriter out = spec.commandLine().getOut();
     BenchmarkReport report;
     try (ImmediateEnd end = new ImmediateEnd()) {

@@ -3,11 +3,17 @@ package dev.bevel.cli;
 import dev.bevel.nuscenes.NuScenes;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** Which data set: options of every command that reads one. */
 @SuppressWarnings("NullAway.Init") // picocli sets the options
 class DataFolderOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
   /** Not picocli's own: its --version would be in the way of the data set's. */
   @Option(
       names = {"-h", "--help"},
@@ -32,11 +38,16 @@ class DataFolderOptions {
 
   /** The version asked for, or null. */
   @Nullable String version() {
+    if (version != null && version.isBlank()) {
+      throw new ParameterException(
+          spec.commandLine(), "--version must name a folder of tables, got '" + version + "'");
+    }
     return version;
   }
 
   /** The data set. */
   NuScenes load() {
-    return version == null ? NuScenes.load(data) : NuScenes.load(data, version);
+    String asked = version();
+    return asked == null ? NuScenes.load(data) : NuScenes.load(data, asked);
   }
 }

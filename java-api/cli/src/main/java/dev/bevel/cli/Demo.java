@@ -97,7 +97,11 @@ final class Demo {
   Outcome run() throws IOException {
     ConfigDocument config = ConfigDocument.load(settings.config());
     requireGoingOn();
+    boolean unfinished = DemoFolder.isUnfinished(folder);
     try (DemoFolder home = DemoFolder.take(folder)) {
+      if (unfinished) {
+        out.println(folder + " is of a demo that was not finished; all of it is begun anew");
+      }
       Outcome outcome = run(config);
       home.finish();
       return outcome;
@@ -162,10 +166,8 @@ final class Demo {
   }
 
   private void detect(
-      DetectorInference detector,
-      List<DetectionSample> samples,
-      RunFolder run,
-      RunFolder blackRun) {
+      DetectorInference detector, List<DetectionSample> samples, RunFolder run, RunFolder blackRun)
+      throws IOException {
     tell(
         String.format(
             Locale.ROOT,
@@ -178,6 +180,8 @@ final class Demo {
     detection.write("images", detector::detect, samples, run.results(), nobody);
     detection.write(
         "black images", detector::detectOnBlackImages, samples, blackRun.results(), nobody);
+    DetectionRun.describe(run, detector, run.checkpoint());
+    DetectionRun.describe(blackRun, detector, run.checkpoint());
   }
 
   /** From now on the request to end does this too. */

@@ -1,5 +1,6 @@
 package dev.bevel.cli;
 
+import dev.bevel.kernels.Bevel;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -41,11 +42,13 @@ final class DemoCommand implements Callable<Integer> {
   @Override
   @SuppressWarnings("try") // the shutdown is there to be closed
   public Integer call() throws IOException {
+    Places.requireNewFolder(spec, "--out", out);
     DemoFolder.obstacle(out)
         .ifPresent(
             obstacle -> {
               throw new ParameterException(spec.commandLine(), obstacle);
             });
+    int unused = Bevel.threads(); // BEVEL_NUM_THREADS is sound, or nothing is begun
     long start = System.nanoTime();
     PrintWriter print = spec.commandLine().getOut();
     Demo demo = new Demo(DemoSettings.DEFAULT, out, seed, print);

@@ -56,7 +56,7 @@ final class DemoFolder implements AutoCloseable {
     if (!Files.isDirectory(folder)) {
       return Files.exists(folder, LinkOption.NOFOLLOW_LINKS) ? "is a file" : null;
     }
-    boolean unfinished = Files.isRegularFile(folder.resolve(MARKER), LinkOption.NOFOLLOW_LINKS);
+    boolean unfinished = isUnfinished(folder);
     try (Stream<Path> entries = Files.list(folder)) {
       List<Path> others =
           entries.filter(entry -> !(unfinished ? isOurs(entry) : isLock(entry))).toList();
@@ -64,6 +64,11 @@ final class DemoFolder implements AutoCloseable {
           ? null
           : unfinished ? "has also " + others.getFirst() : "is not empty";
     }
+  }
+
+  /** Whether a demo was begun in a folder and not finished. */
+  static boolean isUnfinished(Path folder) {
+    return Files.isRegularFile(folder.resolve(MARKER), LinkOption.NOFOLLOW_LINKS);
   }
 
   /** Takes the folder, with nothing in it. */

@@ -3,6 +3,10 @@ package dev.bevel.cli;
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.SubmissionWriter;
+import dev.bevel.nuscenes.report.RunFolder;
+import dev.bevel.torch.train.Checkpoint;
+import dev.bevel.torch.train.DetectorInference;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.BooleanSupplier;
@@ -19,6 +23,22 @@ record DetectionRun(double scoreThreshold, BooleanSupplier toldToEnd) {
   interface Finder {
     /** Detections with a higher score than the threshold, in the key ego frame. */
     List<Detection> detect(DetectionSample sample, double scoreThreshold);
+  }
+
+  /**
+   * Writes which checkpoint found what stands in a run's results.
+   *
+   * @param checkpoint that the detector is of
+   */
+  static void describe(RunFolder folder, DetectorInference detector, Path checkpoint)
+      throws IOException {
+    Checkpoint from = Checkpoint.read(checkpoint);
+    folder.write(
+        new RunFolder.Detector(
+            detector.config().detector().name(),
+            from.step(),
+            from.seed(),
+            RunFolder.sha256(folder.results())));
   }
 
   /** Told of each sample. */

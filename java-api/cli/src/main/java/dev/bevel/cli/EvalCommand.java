@@ -59,6 +59,7 @@ final class EvalCommand implements Callable<Integer> {
   @Override
   @SuppressWarnings("try") // the lock is there to be closed
   public Integer call() throws IOException {
+    Places.requireNewFolder(spec, "--out", out);
     RunFolder folder = new RunFolder(out);
     List<Path> figures = List.of(folder.metricsSummary(), folder.metricsDetails());
     overwrite.requireFree(figures);

@@ -39,7 +39,8 @@ record EvaluationRun(
     return new EvaluationRun(
         metrics,
         submission.meta(),
-        new RunFolder.Evaluation(set.dataRoot(), set.version(), split, results),
+        new RunFolder.Evaluation(
+            set.dataRoot(), set.version(), split, results, RunFolder.sha256(results)),
         seconds);
   }
 

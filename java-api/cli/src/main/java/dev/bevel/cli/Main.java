@@ -13,6 +13,7 @@ import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
@@ -25,7 +26,7 @@ import picocli.CommandLine.TypeConversionException;
 @Command(
     name = "bevel",
     description = "Camera bird's-eye-view 3D detection: train, detect, measure.",
-    version = "bevel 0.1.0",
+    version = Main.VERSION,
     mixinStandardHelpOptions = true,
     subcommands = {
       DoctorCommand.class,
@@ -39,7 +40,7 @@ import picocli.CommandLine.TypeConversionException;
       ValidateCommand.class,
       ParityCommand.class,
       BenchCommand.class,
-      CommandLine.HelpCommand.class
+      HelpCommand.class
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the specification
 public final class Main implements Runnable {
@@ -49,6 +50,8 @@ public final class Main implements Runnable {
   private static final int MOST_HELP_COLUMNS = 120;
 
   private static final int LONGEST_SENTENCE = 4000;
+
+  static final String VERSION = "bevel 0.1.0";
 
   /** Exit status of a failure. */
   static final int FAILED = 1;
@@ -91,6 +94,7 @@ public final class Main implements Runnable {
 
   static CommandLine commandLine() {
     CommandLine command = new CommandLine(new Main());
+    command.getSubcommands().values().forEach(Main::addVersion);
     Numbers.register(command);
     return command
         .setCaseInsensitiveEnumValuesAllowed(true)
@@ -100,8 +104,26 @@ public final class Main implements Runnable {
         .setExecutionExceptionHandler(Main::failed);
   }
 
+  /** -V everywhere; --version is the data set's in most commands. */
+  private static void addVersion(CommandLine command) {
+    CommandSpec spec = command.getCommandSpec().version(VERSION);
+    if (spec.findOption("-V") == null) {
+      spec.addOption(
+          OptionSpec.builder("-V")
+              .versionHelp(true)
+              .arity("0")
+              .type(boolean.class)
+              .description("Print version information and exit.")
+              .build());
+    }
+    command.getSubcommands().values().forEach(Main::addVersion);
+  }
+
   /** Picocli's own words for a name that is none would be those of Java's types. */
   private static Path path(String name) {
+    if (name.isEmpty()) { // else it would be the current folder
+      throw new TypeConversionException("must be a path, got ''");
+    }
     try {
       return Path.of(name);
     } catch (InvalidPathException e) {
@@ -135,7 +157,7 @@ public final class Main implements Runnable {
 
   private static int badCommandLine(CommandLine.ParameterException e, String[] arguments) {
     CommandLine command = e.getCommandLine();
-    print(command, e);
+    print(command, BadLine.sentence(e), e);
     command.getErr().println("Try '" + help(command.getCommandSpec()) + "' for what there is.");
     return command.getCommandSpec().exitCodeOnInvalidInput();
   }
@@ -145,9 +167,7 @@ public final class Main implements Runnable {
     if (spec == root) {
       return "bevel help";
     }
-    return spec.parent() == root
-        ? "bevel help " + spec.name()
-        : spec.qualifiedName() + " --help"; // the command help knows those of the first level
+    return "bevel help " + spec.qualifiedName().substring(root.name().length() + 1);
   }
 
   private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {
@@ -156,8 +176,12 @@ public final class Main implements Runnable {
   }
 
   private static void print(CommandLine command, Throwable e) {
+    print(command, sentence(e), e);
+  }
+
+  private static void print(CommandLine command, String sentence, Throwable e) {
     PrintWriter err = command.getErr();
-    err.println("bevel: " + sentence(e));
+    err.println("bevel: " + Printable.of(sentence, LONGEST_SENTENCE));
     Main main = command.getCommandSpec().root().userObject() instanceof Main m ? m : null;
     if (main != null && main.debug) {
       e.printStackTrace(err);
@@ -175,7 +199,15 @@ public final class Main implements Runnable {
       return linkage(error);
     }
     if (e instanceof OutOfMemoryError memory) {
-      return "out of memory: " + memory.getMessage();
+      boolean ofHeap = String.valueOf(memory.getMessage()).contains("heap");
+      return "out of memory: "
+          + memory.getMessage()
+          + (ofHeap
+              ? String.format(
+                  Locale.ROOT,
+                  "; it has %d MiB, the environment's BEVEL_HEAP (such as 8g) gives ./bevel more",
+                  Runtime.getRuntime().maxMemory() >> 20)
+              : "");
     }
     if (e instanceof FileAlreadyExistsException existing) {
       Path there = Path.of(existing.getFile());

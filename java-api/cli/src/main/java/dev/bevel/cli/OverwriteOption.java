@@ -1,5 +1,6 @@
 package dev.bevel.cli;
 
+import dev.bevel.nuscenes.PathFaults;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,17 +27,17 @@ final class OverwriteOption {
 
   /**
    * @throws ParameterException naming the first of the files that is there, unless replacing was
-   *     asked for; and the first that is a folder, which nothing replaces
+   *     asked for; and the first that cannot be made or replaced (a folder or a pipe is there, or a
+   *     file where its folder must be)
    */
   void requireFree(List<Path> files) {
-    files.stream()
-        .filter(Files::isDirectory)
-        .findFirst()
-        .ifPresent(
-            file -> {
-              throw new ParameterException(
-                  spec.commandLine(), file + " is a folder, must be a file; name another --out");
-            });
+    for (Path file : files) {
+      String fault = PathFaults.asNewFile(file);
+      if (fault != null) {
+        throw new ParameterException(
+            spec.commandLine(), file + " " + fault + "; remove it or name another --out");
+      }
+    }
     files.stream()
         .filter(file -> !overwrite && Files.exists(file))
         .findFirst()

@@ -1,5 +1,6 @@
 package dev.bevel.cli;
 
+import dev.bevel.kernels.Bevel;
 import dev.bevel.torch.parity.DetectorFixture;
 import dev.bevel.torch.parity.Parity;
 import dev.bevel.torch.parity.ParityReport;
@@ -37,6 +38,7 @@ final class ParityCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    int unused = Bevel.threads(); // BEVEL_NUM_THREADS is sound, or nothing is begun
     ParityReport report;
     try (ImmediateEnd end = new ImmediateEnd()) {
       report = Parity.run(DetectorFixture.read(fixture), doublePrecision);

@@ -13,7 +13,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code bevel render}: pictures of one key frame. */
@@ -47,6 +46,7 @@ final class RenderCommand implements Callable<Integer> {
       names = "--score-threshold",
       paramLabel = "S",
       defaultValue = "0.3",
+      converter = Numbers.Share.class,
       description =
           "Detections that are drawn have at least this score (default: ${DEFAULT-VALUE}).")
   private double scoreThreshold;
@@ -62,10 +62,7 @@ final class RenderCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (Double.isNaN(scoreThreshold)) {
-      throw new ParameterException(
-          spec.commandLine(), "--score-threshold must be a number, got NaN");
-    }
+    Places.requireNewFolder(spec, "--out", out);
     Path camerasFile = out.resolve("cameras.png");
     Path bevFile = out.resolve("bev.png");
     overwrite.requireFree(List.of(camerasFile, bevFile));

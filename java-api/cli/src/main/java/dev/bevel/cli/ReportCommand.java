@@ -53,6 +53,10 @@ final class ReportCommand implements Callable<Integer> {
   @Override
   @SuppressWarnings("try") // the lock is there to be closed
   public Integer call() throws IOException {
+    if (data != null) {
+      Places.requireFolder(spec, "--data", data);
+    }
+    Places.requireNewFile(spec, "--out", out);
     RunFolder folder = new RunFolder(run);
     Path page = out == null ? folder.report() : out;
     if (out != null

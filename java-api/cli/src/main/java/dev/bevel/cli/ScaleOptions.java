@@ -5,7 +5,6 @@ import dev.bevel.bench.BenchmarkOptions.InvalidChoiceException;
 import dev.bevel.bench.nuscenes.ScaleBenchmark;
 import dev.bevel.bench.nuscenes.ScaleReport;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -41,9 +40,9 @@ final class ScaleOptions {
   private @Nullable Path json;
 
   int run(ScaleBenchmark.Kind kind, CommandSpec spec) {
-    if (json != null && Files.isDirectory(json)) {
-      throw new ParameterException(
-          spec.commandLine(), "--json must name a file, " + json + " is a folder");
+    Places.requireNewFile(spec, "--json", json);
+    if (folder != null) {
+      Places.requireNewFolder(spec, "--dir", folder);
     }
     List<ScaleBenchmark.Fraction> fractions;
     try {

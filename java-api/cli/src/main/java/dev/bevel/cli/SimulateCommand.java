@@ -13,10 +13,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /**
  * {@code bevel simulate}: a data set of a made-up world. Told to end, it removes what it has
@@ -74,6 +76,7 @@ final class SimulateCommand implements Callable<Integer> {
       names = "--traffic",
       paramLabel = "sparse|dense",
       defaultValue = "sparse",
+      converter = Traffic.class,
       description = "How much is going on (default: ${DEFAULT-VALUE}).")
   private TrafficDensity traffic;
 
@@ -94,13 +97,31 @@ final class SimulateCommand implements Callable<Integer> {
   @Option(
       names = "--threads",
       paramLabel = "N",
+      converter = Numbers.Threads.class,
       description = "Threads; they change nothing but the time (default: all processors).")
   private @Nullable Integer threads;
+
+  /** picocli's own words for what is none are those of Java's constants. */
+  static final class Traffic implements ITypeConverter<TrafficDensity> {
+    @Override
+    public TrafficDensity convert(String text) {
+      return switch (text.strip().toLowerCase(Locale.ROOT)) {
+        case "sparse" -> TrafficDensity.SPARSE;
+        case "dense" -> TrafficDensity.DENSE;
+        default -> throw new TypeConversionException("must be sparse or dense, got '" + text + "'");
+      };
+    }
+  }
 
   @Override
   @SuppressWarnings("try") // the resources are there to be closed
   public Integer call() {
     SimulationSettings settings = settings();
+    try {
+      Simulator.requireFree(out);
+    } catch (NuScenesException inTheWay) {
+      throw new ParameterException(spec.commandLine(), "--out: " + inTheWay.getMessage(), inTheWay);
+    }
     long start = System.nanoTime();
     Thread self = Thread.currentThread();
     try (OrderlyShutdown shutdown = new OrderlyShutdown(self::interrupt);
@@ -110,11 +131,12 @@ final class SimulateCommand implements Callable<Integer> {
     PrintWriter print = spec.commandLine().getOut();
     print.printf(
         Locale.ROOT,
-        "%s: %s of %d s, tables in %s, splits sim_train and sim_val, %.1f s%n",
+        "%s: %s of %d s, tables in %s, %s, %.1f s%n",
         out,
         Counted.of(scenes, "scene"),
         seconds,
         Simulator.VERSION,
+        scenes > 1 ? "splits sim_train and sim_val" : "split sim_train",
         (System.nanoTime() - start) * 1e-9);
     print.flush();
     return 0;

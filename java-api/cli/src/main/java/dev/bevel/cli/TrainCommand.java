@@ -1,11 +1,12 @@
 package dev.bevel.cli;
 
+import dev.bevel.kernels.Bevel;
 import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.report.RunFolder;
 import dev.bevel.nuscenes.report.RunLock;
-import dev.bevel.nuscenes.report.TrainingHistory;
+import dev.bevel.torch.model.DetectorConfig;
 import dev.bevel.torch.train.Checkpoint;
 import dev.bevel.torch.train.ConfigDocument;
 import dev.bevel.torch.train.DetectorTraining;
@@ -14,6 +15,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -22,7 +24,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
@@ -40,7 +41,11 @@ final class TrainCommand implements Callable<Integer> {
       names = "--config",
       required = true,
       paramLabel = "NAME|FILE",
-      description = "A configuration that travels with Bevel, or a YAML file.")
+      completionCandidates = Configurations.class,
+      description = {
+        "A configuration that travels with Bevel, or a YAML file.",
+        "There are ${COMPLETION-CANDIDATES}."
+      })
   private String config;
 
   @Mixin private DataSetOptions dataSet;
@@ -48,6 +53,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--steps",
       required = true,
+      converter = Numbers.Steps.class,
       paramLabel = "N",
       description = "Steps since the beginning of the training.")
   private long steps;
@@ -83,29 +89,31 @@ final class TrainCommand implements Callable<Integer> {
       names = "--save-every",
       paramLabel = "N",
       defaultValue = "1000",
+      converter = Numbers.Steps.class,
       description = "Also write the checkpoint every N steps (default: ${DEFAULT-VALUE}).")
   private long saveEvery;
+
+  /** Names, for the help. */
+  static final class Configurations implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return DetectorConfig.NAMES.iterator();
+    }
+  }
 
   @Override
   @SuppressWarnings("try") // the resources are there to be closed
   public Integer call() throws IOException {
-    if (steps < 1 || saveEvery < 1 || steps > TrainingHistory.MAX_STEP) {
-      throw new ParameterException(
-          spec.commandLine(),
-          String.format(
-              Locale.ROOT,
-              "--steps and --save-every must be positive, and --steps at most %d, got %d and %d",
-              TrainingHistory.MAX_STEP,
-              steps,
-              saveEvery));
-    }
+    Places.requireNewFolder(spec, "--out", out);
+    int unused = Bevel.threads(); // BEVEL_NUM_THREADS is sound, or nothing is begun
+    RunFolder folder = new RunFolder(out);
+    folder.requireWritable();
     ConfigDocument document = ConfigDocument.load(config);
     NuScenes set = dataSet.load();
     SampleSelection selection = dataSet.toTrainOn(set, document.training());
     if (resume != null) {
       Checkpoint.read(resume); // it is there and sound, or nothing is begun
     }
-    RunFolder folder = new RunFolder(out);
     PrintWriter print = spec.commandLine().getOut();
     try (RunLock lock = folder.claim("bevel train")) {
       requireOwnCheckpoint(folder.checkpoint());

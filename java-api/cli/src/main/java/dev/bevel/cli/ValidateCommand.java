@@ -68,11 +68,13 @@ final class ValidateCommand implements Callable<Integer> {
   @Option(
       names = "--threads",
       paramLabel = "N",
+      converter = Numbers.Threads.class,
       description = "Files to read at a time (default: the number of processors, at most 8).")
   private @Nullable Integer threads;
 
   @Override
   public Integer call() throws InterruptedException {
+    Places.requireNewFile(spec, "--json", json);
     String version = dataSet.version();
     DataSetValidator validator =
         version == null
@@ -80,9 +82,6 @@ final class ValidateCommand implements Callable<Integer> {
             : DataSetValidator.of(dataSet.folder(), version);
     validator.allowing(allowances()).files(scope());
     if (threads != null) {
-      if (threads < 1) {
-        throw bad("--threads must be at least 1, got " + threads);
-      }
       validator.threads(threads);
     }
     ValidationReport report = validator.validate();

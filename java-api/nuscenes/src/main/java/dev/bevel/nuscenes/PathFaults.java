@@ -42,6 +42,24 @@ public final class PathFaults {
   }
 
   /**
+   * Why a file cannot be made or replaced where a path leads. A pipe, which would wait for a reader
+   * for ever, is no place for a file.
+   *
+   * @return null if it is a regular file, or nothing is in the way of one
+   */
+  public static @Nullable String asNewFile(Path path) {
+    if (Files.isDirectory(path)) {
+      return "is a folder, must be a file";
+    }
+    if (Files.exists(path)) {
+      return Files.isRegularFile(path) ? null : "is a pipe, socket or device, must be a file";
+    }
+    Path folder = path.toAbsolutePath().getParent();
+    String fault = folder == null ? null : asNewFolder(folder);
+    return fault == null ? null : "cannot be made: " + folder + " " + fault;
+  }
+
+  /**
    * Why a path cannot be used as a folder that is there.
    *
    * @return null if it is a folder, or a link to one, that this process may enter

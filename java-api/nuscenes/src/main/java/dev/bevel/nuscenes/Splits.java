@@ -37,8 +37,9 @@ public final class Splits {
    * Scene names of a split.
    *
    * @param split an official name, or one of the data set's own
-   * @throws NuScenesException if there is no such split, or the official split is not of this
-   *     version ({@code val} is of a version that ends in trainval, {@code mini_val} of mini)
+   * @throws NuScenesException if there is no such split, it is empty, or the official split is not
+   *     of this version ({@code val} is of a version that ends in trainval, {@code mini_val} of
+   *     mini)
    */
   public static List<String> scenes(NuScenes set, String split) {
     List<String> official = OFFICIAL.get(split);
@@ -66,6 +67,14 @@ public final class Splits {
               OFFICIAL.keySet(),
               set.version(),
               own.keySet()));
+    }
+    if (scenes.isEmpty()) {
+      throw new NuScenesException(
+          String.format(
+              Locale.ROOT,
+              "file %s: split '%s' must name a scene at least, it is empty",
+              file(set),
+              Printable.of(split, 80)));
     }
     return scenes;
   }
@@ -114,8 +123,12 @@ public final class Splits {
     return split.equals("test") ? "test" : "trainval";
   }
 
+  private static Path file(NuScenes set) {
+    return set.dataRoot().resolve(set.version()).resolve(RESOURCE);
+  }
+
   private static Map<String, List<String>> own(NuScenes set) {
-    Path file = set.dataRoot().resolve(set.version()).resolve(RESOURCE);
+    Path file = file(set);
     if (Files.notExists(file)) {
       return Map.of();
     }
@@ -147,14 +160,6 @@ public final class Splits {
         while (json.nextToken() != JsonToken.END_ARRAY) {
           expect(name, json.currentToken(), JsonToken.VALUE_STRING);
           scenes.add(json.getText());
-        }
-        if (scenes.isEmpty()) {
-          throw new NuScenesException(
-              String.format(
-                  Locale.ROOT,
-                  "file %s: split '%s' must name a scene at least, it is empty",
-                  name,
-                  Printable.of(split, 80)));
         }
         if (splits.put(split, List.copyOf(scenes)) != null) {
           throw new NuScenesException(

@@ -320,7 +320,10 @@ public final class SubmissionReader {
     throw broken(
         String.format(
             Locale.ROOT,
-            "lacks %d of the %s of the split, e.g. %s",
+            "lacks %d of the %s of the split, e.g. %s; the benchmark wants every sample in it, one"
+                + " without detections with []: detect in all of them (whose images must be there),"
+                + " or list the scenes that you have as a split of your own in the splits.json"
+                + " beside the tables and name that",
             missing.size(),
             Counted.of(set.samples(), "sample"),
             missing.iterator().next()));

@@ -13,7 +13,7 @@ import java.util.Map;
 final class MetricsSection {
   private MetricsSection() {}
 
-  static void write(Html html, RunFolder run) {
+  static void write(Html html, RunFolder run, RunStages stages) {
     html.open("section", "id", "metrics").element("h2", "Detection benchmark");
     run.evaluation()
         .ifPresentOrElse(
@@ -27,6 +27,7 @@ final class MetricsSection {
                         evaluation.data(),
                         evaluation.version())),
             () -> html.element("p", "run.json says nothing of an evaluation.", "class", "absent"));
+    RunStages.write(html, stages.ofFigures());
     if (Files.exists(run.metricsSummary())) {
       writeSummary(html, MetricsFiles.readSummary(run.metricsSummary()));
     } else {

@@ -9,8 +9,13 @@ import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.PathFaults;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -18,8 +23,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The folder that {@code bevel train}, {@code detect} and {@code eval} write to and {@code report}
- * reads: where its files are, and {@code run.json}, which says what was trained on what and what
- * was evaluated. A command writes its own part of {@code run.json} and keeps the other's.
+ * reads: where its files are, and {@code run.json}, which says what was trained on what, which
+ * checkpoint found the detections and what was evaluated. A command writes its own part of {@code
+ * run.json} and keeps the others'.
  */
 public final class RunFolder {
   private static final JsonFactory JSON = new JsonFactory();
@@ -52,8 +58,10 @@ public final class RunFolder {
    * @param split that was evaluated
    * @param results the submission; becomes absolute. In {@code run.json} a file of the run folder
    *     stands without the folder's name, so that the folder can be moved
+   * @param sha256 of the submission's content, see {@link #sha256}; null if it is not known
    */
-  public record Evaluation(Path data, String version, String split, Path results) {
+  public record Evaluation(
+      Path data, String version, String split, Path results, @Nullable String sha256) {
     /** Makes the names absolute. */
     public Evaluation {
       data = absolute(data);
@@ -61,7 +69,18 @@ public final class RunFolder {
     }
   }
 
-  private record Contents(@Nullable Training training, @Nullable Evaluation evaluation) {}
+  /**
+   * What found the detections in {@code results_nusc.json}.
+   *
+   * @param config name of the detector's configuration
+   * @param steps that its checkpoint had taken
+   * @param seed of its training
+   * @param sha256 of the file's content, see {@link #sha256}
+   */
+  public record Detector(String config, long steps, long seed, String sha256) {}
+
+  private record Contents(
+      @Nullable Training training, @Nullable Detector detector, @Nullable Evaluation evaluation) {}
 
   /** The run in a folder, which need not be there before something is written. */
   public RunFolder(Path folder) {
@@ -85,18 +104,22 @@ public final class RunFolder {
   /**
    * Makes this process the folder's owner until the result is closed, and removes what killed
    * processes left of files that they were writing. The folder is made if missing, and removed
-   * again if nothing is written into it.
+   * again if nothing is written into it. Before anything is made or opened, what stands under the
+   * names of the run's files is looked at: a pipe would be waited for.
    *
    * @param what the owner is, e.g. {@code "bevel train"}, for the message to others
    * @throws NuScenesException naming the present owner if there is one, or what would be in the way
-   *     of a file that is to be written: a folder, or a {@code run.json} that cannot be read
+   *     of the folder or of a file that is to be written: a file, a folder, a pipe or a device, or
+   *     a {@code run.json} that cannot be read
    * @throws IOException if the folder cannot be made or written
    */
   public RunLock claim(String what) throws IOException {
+    requireWritable();
     RunLock lock = RunLock.take(folder, what);
     try {
+      requireWritable(); // another process may have made something meanwhile
+      requireReadable();
       files().forEach(AtomicFile::removeLeftovers);
-      requireWritable();
       return lock;
     } catch (RuntimeException e) {
       lock.close();
@@ -104,12 +127,26 @@ public final class RunFolder {
     }
   }
 
-  private void requireWritable() {
+  /**
+   * Checks what stands under the names of the run's files.
+   *
+   * @throws NuScenesException naming what is in the way of the folder, or of a file of a run: a
+   *     file, a folder, a pipe or a device
+   */
+  public void requireWritable() {
+    String fault = PathFaults.asNewFolder(folder);
+    if (fault != null) {
+      throw new NuScenesException("folder " + folder + " " + fault);
+    }
     for (Path file : files()) {
-      if (Files.isDirectory(file)) {
-        throw new NuScenesException(file + " is a folder, must be a file; remove it");
+      fault = PathFaults.asNewFile(file);
+      if (fault != null) {
+        throw new NuScenesException(file + " " + fault + "; remove it");
       }
     }
+  }
+
+  private void requireReadable() {
     try {
       read();
     } catch (NuScenesException e) {
@@ -182,12 +219,55 @@ public final class RunFolder {
   }
 
   /**
+   * What found the detections, if {@code run.json} says.
+   *
+   * @throws NuScenesException if the file is damaged
+   */
+  public Optional<Detector> detector() {
+    return Optional.ofNullable(read().detector);
+  }
+
+  /**
+   * What tells the content of a file from any other.
+   *
+   * @return 64 hexadecimal digits
+   * @throws NuScenesException if the file cannot be read
+   */
+  public static String sha256(Path file) {
+    String fault = PathFaults.asFile(file);
+    if (fault != null) {
+      throw new NuScenesException("file " + file + " " + fault);
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      in.transferTo(new DigestOutputStream(OutputStream.nullOutputStream(), digest));
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (IOException e) {
+      throw new NuScenesException(
+          String.format(Locale.ROOT, "file %s cannot be read: %s", file, PathFaults.reason(e)), e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e); // every Java platform has it
+    }
+  }
+
+  /**
    * Writes the training's part of {@code run.json}; the folder is made if missing.
    *
    * @throws NuScenesException if the present file is damaged, or it cannot be written
    */
   public void write(Training training) {
-    write(new Contents(training, read().evaluation));
+    Contents present = read();
+    write(new Contents(training, present.detector, present.evaluation));
+  }
+
+  /**
+   * Writes the detector's part of {@code run.json}; the folder is made if missing.
+   *
+   * @throws NuScenesException as {@link #write(Training)}
+   */
+  public void write(Detector detector) {
+    Contents present = read();
+    write(new Contents(present.training, detector, present.evaluation));
   }
 
   /**
@@ -196,16 +276,18 @@ public final class RunFolder {
    * @throws NuScenesException as {@link #write(Training)}
    */
   public void write(Evaluation evaluation) {
-    write(new Contents(read().training, evaluation));
+    Contents present = read();
+    write(new Contents(present.training, present.detector, evaluation));
   }
 
   private Contents read() {
     if (!Files.exists(run())) {
-      return new Contents(null, null);
+      return new Contents(null, null, null);
     }
     JsonDocument root = JsonDocument.read(run());
     return new Contents(
         root.find("training").map(RunFolder::training).orElse(null),
+        root.find("detector").map(RunFolder::detector).orElse(null),
         root.find("evaluation").map(this::evaluation).orElse(null));
   }
 
@@ -247,12 +329,21 @@ public final class RunFolder {
         json.get("seed").integer(Long.MIN_VALUE, Long.MAX_VALUE));
   }
 
+  private static Detector detector(JsonDocument json) {
+    return new Detector(
+        json.get("config").text(),
+        json.get("steps").integer(0, TrainingHistory.MAX_STEP),
+        json.get("seed").integer(Long.MIN_VALUE, Long.MAX_VALUE),
+        json.get("sha256").text());
+  }
+
   private Evaluation evaluation(JsonDocument json) {
     return new Evaluation(
         json.get("data").path(),
         json.get("version").text(),
         json.get("split").text(),
-        folder.resolve(json.get("results").path()));
+        folder.resolve(json.get("results").path()),
+        json.find("sha256").map(JsonDocument::text).orElse(null));
   }
 
   private void write(Contents contents) {
@@ -265,6 +356,9 @@ public final class RunFolder {
             json.writeStartObject();
             if (contents.training != null) {
               write(json, contents.training);
+            }
+            if (contents.detector != null) {
+              write(json, contents.detector);
             }
             if (contents.evaluation != null) {
               write(json, contents.evaluation);
@@ -285,6 +379,15 @@ public final class RunFolder {
     json.writeEndObject();
   }
 
+  private static void write(JsonGenerator json, Detector detector) throws IOException {
+    json.writeObjectFieldStart("detector");
+    json.writeStringField("config", detector.config);
+    json.writeNumberField("steps", detector.steps);
+    json.writeNumberField("seed", detector.seed);
+    json.writeStringField("sha256", detector.sha256);
+    json.writeEndObject();
+  }
+
   private void write(JsonGenerator json, Evaluation evaluation) throws IOException {
     Path results = evaluation.results;
     json.writeObjectFieldStart("evaluation");
@@ -293,6 +396,7 @@ public final class RunFolder {
     json.writeStringField("split", evaluation.split);
     json.writeStringField(
         "results", (results.startsWith(folder) ? folder.relativize(results) : results).toString());
+    json.writeStringField("sha256", evaluation.sha256);
     json.writeEndObject();
   }
 }

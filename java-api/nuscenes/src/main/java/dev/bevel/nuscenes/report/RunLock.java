@@ -131,7 +131,7 @@ public final class RunLock implements AutoCloseable {
         // An owner before may have removed the file that was opened: its lock would be no lock.
         if (Objects.equals(identity, identity(file))) {
           requireOurs(channel, file);
-          FileOutput.guarded(file, () -> write(channel, self(what)));
+          writeSelf(channel, file, what, isNew);
           taken = new RunLock(real, channel, isNew && identity != null, made);
         }
         return taken;
@@ -146,6 +146,19 @@ public final class RunLock implements AutoCloseable {
       if (taken == null) {
         OURS.remove(real);
       }
+    }
+  }
+
+  /** On a full disk a file that was made for it goes, while it is still locked. */
+  private static void writeSelf(FileChannel channel, Path file, String what, boolean isNew)
+      throws IOException {
+    try {
+      FileOutput.guarded(file, () -> write(channel, self(what)));
+    } catch (IOException full) {
+      if (isNew) {
+        Files.delete(file);
+      }
+      throw full;
     }
   }
 

@@ -50,7 +50,8 @@ public final class RunReport {
    * @param data nuScenes folder, if it is not (or no longer) where {@code run.json} says
    * @param out the page; appears only when complete
    * @throws NuScenesException if the folder has none of a run's files, or one of them or of the
-   *     data set's is damaged
+   *     data set's is damaged, or {@code data} is given and has not the tables that were evaluated
+   *     on
    */
   public static void write(RunFolder run, @Nullable Path data, Path out) {
     String page = new RunReport(run, data).page();
@@ -79,9 +80,10 @@ public final class RunReport {
         .element("h1", title)
         .close("header")
         .open("main");
-    TrainingSection.write(html, run);
-    MetricsSection.write(html, run);
-    writeSamples();
+    RunStages stages = RunStages.of(run);
+    TrainingSection.write(html, run, stages);
+    MetricsSection.write(html, run, stages);
+    writeSamples(stages);
     html.close("main").close("body").close("html");
     return html.toString();
   }
@@ -116,12 +118,17 @@ public final class RunReport {
   }
 
   /** The sections that need the data set and the submission. */
-  private void writeSamples() {
+  private void writeSamples(RunStages stages) {
     Optional<Evaluation> evaluation = run.evaluation();
     Optional<String> absent =
         evaluation
             .map(this::absent)
-            .orElse(Optional.of("run.json does not say what was evaluated"));
+            .orElse(Optional.of("run.json does not say what was evaluated"))
+            .or(
+                () ->
+                    stages.isResultsChanged()
+                        ? Optional.of("the submission is another one than that of the figures")
+                        : Optional.empty());
     if (absent.isPresent()) {
       writeAbsent("distance", "Errors by distance", absent.get());
       writeAbsent("samples", "Best and worst samples", absent.get());
@@ -150,8 +157,17 @@ public final class RunReport {
     if (fault != null) {
       return Optional.of("the submission " + evaluation.results() + " " + fault);
     }
-    return Optional.ofNullable(PathFaults.asFolder(tables))
-        .map(without -> "the data set " + tables + " " + without);
+    String without = PathFaults.asFolder(tables);
+    if (without != null && data != null) {
+      throw new NuScenesException(
+          String.format(
+              Locale.ROOT,
+              "data folder %s has not the tables that the run was evaluated on: %s %s",
+              data,
+              tables,
+              without));
+    }
+    return Optional.ofNullable(without).map(why -> "the data set " + tables + " " + why);
   }
 
   private void writeAbsent(String id, String title, String why) {

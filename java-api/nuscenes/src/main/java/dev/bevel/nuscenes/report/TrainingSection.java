@@ -10,14 +10,16 @@ import java.util.Optional;
 final class TrainingSection {
   private TrainingSection() {}
 
-  static void write(Html html, RunFolder run) {
+  static void write(Html html, RunFolder run, RunStages stages) {
     html.open("section", "id", "training").element("h2", "Training");
     run.training()
         .ifPresentOrElse(
             training -> writeRun(html, training),
             () -> html.element("p", "run.json says nothing of a training.", "class", "absent"));
     if (Files.exists(run.history())) {
-      writeHistory(html, TrainingHistory.read(run.history()));
+      TrainingHistory history = TrainingHistory.read(run.history());
+      RunStages.write(html, stages.ofHistory(history));
+      writeHistory(html, history);
     } else {
       html.element(
           "p", "There is no history.csv, so there are no curves of a training.", "class", "absent");

@@ -46,6 +46,9 @@ final class SceneSplit {
 
   private static void write(JsonGenerator json, String split, List<String> scenes)
       throws IOException {
+    if (scenes.isEmpty()) {
+      return; // of one scene nothing is left for the other split
+    }
     json.writeFieldName(split);
     json.writeArray(scenes.toArray(String[]::new), 0, scenes.size());
   }

@@ -64,8 +64,8 @@ public final class Simulator {
    *     thread was interrupted (it stays so)
    */
   public static void run(SimulationSettings settings, Path out, ProgressListener listener) {
+    requireFree(out);
     Path target = target(out);
-    checkFree(target);
     Path parent = target.getParent();
     if (parent == null) {
       throw new NuScenesException("the folder for the simulated data cannot be " + out);
@@ -88,6 +88,15 @@ public final class Simulator {
     } finally {
       delete(temporary);
     }
+  }
+
+  /**
+   * Checks that a data set can be made in a folder, as {@link #run} does first.
+   *
+   * @throws NuScenesException if something is in the way
+   */
+  public static void requireFree(Path out) {
+    checkFree(target(out));
   }
 
   private static Path target(Path out) {
