@@ -55,7 +55,7 @@ function(bevel_add_emulated_abi_test name)
   target_compile_options(${name} PRIVATE -O1 -g -ffp-contract=off ${BEVEL_WARNINGS} -Wno-missing-field-initializers
     ${BEVEL_EMULATION_SANITIZERS})
   target_link_options(${name} PRIVATE ${BEVEL_EMULATION_SANITIZERS})
-  target_link_libraries(${name} PRIVATE bevel bevel_cuda_emulated GTest::gtest)
+  target_link_libraries(${name} PRIVATE bevel bevel_cuda_emulated bevel_references GTest::gtest)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS emulation TIMEOUT 600)
 endfunction()

@@ -1,4 +1,4 @@
-// A random problem of bev_pool, and what plain loops in double make of it.
+// A random problem of bev_pool, compared with its reference.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,8 +9,8 @@
 #include <memory>
 #include <numeric>
 
-#include "bevel/bev_pool.h"
 #include "lift_splat_case.hpp"
+#include "references/references.h"
 
 namespace bevel::testing {
 
@@ -90,33 +90,25 @@ class Problem {
             nullptr};
   }
 
-  /// What plain loops in double give.
+  /// What the reference gives.
   struct Expected {
     std::vector<double> out, grad_depth, grad_feature;
   };
-  Expected expected() const {
-    Expected e;
-    e.out.assign(static_cast<size_t>(out.size()), 0.0);
-    e.grad_depth.assign(static_cast<size_t>(grad_depth.size()), 0.0);
-    e.grad_feature.assign(static_cast<size_t>(grad_feature.size()), 0.0);
-    for (int64_t k = 0; k < starts->size(); ++k) {
-      for (int64_t i = (*starts)[k]; i < (*starts)[k] + (*lengths)[k]; ++i) {
-        const double weight = s.weighted ? to_double(depth[ranks_depth[i]]) : 1;
-        double dot = 0;
-        for (int64_t c = 0; c < s.channels; ++c) {
-          const int64_t f = ranks_feature[i] * s.channels + c, o = ranks_bev[i] * s.channels + c;
-          e.out[static_cast<size_t>(o)] += weight * to_double(feature[f]);
-          e.grad_feature[static_cast<size_t>(f)] += weight * to_double(grad_out[o]);
-          dot += to_double(grad_out[o]) * to_double(feature[f]);
-        }
-        e.grad_depth[static_cast<size_t>(ranks_depth[i])] = dot;
-      }
-    }
-    return e;
+  Expected expected() {
+    Tensor<double> exact_out(out.shape()), exact_depth(grad_depth.shape()),
+        exact_feature(grad_feature.shape());
+    bevel_bev_pool_forward_params f = forward_params();
+    f.out = exact_out.view();
+    EXPECT_BEVEL_OK(bevel_reference_bev_pool_forward(&f, nullptr));
+    bevel_bev_pool_backward_params b = backward_params();
+    if (b.grad_depth) b.grad_depth = exact_depth.view();
+    b.grad_feature = exact_feature.view();
+    EXPECT_BEVEL_OK(bevel_reference_bev_pool_backward(&b, nullptr));
+    return {values(exact_out), values(exact_depth), values(exact_feature)};
   }
 
   /// Compares the outputs, wherever they were computed.
-  void compare(double tolerance) const {
+  void compare(double tolerance) {
     const Expected e = expected();
     EXPECT_LE(relative_error(values(out), e.out), tolerance);
     EXPECT_LE(relative_error(values(grad_feature), e.grad_feature), tolerance);

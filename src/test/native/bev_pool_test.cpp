@@ -62,12 +62,6 @@ TEST(BevPoolArguments, AreRefusedWithTheReason) {
   with_value(*problem.lengths, 0, INT32_MAX, "interval 0");
 
   bevel_bev_pool_forward_params p = good;
-  p.struct_size = 8;
-  expect_refused(problem, p, "struct_size");
-  p = good;
-  p.feature = nullptr;
-  expect_refused(problem, p, "feature must be given, got NULL");
-  p = good;
   p.ranks_depth = nullptr;
   expect_refused(problem, p, "depth and ranks_depth must be given together");
   Tensor<float> narrow_out({10, 7});

@@ -154,13 +154,10 @@ TEST(BevWarpArguments, OfForwardAreRefusedWithTheReason) {
     change(p);
     r.forward(p, text);
   };
-  refuse([](auto& p) { p.struct_size = 16; }, "params.struct_size must be at least");
   refuse([](auto& p) { p.layout = 2; }, "bev_warp_forward: layout must be 0 or 1, got 2");
   refuse([](auto& p) { p.interpolation = -1; }, "interpolation must be 0 or 1, got -1");
   refuse([](auto& p) { p.coordinates = 3; }, "coordinates must be 0 to 2, got 3");
   refuse([](auto& p) { p.reserved = 1; }, "reserved must be 0, got 1");
-  refuse([](auto& p) { p.input = nullptr; }, "input must be given, got NULL");
-  refuse([](auto& p) { p.out = nullptr; }, "out must be given, got NULL");
   refuse([](auto& p) { p.matrices = nullptr; }, "either matrices or grid must be given, got neither");
   refuse([&](auto& p) { p.grid = r.problem.grid.view(); }, "either matrices or grid must be given, got both");
   Tensor<float> flat({3, 4, 5}), channels({2, 3, 6, 7, 8}), frames({2, 2, 4, 7, 8}), matrix({2, 3, 3, 3}),
@@ -206,20 +203,12 @@ TEST(BevWarpArguments, OfBackwardAreRefusedWithTheReason) {
     r.backward(p, text);
   };
   refuse(
-      good, [](auto& p) { p.struct_size = 8; }, "params.struct_size must be at least");
-  refuse(
       good, [](auto& p) { p.determinism = 2; }, "determinism must be 0 or 1, got 2");
-  refuse(
-      good, [](auto& p) { p.grad_out = nullptr; }, "grad_out must be given, got NULL");
   refuse(
       good, [](auto& p) { p.grad_input = nullptr; }, "bev_warp_backward: no gradient is asked for");
   refuse(
       good, [&](auto& p) { p.grad_grid = r.gridded.grad_grid.view(); },
       "grad_grid must be NULL where grid is");
-  refuse(
-      grid, [](auto& p) { p.input = nullptr; }, "input must be given, got NULL");
-  refuse(
-      good, [](auto& p) { p.workspace = nullptr; }, "workspace must be given, got NULL");
   Tensor<uint8_t> small({r.workspace_bytes - 1});
   refuse(
       good, [&](auto& p) { p.workspace = small.view(); }, "workspace must have at least");

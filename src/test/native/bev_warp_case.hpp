@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "bevel/bev_warp.h"
-#include "bev_warp_reference.hpp"
+#include "references/bev_warp.hpp"
 #include "lift_splat_case.hpp"
 
 namespace bevel::testing {

@@ -71,38 +71,6 @@ TEST_P(BevWarp, SameBitsForAnyNumberOfThreads) {
   ASSERT_BEVEL_OK(bevel_set_num_threads(threads));
 }
 
-/// The reference's own gradients by central differences: the loss is Σ out · grad_out.
-TEST(BevWarpReference, GradientsByFiniteDifferences) {
-  for (int coordinates = 0; coordinates < 3; ++coordinates) {
-    for (bool grid : {false, true}) {
-      WarpSizes s = {1, 2, 3, 5, 6, 4, 7, coordinates, false, grid};
-      WarpCase<double, double> problem(s, kSeed);
-      WarpData data = problem.data();
-      const WarpResult analytic = warp_reference(s, data);
-      auto loss = [&] {
-        const WarpResult r = warp_reference(s, data);
-        double sum = 0;
-        for (size_t i = 0; i < r.out.size(); ++i) sum += r.out[i] * data.grad_out[i];
-        return sum;
-      };
-      auto check = [&](std::vector<double>& input, const std::vector<double>& gradient, const char* name) {
-        for (size_t i = 0; i < input.size(); ++i) {
-          const double kept = input[i], step = 1e-6;
-          input[i] = kept + step;
-          const double above = loss();
-          input[i] = kept - step;
-          const double below = loss();
-          input[i] = kept;
-          EXPECT_NEAR((above - below) / (2 * step), gradient[i], 1e-6) << name << " " << i;
-        }
-      };
-      check(data.input, analytic.grad_input, "input");
-      // A step across a pixel's border or the map's edge has no derivative; none is at this seed.
-      if (grid) check(data.grid, analytic.grad_grid, "grid");
-    }
-  }
-}
-
 /// Every layout, coordinate, interpolation and instruction set.
 template <class Body>
 void for_each_mode(Body body) {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "bevel/deform_attn.h"
-#include "deform_attn_reference.hpp"
+#include "references/deform_attn.hpp"
 #include "lift_splat_case.hpp"
 
 namespace bevel::testing {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "bevel/deform_conv.h"
-#include "deform_conv_reference.hpp"
+#include "references/deform_conv.hpp"
 #include "lift_splat_case.hpp"
 
 namespace bevel::testing {

@@ -162,31 +162,6 @@ TEST_P(DeformConvCuda, MatchesTheCpu) {
   close(device.grad_bias, cpu.grad_bias);
 }
 
-TEST(DeformConvCudaGradients, EachAloneIsTheSame) {
-  const ConvSizes sizes = {2, 12, 3, 4, 8, 3, 2, {1, 1}, {1, 1}, {1, 1}, 2, 3, true, true};
-  ConvCase<float, float> all(sizes, kSeed);
-  DeviceCase<float, float, float>(all).run_strict();
-  const auto alone = [&](DLTensor* bevel_deform_conv_backward_params::*wanted,
-                         Tensor<float> ConvCase<float, float>::*gradient) {
-    ConvCase<float, float> problem(sizes, kSeed);
-    DeviceCase<float, float, float> device(problem);
-    bevel_deform_conv_backward_params p = device.backward_params();
-    DLTensor* const kept = p.*wanted;
-    p.grad_input = p.grad_offset = p.grad_mask = p.grad_weight = p.grad_bias = nullptr;
-    p.*wanted = kept;
-    device.backward(p);
-    device.download_gradients();
-    EXPECT_TRUE(same_bits(all.*gradient, problem.*gradient));
-  };
-  using Params = bevel_deform_conv_backward_params;
-  using Case = ConvCase<float, float>;
-  alone(&Params::grad_input, &Case::grad_input);
-  alone(&Params::grad_offset, &Case::grad_offset);
-  alone(&Params::grad_mask, &Case::grad_mask);
-  alone(&Params::grad_weight, &Case::grad_weight);
-  alone(&Params::grad_bias, &Case::grad_bias);
-}
-
 TEST(DeformConvCudaHostile, SamplesThatDoNotCountGiveZero) {
   const float nan = NAN, inf = INFINITY;
   for (const std::pair<float, float>& offset :

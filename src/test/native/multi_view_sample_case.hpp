@@ -9,7 +9,7 @@
 
 #include "lift_splat_case.hpp"
 #include "bevel/multi_view_sample.h"
-#include "multi_view_sample_reference.hpp"
+#include "references/multi_view_sample.hpp"
 
 namespace bevel::testing {
 

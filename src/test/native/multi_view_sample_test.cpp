@@ -113,45 +113,6 @@ TEST_P(MultiViewSample, SeesTheSameUnderAllInstructionSets) {
   });
 }
 
-/// The reference's own gradients by central differences: the loss is Σ out · grad_out.
-TEST(MultiViewSampleReference, GradientsByFiniteDifferences) {
-  for (const ViewSizes& sizes :
-       {normalised(sizes_of(1, 3, 9, 2, 2, kOne)), grouped(sizes_of(1, 6, 9, 1, 4, kFour), 2),
-        located(sizes_of(1, 2, 3, 2, 3, kOne))}) {
-    ViewCase<double, double> problem(sizes, kSeed);
-    ViewData data = problem.data();
-    const ViewResult analytic = multi_view_reference(sizes, data, true);
-    auto loss = [&] {
-      const ViewResult r = multi_view_reference(sizes, data, false);
-      double sum = 0;
-      for (size_t i = 0; i < r.out.size(); ++i) sum += r.out[i] * data.grad_out[i];
-      return sum;
-    };
-    auto check = [&](std::vector<double>& input, const std::vector<double>& gradient, const char* name) {
-      int off = 0, moving = 0;
-      for (size_t i = 0; i < input.size(); ++i) {
-        const double kept = input[i], step = 1e-7;
-        input[i] = kept + step;
-        const double above = loss();
-        input[i] = kept - step;
-        const double below = loss();
-        input[i] = kept;
-        if (gradient[i] != 0) ++moving;
-        if (std::fabs((above - below) / (2 * step) - gradient[i]) > 1e-6 * (1 + std::fabs(gradient[i])))
-          ++off;
-      }
-      // A step across a pixel's border or the image's edge has no derivative; none is expected at this seed.
-      EXPECT_EQ(0, off) << name;
-      return moving;
-    };
-    EXPECT_GT(check(data.features[0], analytic.grad_features[0], "features"), 0);
-    EXPECT_GT(check(data.weights, analytic.grad_weights, "weights"), 0);
-    EXPECT_GT(check(data.points, analytic.grad_points, "points") +
-                  check(data.locations, analytic.grad_locations, "locations"),
-              0);
-  }
-}
-
 /// A camera at the origin that looks along z: u = x / z / 8, v = y / z / 4 with an image of 8 × 4 pixels.
 struct PlainCamera : ViewCase<float, float> {
   explicit PlainCamera(int64_t queries) : ViewCase(sizes_of(1, 1, queries, 1, 4, {{4, 8}}), kSeed) {
@@ -325,29 +286,6 @@ TEST(MultiViewSampleViews, StridesOfBatchAndCamerasAreFree) {
   f.visible = nullptr;
   ASSERT_BEVEL_OK(bevel_multi_view_sample_forward(&f, nullptr));
   EXPECT_TRUE(same(plain.out, strided.out));
-}
-
-TEST(MultiViewSampleGradients, EachIsWrittenAloneAsWithTheRest) {
-  ViewCase<float, float> all(normalised(sizes_of(1, 6, 19, 2, 24, kFour)), kSeed), some(all.s, kSeed);
-  all.run_backward();
-  auto run = [&](const std::function<void(bevel_multi_view_sample_backward_params&)>& keep) {
-    bevel_multi_view_sample_backward_params p = some.backward();
-    for (auto& gradient : p.grad_features) gradient = nullptr;
-    p.grad_points = p.grad_weights = nullptr;
-    p.determinism = BEVEL_FAST;  // the CPU is strict all the same
-    keep(p);
-    int64_t bytes = 0;
-    ASSERT_BEVEL_OK(bevel_multi_view_sample_backward_workspace(&p, &bytes));
-    Tensor<uint8_t> workspace({bytes});
-    p.workspace = bytes ? workspace.view() : nullptr;
-    ASSERT_BEVEL_OK(bevel_multi_view_sample_backward(&p, nullptr));
-  };
-  run([&](auto& p) { p.grad_features[2] = some.grad_features[2]->view(); });
-  EXPECT_TRUE(same(*all.grad_features[2], *some.grad_features[2]));
-  run([&](auto& p) { p.grad_points = some.grad_points.view(); });
-  EXPECT_TRUE(same(all.grad_points, some.grad_points));
-  run([&](auto& p) { p.grad_weights = some.grad_weights.view(); });
-  EXPECT_TRUE(same(all.grad_weights, some.grad_weights));
 }
 
 using Change = std::function<void(bevel_multi_view_sample_backward_params&)>;

@@ -186,17 +186,6 @@ TEST(PointSamplingQuirk, OnlyWhatIsVisibleComesFromTheFirstElement) {
   }
 }
 
-TEST(PointSamplingOutputs, AreOptionalAndTheSameWithoutTheOthers) {
-  PointCase<float> all({2, 6, 9, 9, 4}, kSeed), few({2, 6, 9, 9, 4}, kSeed);
-  all.run();
-  bevel_point_sampling_params p = few.params();
-  p.mask = nullptr;
-  p.mean_factor = nullptr;
-  ASSERT_BEVEL_OK(bevel_point_sampling(&p, nullptr));
-  EXPECT_TRUE(same_bits(all.reference, few.reference));
-  EXPECT_TRUE(same_bits(all.visible, few.visible));
-}
-
 TEST(PointSamplingInFrontOfAttention, IsWhatSpatialCrossAttentionTakes) {
   AttentionSizes sizes = {2, 6, 35, 2, 8, 8, {{9, 13, 0}, {5, 7, 117}}};
   sizes.references = 4;
@@ -240,7 +229,6 @@ TEST_F(PointSamplingArguments, NumbersAreRefusedWithTheReason) {
     change(p);
     expect_refused(p, text);
   };
-  refuse([](auto& p) { p.struct_size = 24; }, "struct_size");
   refuse([](auto& p) { p.grid.rows = 0; }, "grid must have at least one row and one column, got 0 × 5");
   refuse([](auto& p) { p.grid.columns = -3; }, "grid must have at least one row and one column, got 4 × -3");
   refuse([](auto& p) { p.grid.anchors = 0; }, "a pillar must have 1 to 256 anchors, got 0");
@@ -269,9 +257,6 @@ TEST_F(PointSamplingArguments, TensorsAreRefusedWithTheReason) {
     change(p);
     expect_refused(p, text);
   };
-  refuse([](auto& p) { p.lidar_to_image = nullptr; }, "lidar_to_image must be given, got NULL");
-  refuse([](auto& p) { p.reference = nullptr; }, "reference must be given, got NULL");
-  refuse([](auto& p) { p.visible = nullptr; }, "visible must be given, got NULL");
   Tensor<double> three({2, 3, 3, 4});
   refuse([&](auto& p) { p.lidar_to_image = three.view(); }, "lidar_to_image must be [any, any, 4, 4]");
   Tensor<int32_t> whole({2, 3, 4, 4});
@@ -310,20 +295,6 @@ TEST_F(PointSamplingArguments, GivenPointsAreRefusedWithTheReason) {
   refuse(flat.view(), "points must have 4 dimensions");
   refuse(many.view(), "a pillar must have 0 to 256 anchors, got 257");
   refuse(two.view(), "points must be [2, any, any, 3]");
-}
-
-TEST_F(PointSamplingArguments, OutputsThatShareMemoryAreRefused) {
-  Tensor<double> both({2 * 3 * 20 * 4 * 2});
-  DLTensor inside = *good_.lidar_to_image;
-  inside.data = problem_.reference.data();
-  bevel_point_sampling_params p = good_;
-  p.lidar_to_image = &inside;
-  expect_refused(p, "reference");
-  DLTensor overlapping = *good_.mask;
-  overlapping.data = problem_.reference.data();
-  p = good_;
-  p.mask = &overlapping;
-  expect_refused(p, "mask");
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "lift_splat_reference.hpp"
+#include "references/lift_splat.hpp"
 
 namespace bevel::testing {
 

@@ -21,7 +21,7 @@ uint64_t variable(const char* name, uint64_t otherwise) {
 class AbiFuzz : public ::testing::TestWithParam<size_t> {};
 
 TEST_P(AbiFuzz, KeepsTheRules) {
-  const Operator& op = operators()[GetParam()];
+  const Operator& op = entry_points()[GetParam()];
   const uint64_t seed = variable("BEVEL_FUZZ_SEED", 20260807);
   const int64_t count = static_cast<int64_t>(variable("BEVEL_FUZZ_COUNT", 2000));
   Fuzzer fuzzer(op, seed);
@@ -48,9 +48,9 @@ TEST_P(AbiFuzz, KeepsTheRules) {
   }
 }
 
-std::string name_of(const ::testing::TestParamInfo<size_t>& info) { return operators()[info.param].name; }
+std::string name_of(const ::testing::TestParamInfo<size_t>& info) { return entry_points()[info.param].name; }
 
-INSTANTIATE_TEST_SUITE_P(EntryPoints, AbiFuzz, ::testing::Range(size_t{0}, operators().size()), name_of);
+INSTANTIATE_TEST_SUITE_P(EntryPoints, AbiFuzz, ::testing::Range(size_t{0}, entry_points().size()), name_of);
 
 }  // namespace
 }  // namespace bevel::fuzz

@@ -1,9 +1,11 @@
 // Draws sets of arguments for one entry point and holds the rules of bevel.h against what the call does.
 #pragma once
 
-#include "operator_table.hpp"
+#include "operators/draw.hpp"
 
 namespace bevel::fuzz {
+
+using namespace operators;
 
 struct Tally {
   int64_t sets = 0, accepted = 0, refused = 0;
@@ -21,14 +23,8 @@ class Fuzzer {
 
  private:
   void draw(int64_t set);
-  void draw_symbols();
-  void draw_tensors();
-  void lay_out(DrawnTensor& tensor);
-  void allocate();
   void harm();
   void harm_tensor(DrawnTensor& tensor);
-  bool lies(const DrawnTensor& tensor) const;
-  void write_pointers();
   void ask_for_threads(int64_t threads);
   void poison(unsigned char byte);
   void check_inputs() const;
@@ -36,7 +32,6 @@ class Fuzzer {
   void check_written(unsigned char byte) const;
   void check_refusal(bevel_status status) const;
   bool query(int64_t& bytes);
-  void take_workspace(int64_t bytes);
   bevel_status call(unsigned char byte, void* stream);
 
   const Operator& op_;

@@ -1,5 +1,6 @@
-// What the fuzzer knows of an entry point of the C ABI: a line for each tensor and number of its params
-// struct. From these lines it draws sets of arguments, sound ones and hostile ones.
+// What the generic tests know of an entry point of the C ABI: a line for each tensor and number of its params
+// struct, and its reference. From these lines the fuzzer and the tests of every operator draw their
+// arguments.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,7 @@
 #include "bevel/base.h"
 #include "guarded_memory.hpp"
 
-namespace bevel::fuzz {
+namespace bevel::operators {
 
 enum class Role { kRead, kWritten, kWorkspace };
 
@@ -38,10 +39,11 @@ struct TensorLine {
   const char* shape;
   /// The shape where the symbol "last" (channels last) is 1; null: the same.
   const char* shape_last = nullptr;
-  int free = 0;          ///< leading dimensions whose strides are free
-  int free_last = -1;    ///< the same where channels come last; −1: as above
-  double left_out = 0;   ///< how often it is not given
-  bool indices = false;  ///< its contents are checked, so it is read even by calls that are refused
+  int free = 0;               ///< leading dimensions whose strides are free
+  int free_last = -1;         ///< the same where channels come last; −1: as above
+  double left_out = 0;        ///< how often it is not given
+  bool indices = false;       ///< its contents are checked, so it is read even by calls that are refused
+  double low = -1, high = 1;  ///< of sound values
 };
 
 enum class Number { kInt32, kInt64, kDouble, kSize };
@@ -87,6 +89,7 @@ struct Draw {
   std::vector<DrawnTensor> tensors;
   std::vector<char> params;
   std::vector<GuardedMemory> extra;  ///< what params point to besides tensors
+  bool sound = true;                 ///< to be taken, not refused
 
   int64_t& operator[](const std::string& name) { return symbols[name]; }
   int64_t below(int64_t limit) { return static_cast<int64_t>(random() % static_cast<uint64_t>(limit)); }
@@ -119,6 +122,9 @@ struct Operator {
   std::function<void(Draw&)> write_numbers = [](Draw&) {};
   bevel_status (*run)(const void* params, void* stream) = nullptr;
   bevel_status (*workspace)(const void* params, int64_t* bytes) = nullptr;
+  /// The same in double and in plain loops (../references); null: what it makes has no other definition.
+  bevel_status (*reference)(const void* params, void* stream) = nullptr;
+  size_t determinism = 0;  ///< offset of that field; 0: it has none
   bool has_stream = true;
   /// Whether the last field of the params struct is `threads`.
   bool has_threads = true;
@@ -128,6 +134,6 @@ struct Operator {
   bool writes_all = true;
 };
 
-const std::vector<Operator>& operators();
+const std::vector<Operator>& entry_points();
 
-}  // namespace bevel::fuzz
+}  // namespace bevel::operators

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <new>
 
-namespace bevel::fuzz {
+namespace bevel::operators {
 
 class GuardedMemory {
  public:
@@ -67,4 +67,4 @@ class GuardedMemory {
   int64_t bytes_ = 0, inside_ = 0, mapped_ = 0;
 };
 
-}  // namespace bevel::fuzz
+}  // namespace bevel::operators

@@ -3,9 +3,9 @@
 #include <stdexcept>
 
 #include "bevel/lift_splat.h"
-#include "operators.hpp"
+#include "parts.hpp"
 
-namespace bevel::fuzz {
+namespace bevel::operators {
 namespace {
 
 const std::vector<Symbol> kSymbols = {{"B", 0, 2},  {"N", 0, 3},          {"D", 1, 6},         {"H", 1, 20},
@@ -73,7 +73,8 @@ std::vector<TensorLine> geometry_tensors(double without_matrices) {
                                     .offset = g + AT(G, cells),
                                     .role = Role::kRead,
                                     .type = Type::kInt32,
-                                    .shape = "B N D H W"}};
+                                    .shape = "B N D H W",
+                                    .left_out = 0.5}};
   return lines;
 }
 
@@ -167,7 +168,7 @@ Operator cells_operator() {
   return {.name = "lift_splat_cells",
           .struct_size = sizeof(P),
           .symbols = kSymbols,
-          .tensors = joined(geometry_tensors<P>(0.3), {{.name = "result",
+          .tensors = joined(geometry_tensors<P>(0.3), {{.name = "cells",
                                                         .offset = AT(P, result),
                                                         .role = Role::kWritten,
                                                         .type = Type::kInt32,
@@ -439,4 +440,4 @@ std::vector<Operator> lift_splat_operators() {
   return {plan_operator(), points_operator(), cells_operator(), info(), forward(), backward()};
 }
 
-}  // namespace bevel::fuzz
+}  // namespace bevel::operators

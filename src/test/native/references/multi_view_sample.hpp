@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "deform_attn_reference.hpp"
+#include "deform_attn.hpp"
 
 namespace bevel::testing {
 

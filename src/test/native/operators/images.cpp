@@ -4,9 +4,9 @@
 #include "bevel/bev_warp.h"
 #include "bevel/deform_conv.h"
 #include "bevel/multi_view_sample.h"
-#include "operators.hpp"
+#include "parts.hpp"
 
-namespace bevel::fuzz {
+namespace bevel::operators {
 namespace {
 
 // --- multi_view_sample ------------------------------------------------------------------------------------
@@ -126,7 +126,8 @@ Operator views_forward() {
           .derive = derive_views,
           .choose = choose_views,
           .write_numbers = write_views<P>,
-          .run = run<P, bevel_multi_view_sample_forward>};
+          .run = run<P, bevel_multi_view_sample_forward>,
+          .reference = run<P, bevel_reference_multi_view_sample_forward>};
 }
 
 Operator views_backward() {
@@ -194,13 +195,11 @@ Operator views_backward() {
                 d.tensor("grad_features[0]").given &= d.chance(0.7);
                 d.tensor("grad_weights").given = !d.tensor("grad_features[0]").given || d.chance(0.7);
               },
-          .write_numbers =
-              [](Draw& d) {
-                write_views<P>(d);
-                d.as<P>().determinism = static_cast<int32_t>(d.below(2));
-              },
+          .write_numbers = write_views<P>,
           .run = run<P, bevel_multi_view_sample_backward>,
-          .workspace = query<P, bevel_multi_view_sample_backward_workspace>};
+          .workspace = query<P, bevel_multi_view_sample_backward_workspace>,
+          .reference = run<P, bevel_reference_multi_view_sample_backward>,
+          .determinism = AT(P, determinism)};
 }
 
 // --- bev_warp ---------------------------------------------------------------------------------------------
@@ -264,7 +263,8 @@ Operator warp_forward() {
           .numbers = warp_numbers<P>(),
           .choose = [](Draw& d) { d.tensor("grid").given = !d.tensor("matrices").given; },
           .write_numbers = write_warp<P>,
-          .run = run<P, bevel_bev_warp_forward>};
+          .run = run<P, bevel_bev_warp_forward>,
+          .reference = run<P, bevel_reference_bev_warp_forward>};
 }
 
 Operator warp_backward() {
@@ -311,13 +311,11 @@ Operator warp_backward() {
                 d.tensor("grad_input").given = !d.tensor("grad_grid").given || d.chance(0.7);
                 d.tensor("input").given = d.tensor("grad_grid").given || d.chance(0.5);
               },
-          .write_numbers =
-              [](Draw& d) {
-                write_warp<P>(d);
-                d.as<P>().determinism = static_cast<int32_t>(d.below(2));
-              },
+          .write_numbers = write_warp<P>,
           .run = run<P, bevel_bev_warp_backward>,
-          .workspace = query<P, bevel_bev_warp_backward_workspace>};
+          .workspace = query<P, bevel_bev_warp_backward_workspace>,
+          .reference = run<P, bevel_reference_bev_warp_backward>,
+          .determinism = AT(P, determinism)};
 }
 
 // --- deform_conv ------------------------------------------------------------------------------------------
@@ -413,7 +411,8 @@ Operator conv_forward() {
           .derive = derive_conv,
           .write_numbers = write_conv<P>,
           .run = run<P, bevel_deform_conv_forward>,
-          .workspace = query<P, bevel_deform_conv_forward_workspace>};
+          .workspace = query<P, bevel_deform_conv_forward_workspace>,
+          .reference = run<P, bevel_reference_deform_conv_forward>};
 }
 
 Operator conv_backward() {
@@ -466,13 +465,11 @@ Operator conv_backward() {
                 if (!d.tensor("mask").given) d.tensor("grad_mask").given = false;
                 if (d.tensor("grad_input").given) d.tensor("grad_weight").given = d.chance(0.7);
               },
-          .write_numbers =
-              [](Draw& d) {
-                write_conv<P>(d);
-                d.as<P>().determinism = static_cast<int32_t>(d.below(2));
-              },
+          .write_numbers = write_conv<P>,
           .run = run<P, bevel_deform_conv_backward>,
-          .workspace = query<P, bevel_deform_conv_backward_workspace>};
+          .workspace = query<P, bevel_deform_conv_backward_workspace>,
+          .reference = run<P, bevel_reference_deform_conv_backward>,
+          .determinism = AT(P, determinism)};
 }
 
 }  // namespace
@@ -482,4 +479,4 @@ std::vector<Operator> image_operators() {
           warp_backward(), conv_forward(),   conv_backward()};
 }
 
-}  // namespace bevel::fuzz
+}  // namespace bevel::operators

@@ -1,9 +1,10 @@
 // The parts of the table of entry points, and what they have in common.
 #pragma once
 
-#include "operator_table.hpp"
+#include "references/references.h"
+#include "table.hpp"
 
-namespace bevel::fuzz {
+namespace bevel::operators {
 
 std::vector<Operator> lift_splat_operators();
 std::vector<Operator> image_operators();
@@ -31,4 +32,4 @@ inline std::vector<TensorLine> joined(std::vector<TensorLine> a, const std::vect
   return a;
 }
 
-}  // namespace bevel::fuzz
+}  // namespace bevel::operators

@@ -4,10 +4,10 @@
 
 #include "bevel/bev_pool.h"
 #include "bevel/deform_attn.h"
-#include "operators.hpp"
+#include "parts.hpp"
 #include "bevel/point_sampling.h"
 
-namespace bevel::fuzz {
+namespace bevel::operators {
 namespace {
 
 // --- bev_pool ---------------------------------------------------------------------------------------------
@@ -103,7 +103,8 @@ Operator pool_forward() {
           .derive = derive_pool,
           .choose = choose_pool,
           .fill = fill_pool,
-          .run = run<P, bevel_bev_pool_forward>};
+          .run = run<P, bevel_bev_pool_forward>,
+          .reference = run<P, bevel_reference_bev_pool_forward>};
 }
 
 Operator pool_backward() {
@@ -138,7 +139,8 @@ Operator pool_backward() {
               },
           .fill = fill_pool,
           .run = run<P, bevel_bev_pool_backward>,
-          .workspace = query<P, bevel_bev_pool_backward_workspace>};
+          .workspace = query<P, bevel_bev_pool_backward_workspace>,
+          .reference = run<P, bevel_reference_bev_pool_backward>};
 }
 
 // --- deformable attention ---------------------------------------------------------------------------------
@@ -228,7 +230,8 @@ Operator msda_forward() {
           .numbers = level_numbers<P>(AT(P, levels)),
           .derive = derive_attention,
           .write_numbers = [](Draw& d) { write_levels(d, d.as<P>().levels); },
-          .run = run<P, bevel_msda_forward>};
+          .run = run<P, bevel_msda_forward>,
+          .reference = run<P, bevel_reference_msda_forward>};
 }
 
 Operator msda_backward() {
@@ -268,13 +271,11 @@ Operator msda_backward() {
               [](Draw& d) {
                 if (d.tensor("grad_value").given) d.tensor("grad_weights").given = d.chance(0.7);
               },
-          .write_numbers =
-              [](Draw& d) {
-                write_levels(d, d.as<P>().levels);
-                d.as<P>().determinism = static_cast<int32_t>(d.below(2));
-              },
+          .write_numbers = [](Draw& d) { write_levels(d, d.as<P>().levels); },
           .run = run<P, bevel_msda_backward>,
-          .workspace = query<P, bevel_msda_backward_workspace>};
+          .workspace = query<P, bevel_msda_backward_workspace>,
+          .reference = run<P, bevel_reference_msda_backward>,
+          .determinism = AT(P, determinism)};
 }
 
 template <class P>
@@ -342,7 +343,8 @@ Operator fused_forward() {
           .derive = derive_attention,
           .choose = [](Draw& d) { choose_out(d, "out"); },
           .write_numbers = write_fused<P>,
-          .run = run<P, bevel_deform_attn_forward>};
+          .run = run<P, bevel_deform_attn_forward>,
+          .reference = run<P, bevel_reference_deform_attn_forward>};
 }
 
 Operator fused_backward() {
@@ -391,13 +393,11 @@ Operator fused_backward() {
                 choose_out(d, "grad_out");
                 if (d.tensor("grad_value").given) d.tensor("grad_logits").given = d.chance(0.7);
               },
-          .write_numbers =
-              [](Draw& d) {
-                write_fused<P>(d);
-                d.as<P>().determinism = static_cast<int32_t>(d.below(2));
-              },
+          .write_numbers = write_fused<P>,
           .run = run<P, bevel_deform_attn_backward>,
-          .workspace = query<P, bevel_deform_attn_backward_workspace>};
+          .workspace = query<P, bevel_deform_attn_backward_workspace>,
+          .reference = run<P, bevel_reference_deform_attn_backward>,
+          .determinism = AT(P, determinism)};
 }
 
 Operator point_sampling() {
@@ -465,12 +465,13 @@ Operator point_sampling() {
                           0,
                           {-3, -2, -1, 3, 5, 4}};
               },
-          .run = run<P, bevel_point_sampling>};
+          .run = run<P, bevel_point_sampling>,
+          .reference = run<P, bevel_reference_point_sampling>};
 }
 
 }  // namespace
 
-const std::vector<Operator>& operators() {
+const std::vector<Operator>& entry_points() {
   static const std::vector<Operator> all = [] {
     std::vector<Operator> list = {pool_forward(),  pool_backward(),  msda_forward(),  msda_backward(),
                                   fused_forward(), fused_backward(), point_sampling()};
@@ -483,4 +484,4 @@ const std::vector<Operator>& operators() {
   return all;
 }
 
-}  // namespace bevel::fuzz
+}  // namespace bevel::operators

@@ -1,0 +1,178 @@
+// What holds for every CUDA body, from the table of entry points alone: the numbers of the reference, and the
+// same bits in every order of threads; atomics add up to the same. Runs on the emulation, and on the hardware
+// in the GPU suite.
+#include <cstdio>
+#include <list>
+
+#include "device_tensor.hpp"
+#include "generic.hpp"
+
+namespace bevel::operators {
+namespace {
+
+using testing::DeviceTensor;
+
+/// A set's tensors on the device, layouts and all; what is written comes back to the set's own memory.
+class OnDevice {
+ public:
+  OnDevice(const Operator& op, Draw& d) : op_(op), d_(d), params_(d.params) {
+    for (DrawnTensor& t : d.tensors) {
+      if (!t.given || t.line->role == Role::kWorkspace) continue;
+      copies_.emplace_back(t);
+      Copy& copy = copies_.back();
+      if (t.line->role == Role::kRead) copy.upload();
+      const DLTensor* pointer = &copy.view;
+      std::memcpy(params_.data() + t.line->offset, &pointer, sizeof pointer);
+    }
+  }
+
+  bevel_status run() {
+    std::unique_ptr<DeviceTensor<uint8_t>> workspace;
+    if (op_.workspace) {
+      int64_t bytes = 0;
+      if (const bevel_status status = op_.workspace(params_.data(), &bytes)) return status;
+      workspace = std::make_unique<DeviceTensor<uint8_t>>(std::vector<int64_t>{bytes});
+      for (const DrawnTensor& t : d_.tensors) {
+        const DLTensor* pointer = workspace->view();
+        if (t.line->role == Role::kWorkspace && t.given)
+          std::memcpy(params_.data() + t.line->offset, &pointer, sizeof pointer);
+      }
+    }
+    return op_.run(params_.data(), nullptr);
+  }
+
+  void poison() {
+    for (Copy& copy : copies_) {
+      if (copy.of->line->role == Role::kWritten) copy.memory->poison();
+    }
+  }
+  void download() {
+    for (Copy& copy : copies_) {
+      if (copy.of->line->role != Role::kWritten) continue;
+      const std::vector<uint8_t> bytes = copy.memory->download();
+      std::copy(bytes.begin(), bytes.end(), copy.of->memory.data());
+    }
+  }
+
+ private:
+  struct Copy {
+    explicit Copy(DrawnTensor& t)
+        : of(&t),
+          memory(std::make_unique<DeviceTensor<uint8_t>>(std::vector<int64_t>{t.memory.bytes()})),
+          view(t.view) {
+      view.device = {kDLCUDA, 0};
+      view.data = t.view.data ? memory->data() : nullptr;
+    }
+    void upload() {
+      testing::Tensor<uint8_t> bytes({of->memory.bytes()});
+      std::memcpy(bytes.data(), of->memory.data(), static_cast<size_t>(of->memory.bytes()));
+      memory->upload(bytes);
+    }
+
+    DrawnTensor* of;
+    std::unique_ptr<DeviceTensor<uint8_t>> memory;
+    DLTensor view;
+  };
+
+  const Operator& op_;
+  Draw& d_;
+  std::vector<char> params_;
+  std::list<Copy> copies_;
+};
+
+/// Sets that fit the emulation, which is slow.
+Draw small_set(const Operator& op, int64_t set) {
+  for (int64_t next = set;; next += 1000) {
+    Draw d = sound_set(op, next);
+    int64_t bytes = 0;
+    for (const DrawnTensor& t : d.tensors) bytes += t.line->role == Role::kRead ? t.memory.bytes() : 0;
+    if (!d["is_double"] && !d["wide"] && bytes < 20000) return d;
+  }
+}
+
+class EveryCudaBody : public ::testing::TestWithParam<size_t> {
+ protected:
+  const Operator& op() const { return entry_points()[GetParam()]; }
+};
+INSTANTIATE_TEST_SUITE_P(EntryPoints, EveryCudaBody, ::testing::ValuesIn(entries_with_reference()),
+                         name_of_entry);
+
+TEST_P(EveryCudaBody, GivesWhatItsReferenceGivesInEveryOrder) {
+  for (int64_t set = 0; set < 6; ++set) {
+    SCOPED_TRACE("set " + std::to_string(set));
+    Draw d = small_set(op(), set);
+    write_pointers(d);
+    const Numbers expected = expected_of(op(), d);
+    OnDevice device(op(), d);
+    const auto run = [&] {
+      device.poison();
+      ASSERT_EQ(BEVEL_OK, device.run()) << bevel_last_error();
+      device.download();
+    };
+#if defined(BEVEL_EMULATE_CUDA)
+    using emulation::Order;
+    std::vector<Numbers> in_order;
+    for (const Order order : {Order::kForward, Order::kReverse, Order::kRandom}) {
+      emulation::run_in_order(order, run);
+      if (HasFatalFailure()) return;
+      in_order.push_back(results(d));
+    }
+#else
+    std::vector<Numbers> in_order;
+    for (int again = 0; again < 3; ++again) {
+      run();
+      if (HasFatalFailure()) return;
+      in_order.push_back(results(d));
+    }
+#endif
+    expect_close(d, in_order[0], expected);
+    const bool fast = op().determinism && d["fast"];
+    for (size_t k = 1; k < in_order.size(); ++k) {
+      if (fast) {
+        expect_close(d, in_order[k], expected);
+      } else {
+        EXPECT_EQ(in_order[0], in_order[k]) << "the order of threads changes the result";
+      }
+    }
+  }
+}
+
+TEST_P(EveryCudaBody, GivesEachOutputAloneAsWithTheOthers) {
+  Draw d = small_set(op(), 1);
+  for (int64_t set = 2; std::count_if(d.tensors.begin(), d.tensors.end(), is_written) < 2 && set < 40; ++set)
+    d = small_set(op(), set);
+  d.symbols["fast"] = BEVEL_STRICT;
+  const int32_t strict = BEVEL_STRICT;
+  if (op().determinism) std::memcpy(d.params.data() + op().determinism, &strict, sizeof strict);
+  const auto run = [&] {
+    write_pointers(d);
+    OnDevice device(op(), d);
+    const bevel_status status = device.run();
+    if (status == BEVEL_OK) device.download();
+    return status;
+  };
+  ASSERT_EQ(BEVEL_OK, run()) << bevel_last_error();
+  const Numbers all = results(d);
+  for (const auto& [wanted, numbers] : all) {
+    for (DrawnTensor& t : d.tensors) {
+      if (all.contains(t.line->name)) t.given = t.line->name == wanted;
+    }
+    const bevel_status status = run();
+    if (status == BEVEL_INVALID_ARGUMENT) continue;  // another one must be given too
+    ASSERT_EQ(BEVEL_OK, status) << bevel_last_error();
+    EXPECT_EQ(numbers, results(d).at(wanted)) << wanted << " alone";
+  }
+}
+
+}  // namespace
+}  // namespace bevel::operators
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  std::printf("seed %llu\n", static_cast<unsigned long long>(bevel::operators::kGenericSeed));
+  if (bevel_set_cuda_library(BEVEL_TEST_CUDA_LIBRARY) != BEVEL_OK) {
+    std::fprintf(stderr, "%s\n", bevel_last_error());
+    return 2;
+  }
+  return RUN_ALL_TESTS();
+}
