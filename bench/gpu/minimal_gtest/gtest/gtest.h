@@ -20,6 +20,8 @@ class Test {
  public:
   virtual ~Test() = default;
   virtual void TestBody() = 0;
+  /// Whether the test has failed so far; any failure counts.
+  static bool HasFatalFailure();
 };
 
 template <class T>
@@ -42,6 +44,11 @@ class TestWithParam : public Test {
 template <class T, size_t count>
 std::vector<T> ValuesIn(const T (&values)[count]) {
   return {values, values + count};
+}
+
+template <class T>
+std::vector<T> ValuesIn(const std::vector<T>& values) {
+  return values;
 }
 
 inline std::vector<int> Range(int begin, int end) {
@@ -94,6 +101,12 @@ struct Registry {
     return registry;
   }
 };
+
+}  // namespace minimal
+
+inline bool Test::HasFatalFailure() { return minimal::Registry::instance().failures_of_test > 0; }
+
+namespace minimal {
 
 template <class Fixture>
 struct Suite {
