@@ -344,6 +344,31 @@ class EnvironmentTest {
                 + "'\n");
   }
 
+  /** Before the data or the checkpoint is looked at, by every command that computes. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "train --config none --data none --steps 1 --out run",
+        "detect --checkpoint none --data none --out run",
+        "parity --fixture none",
+        "demo --out run",
+        "bench lift-splat --case none"
+      })
+  void aWrongNumberOfThreadsIsToldFirst(String line) throws Exception {
+    List<String> command = new ArrayList<>();
+    for (String word : line.split(" ")) {
+      command.add(word.equals("run") ? folder.resolve("run").toString() : word);
+    }
+    Ended ended =
+        shell(
+            Map.of("BEVEL_NUM_THREADS", "x"), "exec \"$@\"", bevel(command.toArray(String[]::new)));
+    assertThat(ended.status).isEqualTo(1);
+    assertThat(ended.error)
+        .contains("BEVEL_NUM_THREADS must be a number from 1 to 4096, got 'x'")
+        .hasLineCount(1);
+    assertThat(folder.resolve("run")).doesNotExist();
+  }
+
   /** What no JVM starts with is refused with what would do. */
   @ParameterizedTest
   @ValueSource(strings = {"6m", "1", "1k", "63M", "65000k", "67108863"})

@@ -5,7 +5,7 @@ package dev.bevel.nuscenes;
  * no code that reads, ask here, so that they refuse the same values in the same words.
  */
 public final class FieldRules {
-  /** A position on Earth, and a small one: keeps all that is computed from positions finite. */
+  /** A place, no farther off than anything on Earth: what is computed from it stays finite. */
   public static final String POSITION = "an array of 3 finite numbers, metres within ±1e9";
 
   /** A unit quaternion. */
