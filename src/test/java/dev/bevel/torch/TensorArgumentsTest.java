@@ -17,6 +17,7 @@ import dev.bevel.kernels.PointRange;
 import dev.bevel.kernels.ValueLevels;
 import dev.bevel.kernels.WarpCoordinates;
 import dev.bevel.testing.SmallConfig;
+import dev.bevel.torch.autograd.Autograd;
 import dev.bevel.torch.autograd.BevWarpFunction;
 import dev.bevel.torch.autograd.Context;
 import dev.bevel.torch.autograd.DeformAttnFunction;
@@ -72,12 +73,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -85,13 +88,18 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Every public method and constructor that takes tensors, found by reflection, refuses null and
- * closed ones by a message that names it and the argument. A new class with such a method needs an
- * instance here, or the test fails.
+ * Every public method and constructor that takes tensors, found by reflection, refuses null, closed
+ * and undefined ones and those whose elements it could not read (sparse, quantised, meta) by a
+ * message that names it and the argument. A new class with such a method needs an instance here, or
+ * the test fails.
  */
 class TensorArgumentsTest {
   /** Carriers: whoever is given one checks its tensors. The checker is told its names. */
   private static final Set<Class<?>> EXEMPT = Set.of(TensorHold.class, Context.class);
+
+  /** Which take tensors of any kind. */
+  private static final Set<Class<?>> ANY_KIND =
+      Set.of(Function.class, TensorScope.class, Autograd.class);
 
   private TensorScope scope;
   private Tensor good;
@@ -267,6 +275,18 @@ class TensorArgumentsTest {
     }
     refused(
         type, executable, index, holding(parameter, closed), IllegalStateException.class, "closed");
+    Map<String, Tensor> kinds = new LinkedHashMap<>();
+    kinds.put("undefined", new Tensor());
+    if (!ANY_KIND.contains(type)) {
+      kinds.put("Sparse", good.to_sparse());
+      kinds.put("quantised", torch.quantize_per_tensor(good, 1, 0, torch.ScalarType.QInt8));
+      TensorOptions meta = new TensorOptions(new org.bytedeco.pytorch.Device("meta"));
+      kinds.put("meta", torch.empty(new long[] {2, 2}, meta, null));
+    }
+    for (Map.Entry<String, Tensor> kind : kinds.entrySet()) {
+      Object value = holding(parameter, kind.getValue());
+      refused(type, executable, index, value, IllegalArgumentException.class, kind.getKey());
+    }
   }
 
   private void refused(

@@ -1,9 +1,11 @@
 package dev.bevel.torch;
 
 import dev.bevel.kernels.MemoryOwner;
+import java.util.Locale;
 import java.util.Objects;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,20 +44,85 @@ public final class TensorHold implements MemoryOwner {
   }
 
   /**
-   * Checks a tensor that a caller passed.
+   * Checks a tensor that a caller passed and whose elements are needed.
    *
    * @param operation begins the message
    * @param argument its name there
    * @return the tensor
    * @throws NullPointerException if it is null
    * @throws IllegalStateException if it is freed
+   * @throws IllegalArgumentException if it is undefined, sparse, quantised, or neither on the CPU
+   *     nor on CUDA (a meta tensor)
    */
   public static Tensor require(String operation, String argument, @Nullable Tensor tensor) {
     Objects.requireNonNull(tensor, () -> operation + ": " + argument + " is null");
+    synchronized (tensor) { // nobody frees it between the questions
+      requireDefined(operation, argument, tensor);
+      requireDense(operation, argument, tensor);
+    }
+    return tensor;
+  }
+
+  private static void requireDense(String operation, String argument, Tensor tensor) {
+    boolean strided = tensor.layout().intern() == torch.Layout.Strided;
+    boolean reachable = tensor.is_cpu() || tensor.is_cuda();
+    if (strided && reachable && !tensor.is_quantized()) {
+      return;
+    }
+    String kind = "of quantised elements; call dequantize() first";
+    if (!strided) {
+      kind = "of layout " + tensor.layout() + "; call to_dense() first";
+    } else if (!reachable) {
+      kind = "on " + tensor.device().str().getString();
+    }
+    throw new IllegalArgumentException(
+        String.format(
+            Locale.ROOT,
+            "%s: %s must be a dense tensor on the CPU or a CUDA device, got one %s",
+            operation,
+            argument,
+            kind));
+  }
+
+  /**
+   * Checks a tensor that a caller passed and that may be of any kind.
+   *
+   * @param operation begins the message
+   * @param argument its name there
+   * @return the tensor
+   * @throws NullPointerException if it is null
+   * @throws IllegalStateException if it is freed
+   * @throws IllegalArgumentException if it is undefined
+   */
+  public static Tensor requireAny(String operation, String argument, @Nullable Tensor tensor) {
+    Objects.requireNonNull(tensor, () -> operation + ": " + argument + " is null");
+    synchronized (tensor) {
+      requireDefined(operation, argument, tensor);
+    }
+    return tensor;
+  }
+
+  private static void requireDefined(String operation, String argument, Tensor tensor) {
     if (tensor.isNull()) {
       throw closed(operation, argument);
     }
-    return tensor;
+    if (!tensor.defined()) {
+      throw new IllegalArgumentException(
+          operation
+              + ": "
+              + argument
+              + " is an undefined tensor, which has no elements, shape or dtype (new Tensor(), or"
+              + " grad() where there is none)");
+    }
+  }
+
+  /** Checks several tensors that may be of any kind; see {@link #requireAny}. */
+  public static void requireAllOfAnyKind(
+      String operation, String argument, @Nullable Tensor... tensors) {
+    Objects.requireNonNull(tensors, () -> operation + ": " + argument + " is null");
+    for (int i = 0; i < tensors.length; i++) {
+      requireAny(operation, argument + "[" + i + "]", tensors[i]);
+    }
   }
 
   /** Checks a tensor that a caller may have passed; see {@link #require}. */
@@ -93,13 +160,13 @@ public final class TensorHold implements MemoryOwner {
   }
 
   /**
-   * Checks a tensor and begins a use of it; {@link #release} must follow.
+   * Checks a tensor of any kind and begins a use of it; {@link #release} must follow.
    *
    * @param operation begins the message
    * @param argument its name there
    */
   public static TensorHold of(String operation, String argument, @Nullable Tensor tensor) {
-    TensorHold hold = new TensorHold(require(operation, argument, tensor), 0);
+    TensorHold hold = new TensorHold(requireAny(operation, argument, tensor), 0);
     if (!hold.acquire()) {
       throw closed(operation, argument);
     }

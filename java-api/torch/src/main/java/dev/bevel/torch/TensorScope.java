@@ -87,7 +87,7 @@ public final class TensorScope implements AutoCloseable {
    */
   public Tensor keep(Tensor tensor) {
     checkUsable("keep");
-    TensorHold.require("TensorScope.keep", "tensor", tensor);
+    TensorHold.requireAny("TensorScope.keep", "tensor", tensor);
     boolean history = tensor.requires_grad();
     if (history && parent == null && !resources.isEmpty()) {
       throw new IllegalStateException(

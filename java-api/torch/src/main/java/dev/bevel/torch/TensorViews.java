@@ -4,7 +4,6 @@ import dev.bevel.kernels.DType;
 import dev.bevel.kernels.Device;
 import dev.bevel.kernels.TensorView;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** LibTorch tensors as Bevel's {@link TensorView}s: the same memory, nothing copied. */
@@ -30,11 +29,7 @@ public final class TensorViews {
   }
 
   private static TensorView view(Tensor tensor) {
-    if (!tensor.defined() || tensor.layout().intern() != torch.Layout.Strided) {
-      throw new IllegalArgumentException(
-          "TensorViews: the tensor must be dense, got "
-              + (tensor.defined() ? tensor.layout().toString() : "an undefined tensor"));
-    }
+    TensorHold.require("TensorViews.of", "tensor", tensor);
     if (tensor.is_neg()) {
       throw new IllegalArgumentException(
           "TensorViews: the tensor's memory holds its elements with the other sign (LibTorch's"
@@ -78,18 +73,11 @@ public final class TensorViews {
    * Where a tensor's memory lives.
    *
    * @param tensor on the CPU or a CUDA device
+   * @throws IllegalArgumentException for any other
    */
   public static Device device(Tensor tensor) {
     TensorHold.require("TensorViews.device", "tensor", tensor);
-    if (tensor.is_cuda()) {
-      return Device.cuda(tensor.device().index());
-    }
-    if (!tensor.is_cpu()) {
-      throw new IllegalArgumentException(
-          "TensorViews: the tensor must be on the CPU or a CUDA device, got "
-              + tensor.device().str().getString());
-    }
-    return Device.CPU;
+    return tensor.is_cuda() ? Device.cuda(tensor.device().index()) : Device.CPU;
   }
 
   private static long[] strides(Tensor tensor) {

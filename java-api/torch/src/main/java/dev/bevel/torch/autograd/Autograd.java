@@ -2,7 +2,6 @@ package dev.bevel.torch.autograd;
 
 import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.TorchException;
-import java.util.Locale;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
@@ -22,12 +21,15 @@ public final class Autograd {
    * What hooks threw, until the pass that they ended fetches it. Passes started elsewhere never do,
    * hence the limit.
    */
-  private static final ConcurrentSkipListMap<Long, Throwable> HOOK_FAILURES =
+  private static final ConcurrentSkipListMap<Long, HookFailure> HOOK_FAILURES =
       new ConcurrentSkipListMap<>();
+
+  /** With its whole message: what crosses LibTorch is cut after about a thousand characters. */
+  private record HookFailure(String message, Throwable thrown) {}
 
   private static final int MAX_HOOK_FAILURES = 16;
   private static final AtomicLong HOOK_FAILURE_COUNT = new AtomicLong();
-  private static final Pattern HOOK_FAILURE = Pattern.compile(" \\[hook failure (\\d+)\\]");
+  private static final Pattern HOOK_FAILURE = Pattern.compile("\\[hook failure (\\d+)\\] ");
 
   /** What JavaCPP throws where the garbage collector has taken the Java half of a hook. */
   private static final String COLLECTED_HOOK = "java.lang.NullPointerException";
@@ -42,7 +44,7 @@ public final class Autograd {
    * @throws TorchException if the pass fails
    */
   public static void backward(Tensor loss) {
-    TensorHold.require("Autograd.backward", "loss", loss);
+    TensorHold.requireAny("Autograd.backward", "loss", loss);
     backward(loss, null, false);
   }
 
@@ -88,15 +90,13 @@ public final class Autograd {
   /** Remembers what a hook threw and wraps it in what can cross LibTorch: a text. */
   static RuntimeException hookFailure(String operation, Throwable thrown) {
     long number = HOOK_FAILURE_COUNT.incrementAndGet();
-    HOOK_FAILURES.put(number, thrown);
+    String text = thrown instanceof RuntimeException ? thrown.getMessage() : thrown.toString();
+    String whole = operation + ": " + TorchException.trim(text);
+    HOOK_FAILURES.put(number, new HookFailure(whole, thrown));
     while (HOOK_FAILURES.size() > MAX_HOOK_FAILURES) {
       HOOK_FAILURES.pollFirstEntry();
     }
-    String text = thrown instanceof RuntimeException ? thrown.getMessage() : thrown.toString();
-    return new IllegalStateException(
-        String.format(
-            Locale.ROOT, "%s: %s [hook failure %d]", operation, TorchException.trim(text), number),
-        thrown);
+    return new IllegalStateException("[hook failure " + number + "] " + whole, thrown);
   }
 
   private static TorchException failure(RuntimeException thrown) {
@@ -111,11 +111,9 @@ public final class Autograd {
     if (!matcher.find()) {
       return TorchException.of("backward", thrown);
     }
-    Throwable cause = HOOK_FAILURES.remove(Long.valueOf(matcher.group(1)));
-    String text = message.substring(0, matcher.start());
-    String javaName = IllegalStateException.class.getName() + ": ";
-    return new TorchException(
-        text.startsWith(javaName) ? text.substring(javaName.length()) : text,
-        cause == null ? thrown : cause);
+    HookFailure failure = HOOK_FAILURES.remove(Long.valueOf(matcher.group(1)));
+    return failure == null
+        ? new TorchException(message.substring(matcher.end()), thrown)
+        : new TorchException(failure.message(), failure.thrown());
   }
 }

@@ -1,5 +1,6 @@
 package dev.bevel.torch.autograd;
 
+import dev.bevel.kernels.SharedResource;
 import dev.bevel.torch.TensorHold;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,11 +17,12 @@ public final class Context {
   private boolean[] differentiable = {};
   private long[] versions = {};
   private boolean materializeGrads = true;
-  private boolean closed;
+  private final SharedResource life;
 
   Context(String function, boolean[] needsInputGrad) {
     this.function = function;
     this.needsInputGrad = needsInputGrad;
+    life = new SharedResource(function + ": what forward saved", this::free);
   }
 
   /**
@@ -50,7 +52,9 @@ public final class Context {
    */
   public void saveForBackward(@Nullable Tensor... tensors) {
     for (int i = 0; i < tensors.length; i++) {
-      TensorHold.requireIfGiven(function + ".saveForBackward", "tensors[" + i + "]", tensors[i]);
+      if (tensors[i] != null) {
+        TensorHold.requireAny(function + ".saveForBackward", "tensors[" + i + "]", tensors[i]);
+      }
     }
     if (!saved.isEmpty()) {
       throw new IllegalStateException(function + ": saveForBackward was called twice");
@@ -73,12 +77,7 @@ public final class Context {
    *     retain_graph}, or modified in place since
    */
   public @Nullable Tensor[] savedTensors() {
-    if (closed) {
-      throw new IllegalStateException(
-          function
-              + ": the saved tensors were freed after the first backward pass; ask for retain_graph"
-              + " in all passes but the last");
-    }
+    requireOpen(!life.isClosed());
     for (int i = 0; i < versions.length; i++) {
       Tensor tensor = saved.get(i);
       if (tensor != null && tensor._version() != versions[i]) {
@@ -102,7 +101,7 @@ public final class Context {
    * @param outputs tensors that forward will return
    */
   public void markNonDifferentiable(Tensor... outputs) {
-    TensorHold.requireAll(function + ".markNonDifferentiable", "outputs", outputs);
+    TensorHold.requireAllOfAnyKind(function + ".markNonDifferentiable", "outputs", outputs);
     nonDifferentiable.addAll(List.of(outputs));
   }
 
@@ -152,9 +151,34 @@ public final class Context {
     versions = saved.stream().mapToLong(t -> t == null ? 0 : t._version()).toArray();
   }
 
+  /**
+   * Keeps the saved tensors while a backward runs; {@link #endUse} must follow.
+   *
+   * @throws IllegalStateException if they are freed
+   */
+  void beginUse() {
+    requireOpen(life.acquire());
+  }
+
+  void endUse() {
+    life.release();
+  }
+
+  private void requireOpen(boolean open) {
+    if (!open) {
+      throw new IllegalStateException(
+          function
+              + ": the saved tensors were freed after the first backward pass; ask for retain_graph"
+              + " in all passes but the last");
+    }
+  }
+
+  /** Frees the saved tensors, or lets the last backward that runs do so. */
   void close() {
-    closed = true;
-    versions = new long[0];
+    life.close();
+  }
+
+  private void free() {
     for (Tensor tensor : saved) {
       if (tensor != null) {
         tensor.releaseReference();

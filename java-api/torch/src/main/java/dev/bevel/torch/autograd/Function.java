@@ -5,7 +5,6 @@ import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TorchException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -46,8 +45,10 @@ import org.jspecify.annotations.Nullable;
  * ({@code create_graph}) fails. {@code retain_graph} works. The backward pass must come before the
  * {@link TensorScope} that {@code apply} was called in closes; a later one fails, and one that the
  * scope's end meets on another thread finishes or fails. The hooks and saved tensors belong to that
- * scope. Several threads may go backward over one retained graph; {@code backward} then runs for
- * one pass after the other.
+ * scope. Several threads may go backward over one retained graph, and {@code backward} may go
+ * backward itself, over other graphs or the same: it must bear being run by several threads at
+ * once, as with several graphs, and LibTorch runs what is nested more than 60 passes deep on
+ * further threads.
  */
 public abstract class Function {
   /** For subclasses. */
@@ -84,12 +85,14 @@ public abstract class Function {
    *
    * @param inputs tensors of any dtype and device; the same one may occur several times
    * @return the outputs, owned by the innermost {@link TensorScope}
-   * @throws IllegalStateException if no scope is open on this thread
+   * @throws IllegalStateException if no scope is open on this thread, an input is closed, or
+   *     forward returns null, a closed or an undefined tensor
+   * @throws IllegalArgumentException if an input is undefined
    * @throws TorchException if LibTorch fails in forward
    */
   public final Tensor[] apply(Tensor... inputs) {
     TensorScope.require(name());
-    TensorHold.requireAll(name(), "inputs", inputs);
+    TensorHold.requireAllOfAnyKind(name(), "inputs", inputs);
     try (TensorScope inner = TensorScope.open()) {
       Context context = new Context(name(), needsGrad(inputs));
       Tensor[] results = runForward(context, inputs);
@@ -122,10 +125,7 @@ public abstract class Function {
       for (int i = 0; i < inputs.length; i++) {
         aliases[i] = inputs[i].detach();
       }
-      Tensor[] results = forward(context, aliases);
-      if (results.length == 0) {
-        throw new IllegalStateException(name() + ".forward: must return at least one tensor");
-      }
+      Tensor[] results = checkedResults(forward(context, aliases));
       context.classifyOutputs(results);
       return ownedResults(aliases, results);
     } catch (RuntimeException e) {
@@ -134,16 +134,43 @@ public abstract class Function {
     }
   }
 
+  @SuppressWarnings("NullAway") // the checks are for what a subclass was not to return
+  private Tensor[] checkedResults(Tensor[] results) {
+    if (results == null || results.length == 0) {
+      throw new IllegalStateException(
+          name()
+              + ".forward: must return at least one tensor, got "
+              + (results == null ? "null" : "none"));
+    }
+    for (int i = 0; i < results.length; i++) {
+      requireUsable(name() + ".forward: output " + i, results[i]);
+    }
+    return results;
+  }
+
+  /** Refuses what forward or backward may not return. */
+  static void requireUsable(String what, @Nullable Tensor returned) {
+    String fault = returned == null ? "is null" : fault(returned);
+    if (fault != null) {
+      throw new IllegalStateException(what + " " + fault);
+    }
+  }
+
+  private static @Nullable String fault(Tensor returned) {
+    synchronized (returned) { // nobody frees it between the questions
+      if (returned.isNull()) {
+        return "is closed: it was closed, or the TensorScope that it was made in has ended";
+      }
+      return returned.defined() ? null : "is an undefined tensor";
+    }
+  }
+
   /** The results, copied where another tensor shares their memory or their elements overlap. */
   private Tensor[] ownedResults(Tensor[] inputs, Tensor[] results) {
     List<Tensor> taken = new ArrayList<>(List.of(inputs));
     Tensor[] owned = new Tensor[results.length];
     for (int i = 0; i < results.length; i++) {
-      Tensor result = Objects.requireNonNull(results[i], name() + ".forward: an output is null");
-      if (!result.defined()) {
-        throw new IllegalStateException(
-            name() + ".forward: output " + i + " is an undefined tensor");
-      }
+      Tensor result = results[i];
       boolean shared = taken.stream().anyMatch(result::is_alias_of);
       owned[i] = shared || !result.is_non_overlapping_and_dense() ? result.clone() : result;
       taken.add(owned[i]);

@@ -11,6 +11,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.LongOptional;
@@ -34,9 +37,11 @@ import org.jspecify.annotations.Nullable;
  * <p>LibTorch owns the native half of a hook and frees it with its node; it holds the Java half by
  * a weak reference, so this object, which the step's scope owns, keeps the Java halves.
  *
- * <p>Passes on several threads may run through the node at once: each has a state of its own, and
- * {@code backward} runs for one after the other. Where the scope closes while hooks run, the last
- * of them frees what the node owns, and those that come later fail.
+ * <p>Passes on several threads may run through the node at once: each has a state of its own. No
+ * lock is held while {@code backward} or LibTorch runs: a backward that goes backward itself may
+ * find its inner pass on another thread (LibTorch moves every sixtieth there), which would wait for
+ * the lock for ever. Where the scope closes while hooks run, the last of them frees what the node
+ * owns, and those that come later fail.
  */
 final class FunctionNode implements AutoCloseable {
   /** Made at the first use: a static initialiser that fails gives its reason only once. */
@@ -46,8 +51,9 @@ final class FunctionNode implements AutoCloseable {
   private static final long[] SCALAR = {};
 
   /**
-   * Passes whose state is kept. One that ended early, by a failure elsewhere or because not all
-   * gradients were asked for, never says so; the oldest go.
+   * Passes whose state is kept, besides those whose backward runs at the moment. One that ended
+   * early, by a failure elsewhere or because not all gradients were asked for, never says so; the
+   * oldest go.
    */
   static final int MAX_PASSES = 16;
 
@@ -67,20 +73,57 @@ final class FunctionNode implements AutoCloseable {
   private final Set<Integer> givenUp = new LinkedHashSet<>();
 
   /** One backward pass through the node: the gradients that came and those that were computed. */
-  private static final class Pass {
+  private final class Pass {
     final SharedResource life = new SharedResource("a backward pass", this::free);
-    final @Nullable Tensor[] gradOutputs;
-    @Nullable Tensor @Nullable [] gradInputs;
-    int pendingInputs;
+    final @Nullable Tensor[] gradOutputs = new @Nullable Tensor[outputs.length];
 
-    Pass(int outputs) {
-      gradOutputs = new @Nullable Tensor[outputs];
+    /** Run by the first that needs its result; the hooks of other devices' inputs wait for it. */
+    final FutureTask<@Nullable Tensor[]> gradInputs =
+        new FutureTask<>(() -> computeGradients(this));
+
+    private volatile boolean computing;
+
+    private int pendingInputs = (int) Arrays.stream(inputs).filter(Objects::nonNull).count();
+
+    synchronized void receive(int output, Tensor gradient) {
+      gradOutputs[output] = gradient;
     }
 
+    @Nullable Tensor[] compute() {
+      computing = true;
+      gradInputs.run();
+      try {
+        return gradInputs.get();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException("interrupted while another thread ran it", e);
+      } catch (ExecutionException e) {
+        throw thrown(gradInputs.exceptionNow());
+      }
+    }
+
+    /** Hands out a gradient, which the caller releases from now on. */
+    synchronized @Nullable Tensor take(@Nullable Tensor[] gradients, int input) {
+      @Nullable Tensor gradient = gradients[input];
+      gradients[input] = null;
+      pendingInputs--;
+      return gradient;
+    }
+
+    synchronized boolean isOver() {
+      return pendingInputs == 0;
+    }
+
+    /** Whether backward runs now, and so may be waiting for newer passes that it began itself. */
+    boolean isComputing() {
+      return computing && !gradInputs.isDone();
+    }
+
+    /** Runs after the last use, so that the task is over if it ever ran. */
     private void free() {
       release(gradOutputs);
-      if (gradInputs != null) {
-        release(gradInputs);
+      if (gradInputs.state() == Future.State.SUCCESS) {
+        release(gradInputs.resultNow());
       }
     }
 
@@ -93,6 +136,13 @@ final class FunctionNode implements AutoCloseable {
         }
       }
     }
+  }
+
+  private static RuntimeException thrown(Throwable cause) {
+    if (cause instanceof Error error) {
+      throw error;
+    }
+    return cause instanceof RuntimeException failure ? failure : new IllegalStateException(cause);
   }
 
   FunctionNode(Function function, Context context) {
@@ -181,9 +231,7 @@ final class FunctionNode implements AutoCloseable {
       if (gradient.defined()) {
         boolean scalar = Objects.requireNonNull(outputs[output]).isScalar();
         Tensor shaped = scalar ? gradient.view(SCALAR) : new Tensor(gradient);
-        synchronized (pass) {
-          pass.gradOutputs[output] = shaped.retainReference();
-        }
+        pass.receive(output, shaped.retainReference());
       }
     } finally {
       pass.life.release();
@@ -196,13 +244,24 @@ final class FunctionNode implements AutoCloseable {
       if (givenUp.contains(number)) {
         throw tooManyPasses();
       }
-      pass = new Pass(outputs.length);
+      pass = new Pass();
       passes.put(number, pass);
-      if (passes.size() > MAX_PASSES) {
-        giveUp(passes.keySet().iterator().next());
-      }
+      giveUpIdle();
     }
     return pass;
+  }
+
+  private void giveUpIdle() {
+    if (passes.size() <= MAX_PASSES) {
+      return;
+    }
+    List<Integer> idle =
+        passes.keySet().stream()
+            .filter(number -> !Objects.requireNonNull(passes.get(number)).isComputing())
+            .toList();
+    if (idle.size() > MAX_PASSES) {
+      giveUp(idle.getFirst());
+    }
   }
 
   private void giveUp(int number) {
@@ -218,9 +277,9 @@ final class FunctionNode implements AutoCloseable {
         String.format(
             Locale.ROOT,
             "this backward pass was given up, for %d newer ones over the same graph began before it"
-                + " was over (those that failed count too); let at most so many threads go backward over"
-                + " one graph at a time, or give each thread a graph, that is a forward pass, of its"
-                + " own",
+                + " was over (those that failed count too, and those that a backward ran itself);"
+                + " let at most so many threads go backward over one graph at a time, or give each"
+                + " thread a graph, that is a forward pass, of its own",
             MAX_PASSES));
   }
 
@@ -252,24 +311,14 @@ final class FunctionNode implements AutoCloseable {
   }
 
   private @Nullable Tensor deliver(int input, int number, Pass pass) {
-    synchronized (pass) {
-      if (pass.gradInputs == null) {
-        pass.pendingInputs = (int) Arrays.stream(inputs).filter(Objects::nonNull).count();
-        pass.gradInputs = computeGradients(pass);
+    @Nullable Tensor gradient = pass.take(pass.compute(), input);
+    if (pass.isOver()) {
+      end(number);
+      if (!torch.get_current_graph_task_keep_graph()) {
+        context.close();
       }
-      @Nullable Tensor gradient = pass.gradInputs[input];
-      pass.gradInputs[input] = null;
-      pass.pendingInputs--;
-      if (pass.pendingInputs == 0) {
-        end(number);
-        if (!torch.get_current_graph_task_keep_graph()) {
-          synchronized (context) {
-            context.close();
-          }
-        }
-      }
-      return gradient;
     }
+    return gradient;
   }
 
   private @Nullable Tensor[] computeGradients(Pass pass) {
@@ -282,17 +331,14 @@ final class FunctionNode implements AutoCloseable {
     if (Arrays.stream(pass.gradOutputs).allMatch(Objects::isNull)) {
       return gradients;
     }
-    @Nullable Tensor[] computed;
-    synchronized (context) { // one pass at a time, so that a function need not be thread-safe
-      computed = function.backward(context, materialized(pass.gradOutputs));
-    }
-    if (computed.length != inputs.length) {
+    @Nullable Tensor[] computed = runBackward(materialized(pass.gradOutputs));
+    if (computed == null || computed.length != inputs.length) {
       throw new IllegalStateException(
           String.format(
               Locale.ROOT,
-              "must return %d gradients, one for each input, got %d",
+              "must return %d gradients, one for each input, got %s",
               inputs.length,
-              computed.length));
+              computed == null ? "null" : computed.length));
     }
     for (int i = 0; i < inputs.length; i++) {
       checkGradient(i, computed[i]);
@@ -304,6 +350,16 @@ final class FunctionNode implements AutoCloseable {
       }
     }
     return gradients;
+  }
+
+  /** Runs backward; another pass that frees the graph meanwhile leaves the saved tensors to it. */
+  private @Nullable Tensor[] runBackward(@Nullable Tensor[] gradOutputs) {
+    context.beginUse();
+    try {
+      return function.backward(context, gradOutputs);
+    } finally {
+      context.endUse();
+    }
   }
 
   private @Nullable Tensor[] materialized(@Nullable Tensor[] arrived) {
@@ -319,7 +375,11 @@ final class FunctionNode implements AutoCloseable {
 
   private void checkGradient(int index, @Nullable Tensor gradient) {
     TensorSpec input = inputs[index];
-    if (input != null && gradient != null && !input.matches(gradient)) {
+    if (input == null || gradient == null) {
+      return;
+    }
+    Function.requireUsable("the gradient of input " + index, gradient);
+    if (!input.matches(gradient)) {
       throw new IllegalStateException(
           String.format(
               Locale.ROOT,
