@@ -8,6 +8,7 @@ import dev.bevel.torch.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
@@ -151,6 +152,62 @@ class CenterHeadEdgeCasesTest {
       assertThat(found).hasSize(1);
       assertThat(found.getFirst().box()[0]).isEqualTo(5 * 0.8f - 8f);
     }
+  }
+
+  /** Of every map, each value that no box can have, and where the count of the others ends up. */
+  @Test
+  void whatIsDroppedIsCountedByMap() {
+    int cells = GRID.cells();
+    float[] logits = new float[2 * cells];
+    Arrays.fill(logits, -20);
+    logits[0] = 3;
+    logits[1] = 2;
+    logits[cells] = 1; // the second class in the first cell
+    float nan = Float.NaN;
+    float infinite = Float.POSITIVE_INFINITY;
+    Map<String, float[]> senseless =
+        Map.of(
+            "reg", new float[] {nan, infinite, -1e30f, 25},
+            "height", new float[] {nan, -infinite, 1e30f, -17},
+            "dim", new float[] {nan, infinite, -infinite, 200, -200},
+            "rot", new float[] {nan},
+            "vel", new float[] {nan, infinite});
+    Map<String, Integer> channels = Map.of("reg", 2, "height", 1, "dim", 3, "rot", 2, "vel", 2);
+    try (TensorScope scope = TensorScope.open()) {
+      assertThat(TensorScope.current()).isSameAs(scope);
+      senseless.forEach(
+          (map, values) -> {
+            for (float value : values) {
+              for (int channel = 0; channel < channels.getOrDefault(map, 0); channel++) {
+                float[] changed = new float[channels.getOrDefault(map, 0) * cells];
+                changed[channel * cells] = value;
+                Map<String, float[]> maps = Map.of(map, changed);
+                String what = map + " " + channel + ": " + value;
+                CenterDecoder.Sample sample = decodeCounted(logits, maps);
+                assertThat(sample.boxes()).as(what).hasSize(1);
+                assertThat(sample.dropped()).as(what).hasSize(1);
+                CenterDecoder.Dropped dropped = sample.dropped().getFirst();
+                assertThat(dropped.map()).as(what).isEqualTo(map);
+                assertThat(dropped.count()).as(what).isEqualTo(2);
+                assertThat(dropped.candidates()).as(what).isEqualTo(3);
+              }
+            }
+          });
+    }
+  }
+
+  private static CenterDecoder.Sample decodeCounted(float[] logits, Map<String, float[]> maps) {
+    int cells = GRID.cells();
+    TaskPrediction prediction =
+        new TaskPrediction(
+            Tensor.create(maps.getOrDefault("reg", new float[2 * cells]), 1, 2, 10, 20),
+            Tensor.create(maps.getOrDefault("height", new float[cells]), 1, 1, 10, 20),
+            Tensor.create(maps.getOrDefault("dim", new float[3 * cells]), 1, 3, 10, 20),
+            Tensor.create(maps.getOrDefault("rot", new float[2 * cells]), 1, 2, 10, 20),
+            Tensor.create(maps.getOrDefault("vel", new float[2 * cells]), 1, 2, 10, 20),
+            Tensor.create(logits, 1, 2, 10, 20));
+    DecodeSettings all = new DecodeSettings(0.1, 6, SETTINGS.range(), List.of(-1.0), 9);
+    return new CenterDecoder(GRID, ONE, all).decodeCounted(List.of(prediction)).getFirst();
   }
 
   @Test

@@ -21,9 +21,11 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import org.assertj.core.api.ThrowableAssert;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -310,6 +312,49 @@ class CheckpointTest {
       }
       assertThat(everything(trainer)).isEqualTo(before);
     }
+  }
+
+  /** One rule for weights, average, optimizer and generator: nothing is converted. */
+  @Test
+  void everyTensorHasTheDtypeOfTheTraining() throws IOException {
+    Path file = folder.resolve("saved.safetensors");
+    Path plain = folder.resolve("plain.safetensors");
+    try (SmallNetwork network = new SmallNetwork(1);
+        Trainer trainer = trainer(network, 9);
+        Trainer withoutAverage = new Trainer(network, settings(null), 9)) {
+      run(trainer, network, 1);
+      Checkpoint.write(file, trainer, "", BoxConvention.MMDET3D_1, null);
+      Checkpoint.write(plain, withoutAverage, "", BoxConvention.MMDET3D_1, null);
+      Map<String, String> before = everything(trainer);
+      List<String> names;
+      try (TensorScope scope = TensorScope.open()) {
+        names = List.copyOf(SafeTensors.read(file).tensors().keySet());
+      }
+      assertThat(names).hasSizeGreaterThan(20);
+      for (String name : names) {
+        for (ScalarType dtype : List.of(ScalarType.Int, ScalarType.Half, ScalarType.Double)) {
+          Path changed = rewrite(file, name, Map.of(), saved -> saved.to(dtype));
+          assertRefusedForItsDtype(name, dtype, () -> Checkpoint.resume(changed, trainer));
+          if (name.startsWith("average.")) {
+            assertRefusedForItsDtype(name, dtype, () -> Checkpoint.loadWeights(changed, network));
+          } else if (network.stateDict().containsKey(name)) {
+            Path weight = rewrite(plain, name, Map.of(), saved -> saved.to(dtype));
+            assertRefusedForItsDtype(name, dtype, () -> Checkpoint.loadWeights(weight, network));
+          }
+        }
+      }
+      assertThat(everything(trainer)).isEqualTo(before);
+    }
+  }
+
+  private static void assertRefusedForItsDtype(
+      String name, ScalarType dtype, ThrowableAssert.ThrowingCallable reading) {
+    assertThatThrownBy(reading)
+        .as(name)
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("does not fit: ")
+        .hasMessageContaining(name.substring(name.lastIndexOf('.') + 1) + " must be ")
+        .hasMessageEndingWith(" of " + dtype);
   }
 
   @Test

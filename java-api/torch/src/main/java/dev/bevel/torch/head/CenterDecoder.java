@@ -3,7 +3,6 @@ package dev.bevel.torch.head;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.nn.Tensors;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -16,9 +15,16 @@ import java.util.PriorityQueue;
  * Equal scores are taken in order of (class, row, column). Done in float32 on the CPU.
  *
  * <p>A NaN score is never a detection, nor is a box that is none: with a size that is not finite
- * and positive, or any other number that is not finite.
+ * and positive, any other number that is not finite, or a centre farther from its cell, or above or
+ * below it, than the map is wide. {@link #decodeCounted} tells of which maps such numbers came.
  */
 public final class CenterDecoder {
+  /** The maps that a box is read off, in the order of its numbers. */
+  private static final List<String> PARTS = List.of("reg", "height", "dim", "rot", "vel");
+
+  /** Which of them each of a box's nine numbers comes from. */
+  private static final int[] PART_OF = {0, 0, 1, 2, 2, 2, 3, 4, 4};
+
   private final HeadGrid grid;
   private final HeadTasks tasks;
   private final DecodeSettings settings;
@@ -46,8 +52,38 @@ public final class CenterDecoder {
    * @param predictions one per task
    * @throws IllegalArgumentException if their number or shapes do not fit the grid and the tasks
    */
-  @SuppressWarnings("try") // the scope is there to be closed
   public List<List<DecodedBox>> decode(List<TaskPrediction> predictions) {
+    return decodeCounted(predictions).stream().map(Sample::boxes).toList();
+  }
+
+  /**
+   * The detections of one sample, and what was dropped.
+   *
+   * @param boxes task by task, by falling score in a task
+   * @param dropped what decodes to no box, at most one entry a task and map
+   */
+  public record Sample(List<DecodedBox> boxes, List<Dropped> dropped) {}
+
+  /**
+   * Candidates of one task that are no boxes because of one map.
+   *
+   * @param task its index
+   * @param map {@code reg}, {@code height}, {@code dim}, {@code rot} or {@code vel}; the first in
+   *     this order of several that have no sense
+   * @param example one decoded value, for example an infinite length
+   * @param count of candidates
+   * @param candidates of the task, these included
+   */
+  public record Dropped(int task, String map, double example, int count, int candidates) {}
+
+  /**
+   * As {@link #decode}, telling of each sample what was dropped.
+   *
+   * @param predictions one per task
+   * @throws IllegalArgumentException if their number or shapes do not fit the grid and the tasks
+   */
+  @SuppressWarnings("try") // the scope is there to be closed
+  public List<Sample> decodeCounted(List<TaskPrediction> predictions) {
     if (predictions.size() != tasks.count()) {
       throw new IllegalArgumentException(
           String.format(
@@ -57,18 +93,19 @@ public final class CenterDecoder {
               predictions.size()));
     }
     predictions.forEach(prediction -> prediction.requireOpen("CenterDecoder.decode"));
-    List<List<DecodedBox>> result = new ArrayList<>();
+    List<Sample> result = new ArrayList<>();
     try (TensorScope scope = TensorScope.open()) {
       for (int task = 0; task < predictions.size(); task++) {
         Maps maps = new Maps(predictions.get(task));
         checkShape(task, maps);
         for (int sample = 0; sample < maps.batch; sample++) {
           if (task == 0) {
-            result.add(new ArrayList<>());
+            result.add(new Sample(new ArrayList<>(), new ArrayList<>()));
           }
-          List<DecodedBox> candidates = candidates(maps, task, sample);
+          Sample into = result.get(sample);
+          List<DecodedBox> candidates = candidates(maps, task, sample, into.dropped);
           double threshold = settings.nmsThresholds().get(task);
-          result.get(sample).addAll(CircleNms.keep(candidates, threshold, settings.maxPerTask()));
+          into.boxes.addAll(CircleNms.keep(candidates, threshold, settings.maxPerTask()));
         }
       }
     }
@@ -76,21 +113,48 @@ public final class CenterDecoder {
   }
 
   /** The decoded boxes of one task and sample before suppression, by falling score. */
-  private List<DecodedBox> candidates(Maps maps, int task, int sample) {
+  private List<DecodedBox> candidates(Maps maps, int task, int sample, List<Dropped> dropped) {
     int cells = grid.cells();
     List<DecodedBox> found = new ArrayList<>();
-    for (int index : top(maps, sample)) {
+    int[] counts = new int[PARTS.size()];
+    double[] examples = new double[PARTS.size()];
+    List<Integer> top = top(maps, sample);
+    for (int index : top) {
       int channel = index / cells;
       double[] box = box(maps, sample, index % cells);
-      if (isBox(box) && settings.inRange(box)) {
+      int bad = firstSenseless(box, index % cells);
+      if (bad >= 0) {
+        counts[PART_OF[bad]]++;
+        examples[PART_OF[bad]] = box[bad];
+      } else if (settings.inRange(box)) {
         found.add(new DecodedBox(tasks.firstLabel(task) + channel, maps.score(sample, index), box));
+      }
+    }
+    for (int part = 0; part < counts.length; part++) {
+      if (counts[part] > 0) {
+        dropped.add(new Dropped(task, PARTS.get(part), examples[part], counts[part], top.size()));
       }
     }
     return found;
   }
 
-  private static boolean isBox(double[] box) {
-    return Arrays.stream(box).allMatch(Double::isFinite) && box[3] > 0 && box[4] > 0 && box[5] > 0;
+  /** Which of the box's nine numbers is the first that none can have, or −1. */
+  private int firstSenseless(double[] box, int cell) {
+    double farthest = (double) Math.max(grid.width(), grid.height()) * grid.cellSize();
+    for (int i = 0; i < box.length; i++) {
+      boolean sound =
+          switch (i) {
+            case 0 -> Math.abs(box[i] - grid.x(cell % grid.width())) <= farthest;
+            case 1 -> Math.abs(box[i] - grid.y(cell / grid.width())) <= farthest;
+            case 2 -> Math.abs(box[i]) <= farthest;
+            case 3, 4, 5 -> box[i] > 0 && Double.isFinite(box[i]);
+            default -> Double.isFinite(box[i]);
+          };
+      if (!sound) {
+        return i;
+      }
+    }
+    return -1;
   }
 
   /** Indices into {@code [C, H, W]} of the highest scores above the threshold, best first. */

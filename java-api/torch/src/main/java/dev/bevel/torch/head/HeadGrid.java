@@ -45,6 +45,11 @@ public record HeadGrid(
     return width * height;
   }
 
+  /** Side of a cell of the map in metres. */
+  double cellSize() {
+    return voxelSize * outSizeFactor;
+  }
+
   /** Continuous cell coordinate of x (0 at the lower edge of the first cell). */
   float column(double x) {
     return toCells((float) x - (float) xMin);

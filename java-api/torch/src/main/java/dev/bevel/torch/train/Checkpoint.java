@@ -30,7 +30,9 @@ import org.jspecify.annotations.Nullable;
  * bevel.box_convention} (the {@link BoxConvention#stamp} of the boxes that the module predicts) and
  * {@code bevel.average_updates}, {@code bevel.data} (what the training is on, see {@link
  * DataIdentity}). Every tensor and the header carry checksums, see {@link SafeTensors}; no tensor
- * holds NaN or infinity: such a state is neither written nor read.
+ * holds NaN or infinity: such a state is neither written nor read. Every tensor has the dtype that
+ * the training has it in: none is converted, and others are refused ({@link Module#loadStateDict}
+ * converts weights of other programs).
  *
  * @param config the YAML document the training was started with
  * @param boxConvention of the boxes that the module predicts
@@ -162,8 +164,8 @@ public record Checkpoint(
    * Fills a module for inference: with the averaged weights where the checkpoint has them, else
    * with its weights.
    *
-   * @throws CheckpointException if names or shapes do not fit, or a tensor holds NaN or infinity;
-   *     the module is unchanged then
+   * @throws CheckpointException if names, shapes or dtypes do not fit, or a tensor holds NaN or
+   *     infinity; the module is unchanged then
    * @throws IOException if the file cannot be read or is damaged
    */
   @SuppressWarnings("try") // the scope is there to be closed
@@ -251,6 +253,15 @@ public record Checkpoint(
   }
 
   private static void load(Path file, Module module, Map<String, Tensor> weights) {
+    module
+        .stateDict()
+        .forEach(
+            (name, tensor) -> {
+              Tensor saved = weights.get(name);
+              if (saved != null && saved.scalar_type().value != tensor.scalar_type().value) {
+                throw misfit(file, "state dictionary", name, tensor, saved);
+              }
+            });
     try {
       module.loadStateDict(weights, true);
     } catch (IllegalArgumentException e) {
@@ -260,27 +271,15 @@ public record Checkpoint(
 
   private static void requireSame(
       Path file, String what, Map<String, Tensor> expected, Map<String, Tensor> actual) {
-    for (Map.Entry<String, Tensor> entry : expected.entrySet()) {
-      Tensor saved = actual.get(entry.getKey());
-      String shape = Arrays.toString(entry.getValue().shape());
-      if (saved == null
-          || !shape.equals(Arrays.toString(saved.shape()))
-          || saved.scalar_type().value != entry.getValue().scalar_type().value) {
-        throw new CheckpointException(
-            String.format(
-                Locale.ROOT,
-                "%s: the %s does not fit: %s must be %s of %s, got %s",
-                file,
-                what,
-                entry.getKey(),
-                shape,
-                entry.getValue().scalar_type(),
-                saved == null
-                    ? "nothing"
-                    : Arrays.toString(saved.shape()) + " of " + saved.scalar_type()),
-            null);
-      }
-    }
+    expected.forEach(
+        (name, tensor) -> {
+          Tensor saved = actual.get(name);
+          if (saved == null
+              || !Arrays.equals(tensor.shape(), saved.shape())
+              || saved.scalar_type().value != tensor.scalar_type().value) {
+            throw misfit(file, what, name, tensor, saved);
+          }
+        });
     if (expected.size() != actual.size()) {
       throw new CheckpointException(
           String.format(
@@ -292,6 +291,23 @@ public record Checkpoint(
               actual.size()),
           null);
     }
+  }
+
+  private static CheckpointException misfit(
+      Path file, String what, String name, Tensor expected, @Nullable Tensor saved) {
+    return new CheckpointException(
+        String.format(
+            Locale.ROOT,
+            "%s: the %s does not fit: %s must be %s of %s, got %s",
+            file,
+            what,
+            Printable.of(name, 200),
+            Arrays.toString(expected.shape()),
+            expected.scalar_type(),
+            saved == null
+                ? "nothing"
+                : Arrays.toString(saved.shape()) + " of " + saved.scalar_type()),
+        null);
   }
 
   private static Map<String, Tensor> weights(Map<String, Tensor> tensors) {

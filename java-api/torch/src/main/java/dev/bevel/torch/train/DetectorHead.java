@@ -1,6 +1,7 @@
 package dev.bevel.torch.train;
 
 import dev.bevel.nuscenes.BoxConvention;
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.torch.head.CenterDecoder;
@@ -19,13 +20,18 @@ import dev.bevel.torch.model.DetectorConfig;
 import dev.bevel.torch.model.DetectorOutput;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What a detector's output means: its loss against the truth, and the boxes in it. */
 public final class DetectorHead {
+  private static final Logger LOG = LoggerFactory.getLogger("dev.bevel.torch");
+
   /** Boxes per sample and task that are learnt, as upstream. */
   private static final int MAX_OBJECTS = 500;
 
@@ -94,8 +100,12 @@ public final class DetectorHead {
 
   /**
    * The detections of each batch element in the detector's frame, by falling score in each task.
+   * Where some candidates of a task decode to no box (an infinite length, say), they are left out
+   * and the log tells how many; where all do, the task finds nothing whatever it sees.
    *
    * @param scoreThreshold a detection needs a higher score
+   * @throws TrainingException if all candidates of a task of a batch element decode to no box; the
+   *     message names task, map and a value
    */
   public List<List<Detection>> detections(DetectorOutput output, double scoreThreshold) {
     DecodeSettings settings =
@@ -106,11 +116,35 @@ public final class DetectorHead {
             config.head().nmsThresholds(),
             config.head().maxPerTask());
     List<List<Detection>> result = new ArrayList<>();
-    for (List<DecodedBox> boxes :
-        new CenterDecoder(grid, tasks, settings).decode(predictions(output))) {
-      result.add(boxes.stream().map(this::detection).toList());
+    for (CenterDecoder.Sample sample :
+        new CenterDecoder(grid, tasks, settings).decodeCounted(predictions(output))) {
+      requireBoxes(sample.dropped());
+      result.add(sample.boxes().stream().map(this::detection).toList());
     }
     return result;
+  }
+
+  /** A task whose candidates all decode to no box would look like an empty street. */
+  private void requireBoxes(List<CenterDecoder.Dropped> dropped) {
+    int[] counts = new int[tasks.count()];
+    for (CenterDecoder.Dropped each : dropped) {
+      counts[each.task()] += each.count();
+      String told =
+          String.format(
+              Locale.ROOT,
+              "%s: %d of %s of task %d %s are no boxes: the head's %s decodes to %s",
+              config.name(),
+              each.count(),
+              Counted.of(each.candidates(), "candidate"),
+              each.task(),
+              tasks.tasks().get(each.task()).stream().map(DetectionClass::detectionName).toList(),
+              each.map(),
+              each.example());
+      if (counts[each.task()] == each.candidates()) {
+        throw new TrainingException(told + "; with these weights the network overflows");
+      }
+      LOG.warn("{}", told);
+    }
   }
 
   private Detection detection(DecodedBox box) {

@@ -85,6 +85,8 @@ public final class DetectorInference implements AutoCloseable {
    * @param scoreThreshold a detection needs a higher score
    * @return in the key ego frame
    * @throws dev.bevel.nuscenes.NuScenesException if an image is missing or damaged
+   * @throws TrainingException if the network overflows: a map of the head holds NaN or infinity, or
+   *     all candidates of a task decode to no box
    */
   public List<Detection> detect(DetectionSample sample, double scoreThreshold) {
     return detect(sample, scoreThreshold, UnaryOperator.identity());
@@ -121,9 +123,19 @@ public final class DetectorInference implements AutoCloseable {
               config.detector().image().width());
       DetectorOutput output = detector.forward(images, input.calibration());
       requireFinite(output, sample);
-      return head.detections(output, scoreThreshold).getFirst().stream()
+      return decoded(output, sample, scoreThreshold).stream()
           .map(d -> new Detection(d.box().transformed(toEgo), d.detectionClass(), d.score()))
           .toList();
+    }
+  }
+
+  private List<Detection> decoded(
+      DetectorOutput output, DetectionSample sample, double scoreThreshold) {
+    try {
+      return head.detections(output, scoreThreshold).getFirst();
+    } catch (TrainingException e) {
+      throw new TrainingException(
+          "sample " + Printable.of(sample.token(), 80) + ": " + e.getMessage(), e);
     }
   }
 
