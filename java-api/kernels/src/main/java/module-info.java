@@ -14,6 +14,8 @@ module dev.bevel.kernels {
   requires static org.jspecify;
 
   exports dev.bevel.kernels;
+  exports dev.bevel.kernels.checks to
+      dev.bevel.torch;
   exports dev.bevel.kernels.loading to
       dev.bevel.cli,
       dev.bevel.javacpp,

@@ -64,7 +64,7 @@ class LiftSplatLimitsTest {
   }
 
   @Test
-  void forwardRefusesMorePointsThanAPlanCanHold() {
+  void forwardRefusesMorePointsThanThePlanHas() {
     try (Arena arena = Arena.ofConfined();
         LiftSplatPlan plan =
             LiftSplatPlan.build(
@@ -82,7 +82,8 @@ class LiftSplatLimitsTest {
           TensorView.ofAddress(small.address(), DType.FLOAT32, Device.CPU, 1, 1, 1, 64, 16384);
       assertThatThrownBy(() -> LiftSplat.forward(plan, depth, context, small))
           .isInstanceOf(BevelException.class)
-          .hasMessageContaining("number of frustum points must be 0 to 1073741823, got 1073741824");
+          .hasMessageContaining(
+              "depth must be [1, 1, 2, 2, 2] to match the plan, got [1, 1, 1024, 64, 16384]");
     }
   }
 

@@ -36,21 +36,44 @@ class ThreadsTest {
     assertThat(output(List.of(), "setters", "3000")).matches("same bits: true in \\d+ calls\n");
   }
 
+  /** Where it is given, by the name that it has there. */
   @ParameterizedTest
   @ValueSource(ints = {-1, 4097, Integer.MIN_VALUE, Integer.MAX_VALUE})
-  void aCallsNumberOfThreadsIsChecked(int threads) {
+  void aNumberOfThreadsIsChecked(int threads) {
+    String optional = " must be 1 to 4096 threads, or 0 for Bevel.threads(), got " + threads;
+    assertThatThrownBy(() -> CallSettings.DEFAULT.withThreads(threads))
+        .isInstanceOf(BevelException.class)
+        .hasMessage("CallSettings: count" + optional);
+    LiftSplatGeometry geometry =
+        new LiftSplatScene(
+                1,
+                new int[] {1, 1, 2, 2, 3, 1},
+                LiftSplatScene.grid(1, CellRounding.TRUNC, RowAxis.Y))
+            .withMatrices();
+    assertThatThrownBy(() -> LiftSplatPlan.build(geometry, PoolingMethod.AUTO, threads))
+        .isInstanceOf(BevelException.class)
+        .hasMessage("LiftSplatPlan: threads" + optional);
     try (Arena arena = Arena.ofConfined()) {
-      TensorView input = TensorView.allocate(arena, DType.FLOAT32, 1, 2, 8, 8);
-      TensorView offset = TensorView.allocate(arena, DType.FLOAT32, 1, 18, 8, 8);
-      TensorView weight = TensorView.allocate(arena, DType.FLOAT32, 2, 2, 3, 3);
-      TensorView out = TensorView.allocate(arena, DType.FLOAT32, 1, 2, 8, 8);
-      DeformConvInputs inputs =
-          new DeformConvInputs(input, offset, null, weight, DeformConvSettings.of(1, 1, 1));
+      TensorView memory = TensorView.allocate(arena, DType.INT32, 1 << 16);
+      TensorView workspace = TensorView.allocate(arena, DType.UINT8, 1 << 16);
       assertThatThrownBy(
-              () -> DeformConv.forward(inputs, out, CallSettings.DEFAULT.withThreads(threads)))
+              () ->
+                  LiftSplatPlan.buildOn(
+                      memory, workspace, geometry, PoolingMethod.AUTO, 0, 0, threads))
           .isInstanceOf(BevelException.class)
-          .hasMessage("deform_conv_forward: threads must be 1 to 4096, got " + threads);
+          .hasMessage("LiftSplatPlan: threads" + optional);
     }
+    assertThatThrownBy(() -> Bevel.setThreads(threads))
+        .isInstanceOf(BevelException.class)
+        .hasMessage("Bevel: count must be 1 to 4096 threads, got " + threads);
+  }
+
+  @Test
+  void theProcessHasAtLeastOneThread() {
+    assertThatThrownBy(() -> Bevel.setThreads(0))
+        .isInstanceOf(BevelException.class)
+        .hasMessage("Bevel: count must be 1 to 4096 threads, got 0");
+    assertThat(CallSettings.DEFAULT.withThreads(0).threads()).isZero();
   }
 
   private static String output(List<String> before, String... arguments)

@@ -52,4 +52,10 @@ public final class BevPoolGradients {
     BevPoolParams.BACKWARD.gradDepth.set(call, depth);
     BevPoolParams.BACKWARD.gradFeature.set(call, feature);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(BevPoolGradients.class, "depth", depth, "feature", feature);
+  }
 }

@@ -73,4 +73,11 @@ public final class BevPoolInputs {
     fields.intervalStarts.set(call, intervals.intervalStarts());
     fields.intervalLengths.set(call, intervals.intervalLengths());
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        BevPoolInputs.class, "feature", feature, "intervals", intervals, "depth", depth);
+  }
 }

@@ -67,4 +67,21 @@ public final class BevPoolIntervals {
   public TensorView intervalLengths() {
     return intervalLengths;
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        BevPoolIntervals.class,
+        "ranksDepth",
+        ranksDepth,
+        "ranksFeature",
+        ranksFeature,
+        "ranksBev",
+        ranksBev,
+        "intervalStarts",
+        intervalStarts,
+        "intervalLengths",
+        intervalLengths);
+  }
 }

@@ -56,4 +56,10 @@ public final class BevWarpGradients {
     BevWarpParams.BACKWARD.gradInput.set(call, input);
     BevWarpParams.BACKWARD.gradGrid.set(call, grid);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(BevWarpGradients.class, "input", input, "grid", grid);
+  }
 }

@@ -134,4 +134,11 @@ public final class BevWarpInputs {
       fields.matrices.set(call, positions.tensor());
     }
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        BevWarpInputs.class, "input", input, "positions", positions, "layout", layout);
+  }
 }

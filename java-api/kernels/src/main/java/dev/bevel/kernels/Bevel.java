@@ -111,7 +111,7 @@ public final class Bevel {
    * @param count 1 to 4096
    */
   public static void setThreads(int count) {
-    NativeLibrary.threads(count);
+    NativeLibrary.threads(CallSettings.requireThreads(Bevel.class, "count", count, 1));
   }
 
   /**

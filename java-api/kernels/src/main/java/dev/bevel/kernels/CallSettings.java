@@ -1,5 +1,6 @@
 package dev.bevel.kernels;
 
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,6 +15,9 @@ public final class CallSettings {
    * (on the CPU), and {@link Determinism#STRICT}.
    */
   public static final CallSettings DEFAULT = new CallSettings(0, 0, null, Determinism.STRICT);
+
+  /** BEVEL_MAX_THREADS of the C library. */
+  private static final int MAX_THREADS = 4096;
 
   private final long stream;
   private final int threads;
@@ -41,10 +45,28 @@ public final class CallSettings {
    * These settings with a number of threads on the CPU in place of {@link Bevel#threads()}. A
    * workspace of a fixed size that holds fewer threads' memory runs the call on as many as fit.
    *
-   * @param count 1 to 4096, checked when a call is run; 0: {@link Bevel#threads()}
+   * @param count 1 to 4096; 0: {@link Bevel#threads()}
    */
   public CallSettings withThreads(int count) {
-    return new CallSettings(stream, count, workspace, determinism);
+    return new CallSettings(
+        stream, requireThreads(CallSettings.class, "count", count, 0), workspace, determinism);
+  }
+
+  /** A number of threads, checked where it is given and so told by that name. */
+  static int requireThreads(Class<?> of, String name, int count, int least) {
+    if (count < least || count > MAX_THREADS) {
+      throw new BevelException(
+          Status.INVALID_ARGUMENT,
+          String.format(
+              Locale.ROOT,
+              "%s: %s must be 1 to %d threads%s, got %d",
+              of.getSimpleName(),
+              name,
+              MAX_THREADS,
+              least == 0 ? ", or 0 for Bevel.threads()" : "",
+              count));
+    }
+    return count;
   }
 
   /**
@@ -91,5 +113,20 @@ public final class CallSettings {
   /** How backward passes add up. */
   public Determinism determinism() {
     return determinism;
+  }
+
+  /** The settings that are not left to the library, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        CallSettings.class,
+        "stream",
+        stream == 0 ? null : String.format(Locale.ROOT, "0x%x", stream),
+        "threads",
+        threads == 0 ? null : threads,
+        "workspace",
+        workspace,
+        "determinism",
+        determinism);
   }
 }

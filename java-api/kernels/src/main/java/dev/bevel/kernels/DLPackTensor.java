@@ -160,4 +160,10 @@ public final class DLPackTensor implements AutoCloseable {
   private static BevelException unsupported(String message) {
     return new BevelException(Status.UNSUPPORTED, "DLPackTensor: " + message);
   }
+
+  /** The tensor. */
+  @Override
+  public String toString() {
+    return Described.as(DLPackTensor.class, "view", view, "closed", life.isClosed() ? true : null);
+  }
 }

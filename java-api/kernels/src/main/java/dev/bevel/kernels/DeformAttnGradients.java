@@ -81,4 +81,19 @@ public final class DeformAttnGradients {
     DeformAttnParams.BACKWARD.gradOffsets.set(call, offsets);
     DeformAttnParams.BACKWARD.gradLogits.set(call, logits);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        DeformAttnGradients.class,
+        "value",
+        value,
+        "reference",
+        reference,
+        "offsets",
+        offsets,
+        "logits",
+        logits);
+  }
 }

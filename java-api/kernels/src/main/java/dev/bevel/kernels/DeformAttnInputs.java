@@ -160,4 +160,27 @@ public final class DeformAttnInputs {
     fields.logits.set(call, logits);
     fields.visible.set(call, visible);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        DeformAttnInputs.class,
+        "value",
+        value,
+        "levels",
+        levels,
+        "reference",
+        reference,
+        "offsets",
+        offsets,
+        "logits",
+        logits,
+        "visible",
+        visible,
+        "referenceKind",
+        referenceKind,
+        "combination",
+        combination);
+  }
 }

@@ -95,4 +95,21 @@ public final class DeformConvGradients {
     DeformConvParams.BACKWARD.gradWeight.set(call, weight);
     DeformConvParams.BACKWARD.gradBias.set(call, bias);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        DeformConvGradients.class,
+        "input",
+        input,
+        "offset",
+        offset,
+        "mask",
+        mask,
+        "weight",
+        weight,
+        "bias",
+        bias);
+  }
 }

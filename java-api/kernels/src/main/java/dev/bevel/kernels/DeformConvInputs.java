@@ -111,4 +111,23 @@ public final class DeformConvInputs {
     fields.mask.set(call, mask);
     fields.weight.set(call, weight);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        DeformConvInputs.class,
+        "input",
+        input,
+        "offset",
+        offset,
+        "mask",
+        mask,
+        "weight",
+        weight,
+        "settings",
+        settings,
+        "bias",
+        bias);
+  }
 }

@@ -18,6 +18,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Frames: camera x right, y down, z forward, in metres; the BEV frame is whatever cameraToBev
  * maps to (LiDAR or ego).
  *
+ * <p>A geometry is refused whose matrices hold NaN or infinity, or cannot be inverted (of
+ * intrinsics all of it, of cameraToBev and bevAugmentation the first three rows and columns, of
+ * imageAugmentation the first two), as is a depth that does not grow from bin to bin. Matrices on
+ * CUDA are not looked at. NaN and infinity in features and depths are data, and legal.
+ *
  * <p>Immutable. Matrices given as arrays are copied as float64; all matrices of a geometry have one
  * dtype.
  */
@@ -73,6 +78,10 @@ public final class LiftSplatGeometry {
             : matrices.imageAugmentation.view(batch, cameras, 4, 4);
     bevAugmentation =
         matrices.bevAugmentation == null ? null : matrices.bevAugmentation.view(batch, 4, 4);
+    CameraCheck.require("intrinsics", intrinsics, 3, 3);
+    CameraCheck.require("cameraToBev", cameraToBev, 4, 3);
+    CameraCheck.require("imageAugmentation", imageAugmentation, 4, 2);
+    CameraCheck.require("bevAugmentation", bevAugmentation, 4, 3);
   }
 
   /** Starts a geometry of one batch element. */
@@ -159,6 +168,35 @@ public final class LiftSplatGeometry {
   /** Int32 [B, N, D, H, W], or null where matrices were given. */
   public @Nullable TensorView cells() {
     return cells;
+  }
+
+  /** Its sizes, the depth bins, the grid, and what it was made of. */
+  @Override
+  public String toString() {
+    return Described.as(
+        LiftSplatGeometry.class,
+        "batch",
+        batch,
+        "cameras",
+        cameras,
+        "depth",
+        depthBins + " from " + depthStart + " by " + depthStep,
+        "features",
+        height + " x " + width,
+        "image",
+        imageHeight + " x " + imageWidth,
+        "grid",
+        grid,
+        "intrinsics",
+        intrinsics,
+        "cameraToBev",
+        cameraToBev,
+        "imageAugmentation",
+        imageAugmentation,
+        "bevAugmentation",
+        bevAugmentation,
+        "cells",
+        cells);
   }
 
   private static <T> T required(@Nullable T value, String name) {
@@ -263,11 +301,19 @@ public final class LiftSplatGeometry {
      * Depth bins. BEVDet: {@code depth(59, 1, 1)}; BEVDepth: {@code depth(112, 2, 0.5)}.
      *
      * @param bins D, 1 to 65535
-     * @param start depth of bin 0, in metres
-     * @param step metres from bin to bin
+     * @param start depth of bin 0, in metres, 0 or more
+     * @param step metres from bin to bin, more than 0
      */
     public Builder depth(long bins, double start, double step) {
       depthBins = atLeast("depth bins", bins, 1);
+      if (!(start >= 0 && step > 0 && Double.isFinite(start + bins * step))) {
+        throw new BevelException(
+            Status.INVALID_ARGUMENT,
+            "LiftSplatGeometry: depth must start at 0 or more and grow by a finite step, got start "
+                + start
+                + " and step "
+                + step);
+      }
       depthStart = start;
       depthStep = step;
       return this;
@@ -418,6 +464,25 @@ public final class LiftSplatGeometry {
             "LiftSplatGeometry: " + name + " must be " + least + " or more, got " + value);
       }
       return value;
+    }
+
+    /** The sizes so far. */
+    @Override
+    public String toString() {
+      return Described.as(
+          Builder.class,
+          "batch",
+          batch,
+          "cameras",
+          cameras,
+          "depth",
+          depthBins + " from " + depthStart + " by " + depthStep,
+          "features",
+          height + " x " + width,
+          "image",
+          imageHeight + " x " + imageWidth,
+          "grid",
+          grid);
     }
   }
 }

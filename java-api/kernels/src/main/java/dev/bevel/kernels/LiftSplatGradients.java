@@ -53,4 +53,10 @@ public final class LiftSplatGradients {
     LiftSplatParams.BACKWARD.gradDepth.set(call, depth);
     LiftSplatParams.BACKWARD.gradContext.set(call, context);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(LiftSplatGradients.class, "depth", depth, "context", context);
+  }
 }

@@ -189,8 +189,28 @@ public final class LiftSplatInputs {
     }
   }
 
+  /**
+   * Refuses a distribution over depths of another shape than the plan's, for the same reason.
+   *
+   * @param argument its name
+   */
+  private void requireDepthOfPlan(String operator, String argument, TensorView view) {
+    if (!plan.hasDepthShape(view)) {
+      throw new BevelException(
+          Status.INVALID_ARGUMENT,
+          String.format(
+              Locale.ROOT,
+              "%s: %s must be %s to match the plan, got %s",
+              operator,
+              argument,
+              Arrays.toString(plan.depthShape()),
+              Arrays.toString(view.shape())));
+    }
+  }
+
   void writeForward(Scratch call) {
     LiftSplatParams.Forward fields = LiftSplatParams.FORWARD;
+    requireDepthOfPlan(fields.operator(), "depth", depth);
     fields.plan.set(call, plan.memory());
     fields.depth.set(call, depth);
     fields.context.set(call, context);
@@ -203,7 +223,11 @@ public final class LiftSplatInputs {
     LiftSplatParams.Backward fields = LiftSplatParams.BACKWARD;
     fields.plan.set(call, plan.memory());
     boolean given = probabilities == null && depthKind == DepthKind.PROBABILITIES;
-    fields.probabilities.set(call, given ? depth : probabilities);
+    TensorView read = given ? depth : probabilities;
+    if (read != null) {
+      requireDepthOfPlan(fields.operator(), given ? "depth" : "probabilities", read);
+    }
+    fields.probabilities.set(call, read);
     fields.context.set(call, context);
     fields.prior.set(call, prior);
     fields.priorWeight.set(call, priorWeight);
@@ -216,5 +240,30 @@ public final class LiftSplatInputs {
     fields.outLayout.set(call, outLayout.value());
     fields.maxPoints.set(call, plan.maxPoints());
     fields.planInfo.set(call, plan.infoAddress());
+  }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        LiftSplatInputs.class,
+        "plan",
+        plan,
+        "depth",
+        depth,
+        "context",
+        context,
+        "prior",
+        prior,
+        "priorWeight",
+        priorWeight,
+        "probabilities",
+        probabilities,
+        "depthKind",
+        depthKind,
+        "contextLayout",
+        contextLayout,
+        "outLayout",
+        outLayout);
   }
 }

@@ -42,4 +42,10 @@ public final class LiftSplatOutputs {
   @Nullable TensorView probabilities() {
     return probabilities;
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(LiftSplatOutputs.class, "out", out, "probabilities", probabilities);
+  }
 }

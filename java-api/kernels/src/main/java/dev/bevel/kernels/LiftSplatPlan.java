@@ -8,7 +8,10 @@ import dev.bevel.kernels.internal.Scratch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Which points of the camera frustums fall in which cell of the grid: built once per calibration,
@@ -19,8 +22,12 @@ import org.jspecify.annotations.Nullable;
  * #buildOn}) stands in memory of the caller. Plans may be built on and used from any thread, by any
  * number of calls at a time. A closed plan throws {@link IllegalStateException}; closing one that
  * calls on other threads are using returns at once, and the last of them frees it.
+ *
+ * <p>A plan on the CPU whose cameras see nothing of the grid is legal, and told by a warning in the
+ * log ({@code dev.bevel.kernels}): every map of it is zero. For one on CUDA ask {@link #info}.
  */
 public final class LiftSplatPlan implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger("dev.bevel.kernels");
   private static final LiftSplatParams.Plan PARAMS = LiftSplatParams.PLAN;
   private static final LiftSplatParams.PlanInfo INFO = LiftSplatParams.PLAN_INFO;
 
@@ -91,6 +98,7 @@ public final class LiftSplatPlan implements AutoCloseable {
    * @param threads of this call, 1 to 4096; 0: {@link Bevel#threads()}
    */
   public static LiftSplatPlan build(LiftSplatGeometry geometry, PoolingMethod method, int threads) {
+    CallSettings.requireThreads(LiftSplatPlan.class, "threads", threads, 0);
     Size size = size(geometry, method, 0, Device.Type.CPU);
     Arena arena = Arena.ofShared();
     boolean built = false;
@@ -109,6 +117,7 @@ public final class LiftSplatPlan implements AutoCloseable {
       LiftSplatPlan plan = new LiftSplatPlan(memory, geometry, 0, arena);
       plan.build(memory, geometry, method, scratchMemory, 0, threads);
       plan.readInfo(0);
+      plan.warnIfBlind();
       built = true;
       return plan;
     } finally {
@@ -166,10 +175,12 @@ public final class LiftSplatPlan implements AutoCloseable {
     Given.argument(workspace, LiftSplatPlan.class, "workspace");
     Given.argument(geometry, LiftSplatPlan.class, "geometry");
     Given.argument(method, LiftSplatPlan.class, "method");
+    CallSettings.requireThreads(LiftSplatPlan.class, "threads", threads, 0);
     LiftSplatPlan plan = new LiftSplatPlan(memory, geometry, maxPoints, null);
     plan.build(memory, geometry, method, workspace, stream, threads);
     if (!memory.device().isCuda()) {
       plan.readInfo(0);
+      plan.warnIfBlind();
     }
     return plan;
   }
@@ -301,6 +312,17 @@ public final class LiftSplatPlan implements AutoCloseable {
     }
   }
 
+  /** Whether a tensor has the shape of depth; allocates nothing. */
+  boolean hasDepthShape(TensorView view) {
+    Dimensions d = dimensions;
+    return view.rank() == 5
+        && view.size(0) == d.batch
+        && view.size(1) == d.cameras
+        && view.size(2) == d.depthBins
+        && view.size(3) == d.height
+        && view.size(4) == d.width;
+  }
+
   /** Batch elements. */
   long batch() {
     return dimensions.batch;
@@ -340,6 +362,19 @@ public final class LiftSplatPlan implements AutoCloseable {
     infoKnown = true;
   }
 
+  /** Legal, and almost always a mistake: every map will be zero, and nothing learns from it. */
+  private void warnIfBlind() {
+    boolean any = Arrays.stream(depthShape()).allMatch(size -> size > 0);
+    if (any && info().points() == 0) {
+      LOG.warn(
+          "LiftSplatPlan: none of the cameras' points {} falls in the grid {}, so that every map"
+              + " will be zero; look at intrinsics (pixels of the raw image), cameraToBev (camera"
+              + " frame to BEV frame, metres), the depths and the grid's ends",
+          Arrays.toString(depthShape()),
+          dimensions.grid);
+    }
+  }
+
   private static void write(
       Scratch call, LiftSplatGeometry geometry, PoolingMethod method, long maxPoints) {
     PARAMS.geometry.write(call, geometry);
@@ -350,5 +385,23 @@ public final class LiftSplatPlan implements AutoCloseable {
   /** Initialised when the library is loaded. */
   private static final class Native {
     static final NativeFunction BUILD = PARAMS.function();
+  }
+
+  /** The sizes of what it lifts, its grid and its device. */
+  @Override
+  public String toString() {
+    Dimensions d = dimensions;
+    return Described.as(
+        LiftSplatPlan.class,
+        "depth",
+        Arrays.toString(depthShape()),
+        "grid",
+        d.grid,
+        "device",
+        device(),
+        "maxPoints",
+        maxPoints == 0 ? null : maxPoints,
+        "closed",
+        life.isClosed() ? true : null);
   }
 }

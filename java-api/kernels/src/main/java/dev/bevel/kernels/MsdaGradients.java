@@ -65,4 +65,11 @@ public final class MsdaGradients {
     DeformAttnParams.MSDA_BACKWARD.gradLocations.set(call, locations);
     DeformAttnParams.MSDA_BACKWARD.gradWeights.set(call, weights);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        MsdaGradients.class, "value", value, "locations", locations, "weights", weights);
+  }
 }

@@ -66,4 +66,19 @@ public final class MsdaInputs {
     fields.locations.set(call, locations);
     fields.weights.set(call, weights);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        MsdaInputs.class,
+        "value",
+        value,
+        "levels",
+        levels,
+        "locations",
+        locations,
+        "weights",
+        weights);
+  }
 }

@@ -123,4 +123,19 @@ public final class MultiViewSampleGradients {
     fields.gradLocations.set(call, locations);
     fields.gradWeights.set(call, weights);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        MultiViewSampleGradients.class,
+        "features",
+        features,
+        "points",
+        points,
+        "locations",
+        locations,
+        "weights",
+        weights);
+  }
 }

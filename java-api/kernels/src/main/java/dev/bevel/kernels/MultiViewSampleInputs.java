@@ -197,4 +197,31 @@ public final class MultiViewSampleInputs {
     }
     fields.weights.set(call, weights);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        MultiViewSampleInputs.class,
+        "features",
+        features,
+        "layout",
+        layout,
+        "lidarToImage",
+        lidarToImage,
+        "points",
+        points,
+        "locations",
+        locations,
+        "weights",
+        weights,
+        "imageSizes",
+        imageSizes,
+        "imageWidth",
+        imageWidth,
+        "imageHeight",
+        imageHeight,
+        "pointRange",
+        pointRange);
+  }
 }

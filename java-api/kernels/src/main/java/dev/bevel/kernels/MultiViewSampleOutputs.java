@@ -43,4 +43,10 @@ public final class MultiViewSampleOutputs {
   @Nullable TensorView visible() {
     return visible;
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(MultiViewSampleOutputs.class, "out", out, "visible", visible);
+  }
 }

@@ -115,4 +115,19 @@ public final class PointSamplingInputs {
     fields.imageWidth.set(call, images.width);
     fields.visibleOfFirstElement.set(call, visibleOfFirstElement ? 1 : 0);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        PointSamplingInputs.class,
+        "grid",
+        grid,
+        "points",
+        points,
+        "images",
+        images,
+        "visibleOfFirstElement",
+        visibleOfFirstElement);
+  }
 }

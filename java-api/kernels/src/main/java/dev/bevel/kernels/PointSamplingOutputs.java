@@ -78,4 +78,19 @@ public final class PointSamplingOutputs {
     fields.visible.set(call, visible);
     fields.meanFactor.set(call, meanFactor);
   }
+
+  /** Its parts, those that are given, by name. */
+  @Override
+  public String toString() {
+    return Described.as(
+        PointSamplingOutputs.class,
+        "reference",
+        reference,
+        "visible",
+        visible,
+        "mask",
+        mask,
+        "meanFactor",
+        meanFactor);
+  }
 }

@@ -90,4 +90,17 @@ public final class SharedResource implements MemoryOwner, AutoCloseable {
   private IllegalStateException closed() {
     return new IllegalStateException(whyClosed());
   }
+
+  /** Its name, the uses that run, and whether it is closed. */
+  @Override
+  public String toString() {
+    return Described.as(
+        SharedResource.class,
+        "name",
+        name,
+        "uses",
+        uses.get() & ~CLOSED,
+        "closed",
+        isClosed() ? true : null);
+  }
 }

@@ -199,7 +199,7 @@ public final class TensorView {
   public static TensorView allocate(Arena arena, DType dtype, long... shape) {
     Given.argument(arena, TensorView.class, "arena");
     long bytes = Math.max(1, TensorExtent.byteSize(dtype, copy("shape", shape)));
-    return of(arena.allocate(bytes, ALIGNMENT), dtype, shape);
+    return of(TensorMemory.allocate(arena, bytes, dtype, shape), dtype, shape);
   }
 
   /**
@@ -440,26 +440,12 @@ public final class TensorView {
     return owner;
   }
 
-  // A raw address has no size of its own; whoever made the view vouched for the memory.
-  @SuppressWarnings("restricted")
   private <T> T read(DType wanted, Function<MemorySegment, T> reader) {
     if (dtype != wanted || !isCompact() || device.isCuda()) {
       throw TensorExtent.invalid(
           String.format(Locale.ROOT, "%s is not a compact %s tensor on the CPU", this, wanted));
     }
-    long bytes = byteSize();
-    if (owner != null && !owner.acquire()) {
-      throw new IllegalStateException(
-          "TensorView: %s is closed: %s".formatted(this, owner.whyClosed()));
-    }
-    try {
-      return reader.apply(
-          segment.byteSize() >= bytes ? segment.asSlice(0, bytes) : segment.reinterpret(bytes));
-    } finally {
-      if (owner != null) {
-        owner.release();
-      }
-    }
+    return TensorMemory.read(this, reader);
   }
 
   private static TensorView inSegment(

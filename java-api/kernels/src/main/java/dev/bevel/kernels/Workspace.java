@@ -154,4 +154,15 @@ public final class Workspace implements AutoCloseable {
     memory = view;
     return view;
   }
+
+  /** Its kind and its size now. */
+  @Override
+  public String toString() {
+    return Described.as(
+        Workspace.class,
+        "kind",
+        life.isClosed() ? "closed" : growable ? "growable" : "fixed",
+        "bytes",
+        byteSize());
+  }
 }

@@ -1,6 +1,8 @@
 package dev.bevel.torch.model;
 
+import dev.bevel.kernels.checks.CameraMatrices;
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +34,9 @@ public final class Calibration {
    * @param imageAugmentation [B, N, 4, 4] row-major, raw → augmented pixels, rows and columns 2
    *     those of the identity, the shift in column 3 (models: resize, crop, flip, rotation)
    * @param bevAugmentation [B, 4, 4] row-major, applied after {@code cameraToBev}, or null for none
+   * @throws IllegalArgumentException if a matrix holds NaN or infinity, or cannot be inverted: of
+   *     intrinsics all of it, of cameraToBev and bevAugmentation the first three rows and columns,
+   *     of imageAugmentation the first two
    */
   public Calibration(
       int batch,
@@ -46,27 +51,28 @@ public final class Calibration {
     }
     this.batch = batch;
     this.cameras = cameras;
-    this.intrinsics = copy("intrinsics", intrinsics, batch * cameras * MATRIX3);
-    this.cameraToBev = copy("cameraToBev", cameraToBev, batch * cameras * MATRIX4);
-    this.imageAugmentation =
-        copy("imageAugmentation", imageAugmentation, batch * cameras * MATRIX4);
+    int all = Math.multiplyExact(batch, cameras);
+    this.intrinsics = copy("intrinsics", intrinsics, all, 3, 3);
+    this.cameraToBev = copy("cameraToBev", cameraToBev, all, 4, 3);
+    this.imageAugmentation = copy("imageAugmentation", imageAugmentation, all, 4, 2);
     double[] bev = bevAugmentation == null ? identities(batch) : bevAugmentation;
-    this.bevAugmentation = copy("bevAugmentation", bev, batch * MATRIX4);
+    this.bevAugmentation = copy("bevAugmentation", bev, batch, 4, 3);
     hash =
         31 * (31 * Arrays.hashCode(this.intrinsics) + Arrays.hashCode(this.cameraToBev))
             + 31 * Arrays.hashCode(this.imageAugmentation)
             + Arrays.hashCode(this.bevAugmentation);
   }
 
-  private static double[] copy(String name, double[] values, int expected) {
+  private static double[] copy(String name, double[] values, int count, int size, int inverted) {
+    Objects.requireNonNull(values, () -> "Calibration: " + name + " is null");
+    int expected = Math.multiplyExact(count, size * size);
     if (values.length != expected) {
       throw new IllegalArgumentException(
           "Calibration: " + name + " must have " + expected + " values, got " + values.length);
     }
-    for (double value : values) {
-      if (!Double.isFinite(value)) {
-        throw new IllegalArgumentException("Calibration: " + name + " holds " + value);
-      }
+    String fault = CameraMatrices.fault(values, size, inverted);
+    if (fault != null) {
+      throw new IllegalArgumentException("Calibration: " + name + fault);
     }
     return values.clone();
   }
