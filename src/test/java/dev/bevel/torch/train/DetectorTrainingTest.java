@@ -8,6 +8,7 @@ import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.ImageAugmentation;
 import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.SampleSelection;
 import dev.bevel.testing.SmallConfig;
 import dev.bevel.testing.TestData;
 import dev.bevel.torch.model.ConfigException;

@@ -6,6 +6,7 @@ import com.sun.management.OperatingSystemMXBean;
 import dev.bevel.nuscenes.Detection;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.SampleSelection;
 import dev.bevel.testing.TestData;
 import dev.bevel.torch.model.Calibration;
 import dev.bevel.torch.model.Detector;

@@ -1,8 +1,8 @@
 package dev.bevel.cli;
 
 import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.SampleSelection;
 import dev.bevel.nuscenes.Splits;
-import dev.bevel.torch.train.SampleSelection;
 import dev.bevel.torch.train.TrainingConfig;
 import java.util.Collection;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +31,7 @@ final class DataSetOptions extends DataFolderOptions {
 
   /** The split's key frames that have what a configuration needs. */
   SampleSelection toTrainOn(NuScenes set, TrainingConfig config) {
-    return SampleSelection.toTrainOn(set, scenes(set), config);
+    return SampleSelection.toTrainOn(set, scenes(set), config.losses().superviseDepth());
   }
 
   private @Nullable Collection<String> scenes(NuScenes set) {

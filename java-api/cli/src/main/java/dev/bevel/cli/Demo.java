@@ -4,6 +4,7 @@ import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.SampleSelection;
 import dev.bevel.nuscenes.Splits;
 import dev.bevel.nuscenes.evaluation.DetectionMetrics;
 import dev.bevel.nuscenes.report.RunFolder;
@@ -13,7 +14,6 @@ import dev.bevel.nuscenes.simulator.Simulator;
 import dev.bevel.torch.train.ConfigDocument;
 import dev.bevel.torch.train.DetectorInference;
 import dev.bevel.torch.train.DetectorTraining;
-import dev.bevel.torch.train.SampleSelection;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -154,7 +154,9 @@ final class Demo {
 
   private void train(ConfigDocument config, NuScenes set, RunFolder run) throws IOException {
     List<DetectionSample> samples =
-        SampleSelection.toTrainOn(set, Splits.scenes(set, TRAIN), config.training()).samples();
+        SampleSelection.toTrainOn(
+                set, Splits.scenes(set, TRAIN), config.training().losses().superviseDepth())
+            .samples();
     String name = config.detector().name();
     tell("train " + name + " on " + Counted.of(samples.size(), "key frame") + " of " + TRAIN);
     try (DetectorTraining training = new DetectorTraining(config, samples, seed)) {

@@ -297,7 +297,7 @@ public final class DetectorTraining implements AutoCloseable {
   }
 
   private DetectorInputs.Example prepared(long draw, DetectionSample sample) {
-    boolean withDepth = config.training().losses().depth() > 0;
+    boolean withDepth = config.training().losses().superviseDepth();
     if (config.training().imageAugmentation() != TrainingConfig.ImageRanges.NONE) {
       return inputs.example(sample, augmentations(draw, sample), withDepth);
     }

@@ -38,6 +38,11 @@ public record TrainingConfig(
     public Losses {
       code = List.copyOf(code);
     }
+
+    /** Whether the depth that the LiDAR measures is learnt. */
+    public boolean superviseDepth() {
+      return depth > 0;
+    }
   }
 
   private enum Schedule {

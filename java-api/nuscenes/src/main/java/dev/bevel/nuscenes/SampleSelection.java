@@ -1,11 +1,5 @@
-package dev.bevel.torch.train;
+package dev.bevel.nuscenes;
 
-import dev.bevel.nuscenes.CameraSample;
-import dev.bevel.nuscenes.Counted;
-import dev.bevel.nuscenes.DetectionSample;
-import dev.bevel.nuscenes.NuScenes;
-import dev.bevel.nuscenes.NuScenesException;
-import dev.bevel.nuscenes.TableRecord;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -50,8 +44,7 @@ public final class SampleSelection {
   /**
    * Key frames to detect things in: those all of whose six images are there, in table order.
    *
-   * @param sceneNames of these scenes only, e.g. {@link dev.bevel.nuscenes.Splits#scenes}; null for
-   *     all there are
+   * @param sceneNames of these scenes only, e.g. {@link Splits#scenes}; null for all there are
    * @throws NuScenesException if there is none, or a file of one is damaged
    */
   public static SampleSelection toDetectIn(NuScenes set, @Nullable Collection<String> sceneNames) {
@@ -61,16 +54,16 @@ public final class SampleSelection {
   }
 
   /**
-   * Key frames to train a configuration on: those all of whose six images are there and, where it
-   * supervises depth, the LiDAR sweep; in table order.
+   * Key frames to train on: those all of whose six images are there and, where depth is supervised,
+   * the LiDAR sweep; in table order.
    *
    * @param sceneNames as {@link #toDetectIn}
+   * @param withLidar whether the LiDAR sweep is needed
    * @throws NuScenesException if there is none, a file of one is damaged, or there is no box to
    *     learn from
    */
   public static SampleSelection toTrainOn(
-      NuScenes set, @Nullable Collection<String> sceneNames, TrainingConfig config) {
-    boolean withLidar = config.losses().depth() > 0;
+      NuScenes set, @Nullable Collection<String> sceneNames, boolean withLidar) {
     SampleSelection selection = select(set, inScenes(set, sceneNames), withLidar);
     selection.requireBoxes();
     selection.samples.parallelStream().forEach(DetectionSample::requireImages);
