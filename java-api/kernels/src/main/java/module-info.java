@@ -16,6 +16,8 @@ module dev.bevel.kernels {
   exports dev.bevel.kernels;
   exports dev.bevel.kernels.checks to
       dev.bevel.torch;
+  exports dev.bevel.kernels.internal to
+      dev.bevel.bench;
   exports dev.bevel.kernels.loading to
       dev.bevel.cli,
       dev.bevel.javacpp,

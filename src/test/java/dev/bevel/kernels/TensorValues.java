@@ -3,6 +3,12 @@ package dev.bevel.kernels;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.bevel.bench.References;
+import dev.bevel.bench.TensorData;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.function.Consumer;
+
 /** Elements of tensors as arrays, and comparisons of them. */
 final class TensorValues {
   private TensorValues() {}
@@ -14,6 +20,27 @@ final class TensorValues {
       assertThat(actual[i])
           .as("element %d", i)
           .isCloseTo(expected[i], within(bound * (1 + Math.abs(expected[i]))));
+    }
+  }
+
+  /** Elements of a compact tensor of any dtype. */
+  static double[] numbers(TensorView view) {
+    double[] values = new double[Math.toIntExact(view.elementCount())];
+    Arrays.setAll(values, i -> TensorData.at(view, i));
+    return values;
+  }
+
+  /**
+   * What an operator's definition gives.
+   *
+   * @param call one call of the operator that writes the tensor it is handed, which is float64
+   * @param shape of that tensor
+   */
+  static double[] reference(Consumer<TensorView> call, long... shape) {
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView exact = TensorView.allocate(arena, DType.FLOAT64, shape);
+      References.run(() -> call.accept(exact));
+      return numbers(exact);
     }
   }
 

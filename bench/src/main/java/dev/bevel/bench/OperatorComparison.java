@@ -4,6 +4,7 @@ import dev.bevel.kernels.DType;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.torch.Torch;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntToDoubleFunction;
 import org.bytedeco.pytorch.Tensor;
@@ -28,9 +30,9 @@ import org.jspecify.annotations.Nullable;
  *   TensorView map = c.input(FLOAT32, values, 8, 80, 128, 128);      // rounds values
  *   TensorView matrices = c.constant(FLOAT32, affine, 8, 2, 3);
  *   TensorView gradOut = c.gradOut(FLOAT32, gradients, 8, 80, 128, 128);
- *   Reference reference = new Reference(values, affine);             // in double
- *   TensorView out = c.result(FLOAT32, reference.forward(), 1e-5, 8, 80, 128, 128);
- *   TensorView gradMap = c.gradient(0, reference.backward(gradients), 1e-5);
+ *   double[] expected = c.reference(out -> BevWarp.forward(inputs, out), 8, 80, 128, 128);
+ *   TensorView out = c.result(FLOAT32, expected, 1e-5, 8, 80, 128, 128);
+ *   TensorView gradMap = c.gradient(0, c.reference(..), 1e-5);
  *   c.kernel(BenchmarkReport.BEVEL, () -> BevWarp.forward(..), () -> BevWarp.backward(..));
  *   c.tensors("bevel_autograd", in -> function.warp(in[0], in[1]));
  *   c.tensors("libtorch", in -> composed(in[0], in[1]));
@@ -133,6 +135,20 @@ public final class OperatorComparison implements AutoCloseable {
     TensorView view = TensorData.store(arena, type, values, shape);
     gradOut = view;
     return view;
+  }
+
+  /**
+   * What the definition of an operator gives ({@link References}), row-major.
+   *
+   * @param call one call of the operator that writes the tensor it is handed, which is FLOAT64
+   * @param shape of that tensor
+   */
+  public double[] reference(Consumer<TensorView> call, long... shape) {
+    try (Arena memory = Arena.ofConfined()) {
+      TensorView exact = TensorView.allocate(memory, DType.FLOAT64, shape);
+      References.run(() -> call.accept(exact));
+      return exact.segment().toArray(ValueLayout.JAVA_DOUBLE);
+    }
   }
 
   /**

@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -229,6 +230,14 @@ public final class PeerLibrary {
   @SuppressWarnings("restricted")
   private static MethodHandle find(String name, FunctionDescriptor descriptor) {
     return Linker.nativeLinker().downcallHandle(LIBRARY.findOrThrow(name), descriptor);
+  }
+
+  /** A function by its name, if there is one. */
+  @SuppressWarnings("restricted")
+  static Optional<MethodHandle> function(String name, FunctionDescriptor descriptor) {
+    return LIBRARY
+        .find(name)
+        .map(symbol -> Linker.nativeLinker().downcallHandle(symbol, descriptor));
   }
 
   private static IllegalStateException unexpected(Throwable failure) {

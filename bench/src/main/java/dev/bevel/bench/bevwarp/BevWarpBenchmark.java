@@ -136,22 +136,15 @@ public final class BevWarpBenchmark implements OperatorBenchmark {
         double[] values = problem.maps();
         TensorView maps = c.input(dtype, values, shape.mapShape());
         double[] matrices = problem.matrices(!kind.nearest);
-        double[] places;
-        TensorView positions;
-        if (kind.grid) {
-          double[] grid = problem.grid(problem.positions(matrices));
-          positions =
-              c.input(DType.FLOAT32, grid, shape.frames(), shape.height(), shape.width(), 2);
-          places = problem.positionsOf(grid);
-        } else {
-          positions = c.constant(DType.FLOAT32, matrices, shape.frames(), 2, 3);
-          places = problem.positions(matrices);
-        }
-        BevWarpReference reference = new BevWarpReference(shape, values, places, kind.nearest);
+        TensorView positions =
+            kind.grid
+                ? c.input(DType.FLOAT32, problem.grid(problem.positions(matrices)), gridShape())
+                : c.constant(DType.FLOAT32, matrices, shape.frames(), 2, 3);
+        BevWarpInputs inputs = new BevWarpInputs(maps, where(positions)).withLayout(layout);
         if (kind.concat) {
-          concatenated(c, problem, maps, positions, reference);
+          concatenated(c, problem, inputs);
         } else {
-          plain(c, problem, maps, positions, reference, bound);
+          plain(c, problem, inputs, bound);
         }
         if (!narrow) {
           c.tensors("bevel_autograd", this::withBevel);
@@ -161,37 +154,43 @@ public final class BevWarpBenchmark implements OperatorBenchmark {
       }
     }
 
+    private long[] gridShape() {
+      return new long[] {shape.frames(), shape.height(), shape.width(), 2};
+    }
+
     private void plain(
-        OperatorComparison c,
-        BevWarpProblem problem,
-        TensorView maps,
-        TensorView positions,
-        BevWarpReference reference,
-        double bound) {
-      double[] gradients = problem.maps();
-      TensorView gradOut = c.gradOut(dtype, gradients, shape.mapShape());
-      TensorView out = c.result(dtype, reference.forward(), bound, shape.mapShape());
-      TensorView gradMaps = c.gradient(0, reference.gradMaps(gradients), bound);
+        OperatorComparison c, BevWarpProblem problem, BevWarpInputs inputs, double bound) {
+      TensorView gradOut = c.gradOut(dtype, problem.maps(), shape.mapShape());
+      TensorView out = c.result(dtype, warpedBy(c, inputs), bound, shape.mapShape());
+      TensorView gradMaps = c.gradient(0, gradientOfMaps(c, inputs, gradOut), bound);
       TensorView gradGrid = null;
       if (kind.grid) {
-        double[] expected = problem.scaleToGrid(reference.gradPositions(gradients));
+        double[] expected =
+            c.reference(
+                grid -> BevWarp.backward(inputs, gradOut, BevWarpGradients.none().withGrid(grid)),
+                gridShape());
         gradGrid = c.gradient(1, expected, bound);
       }
       BevWarpGradients asked = BevWarpGradients.none().withInput(gradMaps).withGrid(gradGrid);
-      BevWarpInputs inputs = new BevWarpInputs(maps, where(positions)).withLayout(layout);
       c.kernel(
           BEVEL,
           () -> BevWarp.forward(inputs, out),
           () -> BevWarp.backward(inputs, gradOut, asked));
     }
 
+    private double[] warpedBy(OperatorComparison c, BevWarpInputs inputs) {
+      return c.reference(out -> BevWarp.forward(inputs, out), shape.mapShape());
+    }
+
+    private double[] gradientOfMaps(
+        OperatorComparison c, BevWarpInputs inputs, TensorView gradOut) {
+      return c.reference(
+          maps -> BevWarp.backward(inputs, gradOut, BevWarpGradients.none().withInput(maps)),
+          shape.mapShape());
+    }
+
     /** Nine frames: one that is copied, and the warped ones. */
-    private void concatenated(
-        OperatorComparison c,
-        BevWarpProblem problem,
-        TensorView maps,
-        TensorView positions,
-        BevWarpReference reference) {
+    private void concatenated(OperatorComparison c, BevWarpProblem problem, BevWarpInputs inputs) {
       int one = shape.elements() / shape.frames();
       long[] oneShape = shape.mapShape();
       oneShape[0] = 1;
@@ -201,20 +200,17 @@ public final class BevWarpBenchmark implements OperatorBenchmark {
       TensorView map = c.input(dtype, current, oneShape);
       double[] gradients = new double[one + shape.elements()];
       System.arraycopy(problem.maps(), 0, gradients, 0, one);
-      double[] warpedGradients = problem.maps();
-      System.arraycopy(warpedGradients, 0, gradients, one, warpedGradients.length);
+      System.arraycopy(problem.maps(), 0, gradients, one, shape.elements());
       TensorView gradOut = c.gradOut(dtype, gradients, allShape);
-      System.arraycopy(gradients, one, warpedGradients, 0, warpedGradients.length);
+      TensorView warpedGradient = warpedPart(gradOut);
       double[] expected = new double[gradients.length];
       System.arraycopy(current, 0, expected, 0, one);
-      System.arraycopy(reference.forward(), 0, expected, one, shape.elements());
+      System.arraycopy(warpedBy(c, inputs), 0, expected, one, shape.elements());
       TensorView out = c.result(dtype, expected, BOUND, allShape);
-      TensorView gradMaps = c.gradient(0, reference.gradMaps(warpedGradients), BOUND);
+      TensorView gradMaps = c.gradient(0, gradientOfMaps(c, inputs, warpedGradient), BOUND);
       TensorView gradMap = c.gradient(2, Arrays.copyOf(gradients, one), BOUND);
       TensorView warped = warpedPart(out);
-      TensorView warpedGradient = warpedPart(gradOut);
       BevWarpGradients asked = BevWarpGradients.none().withInput(gradMaps);
-      BevWarpInputs inputs = new BevWarpInputs(maps, where(positions)).withLayout(layout);
       c.kernel(
           BEVEL,
           () -> {

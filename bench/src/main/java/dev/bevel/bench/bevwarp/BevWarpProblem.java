@@ -105,29 +105,4 @@ public final class BevWarpProblem {
     }
     return grid;
   }
-
-  /**
-   * The positions in pixels of a grid.
-   *
-   * @param grid as {@link #grid} makes it, rounded or not
-   */
-  public double[] positionsOf(double[] grid) {
-    double[] positions = new double[grid.length];
-    for (int i = 0; i < grid.length; i++) {
-      positions[i] = (grid[i] + 1) * ((i % 2 == 0 ? shape.width() : shape.height()) - 1) / 2;
-    }
-    return positions;
-  }
-
-  /**
-   * From a gradient by pixels to one by the grid.
-   *
-   * @param byPixels [T, H, W, 2]; changed
-   */
-  public double[] scaleToGrid(double[] byPixels) {
-    for (int i = 0; i < byPixels.length; i++) {
-      byPixels[i] *= ((i % 2 == 0 ? shape.width() : shape.height()) - 1) / 2.0;
-    }
-    return byPixels;
-  }
 }

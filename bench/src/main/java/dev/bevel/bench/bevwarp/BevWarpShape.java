@@ -21,14 +21,4 @@ public record BevWarpShape(int frames, int channels, int height, int width, bool
   public int elements() {
     return frames * channels * height * width;
   }
-
-  int channelStep() {
-    return channelsLast ? 1 : height * width;
-  }
-
-  /** Where channel 0 of a pixel stands. */
-  int offset(int frame, int pixel) {
-    int pixels = height * width;
-    return frame * channels * pixels + pixel * (channelsLast ? channels : 1);
-  }
 }

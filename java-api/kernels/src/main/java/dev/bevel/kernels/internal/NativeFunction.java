@@ -25,8 +25,9 @@ import java.util.Arrays;
  *
  * @param handle (long, long, MemorySegment[]) to int
  * @param struct the first argument, whose names messages use
+ * @param name in the C header
  */
-public record NativeFunction(MethodHandle handle, CStruct struct) {
+public record NativeFunction(MethodHandle handle, CStruct struct, String name) {
   private static final int ARGUMENTS = 2;
 
   /**
@@ -41,7 +42,7 @@ public record NativeFunction(MethodHandle handle, CStruct struct) {
     Arrays.fill(parameters, 0, ARGUMENTS, JAVA_LONG);
     Arrays.fill(parameters, ARGUMENTS, parameters.length, ADDRESS);
     MethodHandle function = Abi.bind(name, FunctionDescriptor.of(JAVA_INT, parameters));
-    return new NativeFunction(function.asSpreader(MemorySegment[].class, tensors), struct);
+    return new NativeFunction(function.asSpreader(MemorySegment[].class, tensors), struct, name);
   }
 
   /**
@@ -53,6 +54,11 @@ public record NativeFunction(MethodHandle handle, CStruct struct) {
    * @throws dev.bevel.kernels.BevelException if the status is not 0
    */
   public void call(Scratch scratch, long second) {
+    Substitute substitute = scratch.substitute();
+    if (substitute != null) {
+      Abi.check(substitute.call(name, scratch.address(0), second), struct);
+      return;
+    }
     try {
       Abi.check((int) handle.invokeExact(scratch.address(0), second, scratch.held()), struct);
     } catch (Throwable failure) {

@@ -59,7 +59,25 @@ public final class Scratch implements AutoCloseable {
   private int tensors;
   private int owned;
 
+  private @Nullable Substitute substitute;
+
   private Scratch() {}
+
+  /** Has the calls that this thread makes in {@code calls} go to what stands in for them. */
+  public static void withSubstitute(Substitute substitute, Runnable calls) {
+    Scratch scratch = CURRENT.get();
+    scratch.substitute = substitute;
+    try {
+      calls.run();
+    } finally {
+      scratch.substitute = null;
+    }
+  }
+
+  /** What stands in for functions in this thread's calls; null: nothing. */
+  @Nullable Substitute substitute() {
+    return substitute;
+  }
 
   /**
    * Starts the arguments of a call on this thread with a zeroed struct, which stands at 0. Loads
