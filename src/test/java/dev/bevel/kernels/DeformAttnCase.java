@@ -2,12 +2,14 @@ package dev.bevel.kernels;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
+import dev.bevel.bench.References;
 import dev.bevel.bench.TensorData;
-import dev.bevel.bench.deformattn.DeformAttnReference;
+import dev.bevel.bench.deformattn.DeformAttnNumbers;
 import dev.bevel.bench.deformattn.DeformAttnShape;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
@@ -19,8 +21,7 @@ import org.jspecify.annotations.Nullable;
 final class DeformAttnCase {
   final DeformAttnShape shape;
   final DType dtype;
-  final DeformAttnReference.Inputs numbers;
-  final double[] gradOutNumbers;
+  final DeformAttnNumbers numbers;
   final TensorView value;
   final @Nullable TensorView reference;
   final TensorView offsets;
@@ -49,8 +50,8 @@ final class DeformAttnCase {
     logits = store(numbers.logits(), exact(), shape.logitShape());
     visible = numbers.visible() == null ? null : bytes(numbers.visible());
     out = poisoned(dtype, shape.outShape());
-    gradOutNumbers = random.doubles(DeformAttnShape.count(shape.outShape()), -1, 1).toArray();
-    gradOut = store(gradOutNumbers, dtype, shape.outShape());
+    double[] gradients = random.doubles(DeformAttnShape.count(shape.outShape()), -1, 1).toArray();
+    gradOut = store(gradients, dtype, shape.outShape());
     gradValue = poisoned(dtype, shape.valueShape());
     gradReference = reference == null ? null : poisoned(exact(), shape.referenceShape());
     gradOffsets = poisoned(exact(), shape.offsetShape());
@@ -58,7 +59,7 @@ final class DeformAttnCase {
   }
 
   /** About a third of the samples fall outside their level. */
-  private static DeformAttnReference.Inputs random(
+  private static DeformAttnNumbers random(
       DeformAttnShape shape, Random random, boolean someVisible) {
     double[] value = random.doubles(DeformAttnShape.count(shape.valueShape()), -1, 1).toArray();
     int offsetCount = DeformAttnShape.count(shape.offsetShape());
@@ -66,7 +67,7 @@ final class DeformAttnCase {
     double[] logits = random.doubles(logitCount, -2, 2).toArray();
     if (!shape.isFused()) {
       double[] locations = random.doubles(offsetCount, -0.1, 1.1).toArray();
-      return new DeformAttnReference.Inputs(value, null, locations, logits, null);
+      return new DeformAttnNumbers(value, null, locations, logits, null);
     }
     double[] reference =
         random.doubles(DeformAttnShape.count(shape.referenceShape()), 0, 1).toArray();
@@ -78,7 +79,7 @@ final class DeformAttnCase {
         visible[i] = (byte) (random.nextInt(3) == 0 ? 0 : 1 + random.nextInt(120));
       }
     }
-    return new DeformAttnReference.Inputs(value, reference, offsets, logits, visible);
+    return new DeformAttnNumbers(value, reference, offsets, logits, visible);
   }
 
   private DType exact() {
@@ -102,13 +103,6 @@ final class DeformAttnCase {
     return view;
   }
 
-  /** The elements of a compact tensor. */
-  static double[] numbers(TensorView view) {
-    double[] values = new double[Math.toIntExact(view.elementCount())];
-    Arrays.setAll(values, i -> TensorData.at(view, i));
-    return values;
-  }
-
   MsdaInputs msdaInputs() {
     return new MsdaInputs(value, shape.levels(), offsets, logits);
   }
@@ -122,34 +116,55 @@ final class DeformAttnCase {
   }
 
   void forward() {
-    if (shape.isFused()) {
-      DeformAttn.forward(inputs(), out);
-    } else {
-      Msda.forward(msdaInputs(), out);
-    }
+    forward(out);
   }
 
   void backward() {
+    backward(allGradients());
+  }
+
+  private void forward(TensorView to) {
     if (shape.isFused()) {
-      DeformAttn.backward(inputs(), gradOut, gradients());
+      DeformAttn.forward(inputs(), to);
+    } else {
+      Msda.forward(msdaInputs(), to);
+    }
+  }
+
+  private void backward(List<TensorView> to) {
+    if (shape.isFused()) {
+      DeformAttn.backward(inputs(), gradOut, fused(to));
     } else {
       Msda.backward(
           msdaInputs(),
           gradOut,
           MsdaGradients.none()
-              .withValue(gradValue)
-              .withLocations(gradOffsets)
-              .withWeights(gradLogits));
+              .withValue(to.get(0))
+              .withLocations(to.get(1))
+              .withWeights(to.get(2)));
     }
+  }
+
+  /** Of value, offsets, logits and, in the fused form, of the references. */
+  private List<TensorView> allGradients() {
+    List<TensorView> all = new ArrayList<>(List.of(gradValue, gradOffsets, gradLogits));
+    if (gradReference != null) {
+      all.add(gradReference);
+    }
+    return all;
   }
 
   /** All of them. */
   DeformAttnGradients gradients() {
+    return fused(allGradients());
+  }
+
+  private static DeformAttnGradients fused(List<TensorView> of) {
     return DeformAttnGradients.none()
-        .withValue(gradValue)
-        .withReference(Objects.requireNonNull(gradReference))
-        .withOffsets(gradOffsets)
-        .withLogits(gradLogits);
+        .withValue(of.get(0))
+        .withOffsets(of.get(1))
+        .withLogits(of.get(2))
+        .withReference(of.get(3));
   }
 
   /**
@@ -161,14 +176,14 @@ final class DeformAttnCase {
   void check(double bound, double featureBound) {
     forward();
     backward();
-    DeformAttnReference expected = new DeformAttnReference(shape, numbers);
-    TensorValues.assertClose(numbers(out), expected.forward(), featureBound);
-    DeformAttnReference.Gradients gradients = expected.backward(gradOutNumbers);
-    TensorValues.assertClose(numbers(gradValue), gradients.value(), featureBound);
-    TensorValues.assertClose(numbers(gradOffsets), gradients.offsets(), bound);
-    TensorValues.assertClose(numbers(gradLogits), gradients.logits(), bound);
-    if (gradReference != null) {
-      TensorValues.assertClose(numbers(gradReference), gradients.reference(), bound);
+    double[] expected = TensorValues.reference(this::forward, out.shape());
+    TensorValues.assertClose(TensorValues.numbers(out), expected, featureBound);
+    List<TensorView> gradients = allGradients();
+    List<double[]> exact =
+        References.of(this::backward, gradients.stream().map(TensorView::shape).toList());
+    for (int i = 0; i < gradients.size(); i++) {
+      double[] actual = TensorValues.numbers(gradients.get(i));
+      TensorValues.assertClose(actual, exact.get(i), i == 0 ? featureBound : bound);
     }
   }
 }

@@ -87,7 +87,7 @@ class DeformAttnTest {
       bad.forward();
       bad.backward();
       for (TensorView zero : List.of(bad.out, bad.gradValue, bad.gradOffsets, bad.gradLogits)) {
-        assertThat(Arrays.stream(DeformAttnCase.numbers(zero)))
+        assertThat(Arrays.stream(TensorValues.numbers(zero)))
             .allMatch(each -> each == 0); // −0 is zero too
       }
     }

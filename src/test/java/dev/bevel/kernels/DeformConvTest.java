@@ -5,8 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.bevel.bench.deformconv.DeformConvReference;
+import dev.bevel.bench.References;
 import dev.bevel.bench.deformconv.DeformConvShape;
+import dev.bevel.bench.deformconv.DeformConvValues;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -37,21 +38,19 @@ class DeformConvTest {
   /** Random numbers of a shape; offsets reach beyond the border. */
   private static final class Case {
     final DeformConvShape shape;
-    final DeformConvReference.Values values;
-    final DeformConvReference reference;
+    final DeformConvValues values;
 
     Case(DeformConvShape shape, long seed) {
       this.shape = shape;
       Random random = new Random(seed);
       values =
-          new DeformConvReference.Values(
+          new DeformConvValues(
               numbers(random, 1, shape.inputShape()),
               numbers(random, 2.5, shape.offsetShape()),
               shape.masked() ? numbers(random, 1, shape.maskShape()) : null,
               numbers(random, 0.5, shape.weightShape()),
               numbers(random, 1, shape.outputs()),
               numbers(random, 1, shape.outShape()));
-      reference = new DeformConvReference(shape, values);
     }
 
     private static double[] numbers(Random random, double bound, long... shape) {
@@ -110,13 +109,36 @@ class DeformConvTest {
       return view;
     }
 
-    DeformConvGradients gradients() {
+    /** Of input, offset, weight, bias and, where there is one, mask. */
+    List<TensorView> allGradients() {
+      List<TensorView> all = new ArrayList<>(List.of(gradInput, gradOffset, gradWeight, gradBias));
+      if (gradMask != null) {
+        all.add(gradMask);
+      }
+      return all;
+    }
+
+    private static DeformConvGradients of(List<TensorView> gradients) {
       return DeformConvGradients.none()
-          .withInput(gradInput)
-          .withOffset(gradOffset)
-          .withMask(gradMask)
-          .withWeight(gradWeight)
-          .withBias(gradBias);
+          .withInput(gradients.get(0))
+          .withOffset(gradients.get(1))
+          .withWeight(gradients.get(2))
+          .withBias(gradients.get(3))
+          .withMask(gradients.size() > 4 ? gradients.get(4) : null);
+    }
+
+    DeformConvGradients gradients() {
+      return of(allGradients());
+    }
+
+    double[] expectedOut() {
+      return TensorValues.reference(exact -> DeformConv.forward(biased, exact), out.shape());
+    }
+
+    List<double[]> expectedGradients() {
+      return References.of(
+          exact -> DeformConv.backward(inputs, gradOut, of(exact)),
+          allGradients().stream().map(TensorView::shape).toList());
     }
 
     void forward(CallSettings settings) {
@@ -156,14 +178,11 @@ class DeformConvTest {
   private static void assertAll(Case c, Tensors t, double bound) {
     t.forward(CallSettings.DEFAULT);
     t.backward(CallSettings.DEFAULT);
-    DeformConvReference.Gradients expected = c.reference.backward();
-    assertMatches("out", t.out, c.reference.forward(), bound);
-    assertMatches("gradInput", t.gradInput, expected.input(), bound);
-    assertMatches("gradOffset", t.gradOffset, expected.offset(), bound);
-    assertMatches("gradWeight", t.gradWeight, expected.weight(), bound);
-    assertMatches("gradBias", t.gradBias, expected.bias(), bound);
-    if (t.gradMask != null) {
-      assertMatches("gradMask", t.gradMask, expected.mask(), bound);
+    assertMatches("out", t.out, t.expectedOut(), bound);
+    List<double[]> expected = t.expectedGradients();
+    List<TensorView> gradients = t.allGradients();
+    for (int i = 0; i < gradients.size(); i++) {
+      assertMatches("gradient " + i, gradients.get(i), expected.get(i), bound);
     }
   }
 
@@ -201,19 +220,15 @@ class DeformConvTest {
     Case c = new Case(shape(DeformConvSettings.of(1, 1, 1), true), SEED);
     try (Arena arena = Arena.ofConfined()) {
       Tensors t = new Tensors(arena, c, DType.FLOAT64);
-      DeformConvReference.Gradients expected = c.reference.backward();
+      List<double[]> expected = t.expectedGradients();
       DeformConv.backward(t.inputs, t.gradOut, DeformConvGradients.none().withWeight(t.gradWeight));
-      assertMatches("gradWeight", t.gradWeight, expected.weight(), 1e-12);
+      assertMatches("gradWeight", t.gradWeight, expected.get(2), 1e-12);
       DeformConv.backward(t.inputs, t.gradOut, DeformConvGradients.none().withOffset(t.gradOffset));
-      assertMatches("gradOffset", t.gradOffset, expected.offset(), 1e-12);
+      assertMatches("gradOffset", t.gradOffset, expected.get(1), 1e-12);
       DeformConv.forward(t.inputs, t.out);
-      double[] bias = t.bias.toDoubleArray();
-      int perOutput = c.shape.outPixels();
-      double[] out = c.reference.forward();
-      for (int i = 0; i < out.length; i++) {
-        out[i] -= bias[i / perOutput % bias.length];
-      }
-      assertMatches("out without bias", t.out, out, 1e-12);
+      double[] withoutBias =
+          TensorValues.reference(exact -> DeformConv.forward(t.inputs, exact), t.out.shape());
+      assertMatches("out without bias", t.out, withoutBias, 1e-12);
     }
   }
 
@@ -225,7 +240,7 @@ class DeformConvTest {
       TensorView out = TensorView.allocate(arena, DType.BFLOAT16, c.shape.outShape());
       out.segment().fill((byte) 0xff);
       DeformConv.forward(t.biased, out);
-      double[] reference = c.reference.forward();
+      double[] reference = t.expectedOut();
       for (int i = 0; i < out.elementCount(); i++) {
         short bits = out.segment().getAtIndex(ValueLayout.JAVA_SHORT, i);
         double value = Float.intBitsToFloat(bits << 16);

@@ -4,8 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.bevel.bench.CameraRig;
+import dev.bevel.bench.References;
+import dev.bevel.bench.multiview.MultiViewNumbers;
 import dev.bevel.bench.multiview.MultiViewProblem;
-import dev.bevel.bench.multiview.MultiViewReference;
 import dev.bevel.bench.multiview.MultiViewShape;
 import dev.bevel.testing.Seed;
 import java.lang.foreign.Arena;
@@ -41,8 +42,7 @@ class MultiViewSampleTest {
   private final class Case {
     final MultiViewShape shape;
     final boolean channelsLast;
-    final MultiViewReference.Inputs in;
-    final MultiViewReference reference;
+    final MultiViewNumbers in;
     final MultiViewSampleInputs inputs;
     final List<TensorView> gradFeatures = new ArrayList<>();
     final TensorView gradPlaces;
@@ -53,7 +53,6 @@ class MultiViewSampleTest {
       this.shape = shape;
       this.channelsLast = channelsLast;
       in = MultiViewProblem.random(shape, CameraRig.sixCameras(), RANDOM);
-      reference = new MultiViewReference(shape, in, channelsLast);
       List<TensorView> features = new ArrayList<>();
       for (int level = 0; level < shape.levels().size(); level++) {
         features.add(TensorView.copyOf(arena, in.features().get(level), featureShape(level)));
@@ -81,12 +80,24 @@ class MultiViewSampleTest {
       return channelsLast ? new long[] {s[0], s[1], s[3], s[4], s[2]} : s;
     }
 
-    MultiViewSampleGradients gradients() {
-      MultiViewSampleGradients all = MultiViewSampleGradients.none().withWeights(gradWeights);
-      for (int level = 0; level < gradFeatures.size(); level++) {
-        all = all.withFeatures(level, gradFeatures.get(level));
+    /** Of places, of weights, and of each level's features. */
+    List<TensorView> allGradients() {
+      List<TensorView> all = new ArrayList<>(List.of(gradPlaces, gradWeights));
+      all.addAll(gradFeatures);
+      return all;
+    }
+
+    MultiViewSampleGradients of(List<TensorView> gradients) {
+      MultiViewSampleGradients all = MultiViewSampleGradients.none().withWeights(gradients.get(1));
+      for (int level = 0; level + 2 < gradients.size(); level++) {
+        all = all.withFeatures(level, gradients.get(level + 2));
       }
-      return shape.located() ? all.withLocations(gradPlaces) : all.withPoints(gradPlaces);
+      TensorView places = gradients.get(0);
+      return shape.located() ? all.withLocations(places) : all.withPoints(places);
+    }
+
+    MultiViewSampleGradients gradients() {
+      return of(allGradients());
     }
   }
 
@@ -106,24 +117,30 @@ class MultiViewSampleTest {
               arena, DType.UINT8, shape.batch(), shape.cameras(), shape.queries(), shape.points());
       visible.segment().fill((byte) 0x5a);
       MultiViewSample.forward(c.inputs, MultiViewSampleOutputs.of(c.out).withVisible(visible));
-      TensorValues.assertClose(c.out.toDoubleArray(), c.reference.forward(), 1e-11);
-      long seen = 0;
-      for (long i = 0; i < visible.elementCount(); i++) {
-        seen += visible.segment().get(ValueLayout.JAVA_BYTE, i);
-      }
-      assertThat(seen).isEqualTo(c.reference.visible());
+      TensorView seen = TensorView.allocate(arena, DType.UINT8, visible.shape());
+      double[] expected =
+          TensorValues.reference(
+              exact ->
+                  MultiViewSample.forward(
+                      c.inputs, MultiViewSampleOutputs.of(exact).withVisible(seen)),
+              shape.outShape());
+      TensorValues.assertClose(c.out.toDoubleArray(), expected, 1e-11);
+      assertThat(visible.segment().toArray(ValueLayout.JAVA_BYTE))
+          .isEqualTo(seen.segment().toArray(ValueLayout.JAVA_BYTE));
 
       double[] gradOut = RANDOM.doubles(c.out.elementCount(), -1, 1).toArray();
-      MultiViewReference.Gradients expected = c.reference.backward(gradOut);
       TensorView gradient = TensorView.copyOf(arena, gradOut, shape.outShape());
       assertThat(MultiViewSample.workspaceBytes(c.inputs, gradient, c.gradients())).isPositive();
       MultiViewSample.backward(c.inputs, gradient, c.gradients());
-      for (int level = 0; level < c.gradFeatures.size(); level++) {
-        TensorValues.assertClose(
-            c.gradFeatures.get(level).toDoubleArray(), expected.features().get(level), 1e-11);
+      List<TensorView> actual = c.allGradients();
+      List<double[]> exact =
+          References.of(
+              to -> MultiViewSample.backward(c.inputs, gradient, c.of(to)),
+              actual.stream().map(TensorView::shape).toList());
+      for (int i = 0; i < actual.size(); i++) {
+        double bound = i == 0 ? 1e-8 : 1e-11;
+        TensorValues.assertClose(actual.get(i).toDoubleArray(), exact.get(i), bound);
       }
-      TensorValues.assertClose(c.gradPlaces.toDoubleArray(), expected.places(), 1e-8);
-      TensorValues.assertClose(c.gradWeights.toDoubleArray(), expected.weights(), 1e-11);
     }
   }
 

@@ -4,7 +4,6 @@ import dev.bevel.kernels.DType;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.torch.Torch;
 import java.lang.foreign.Arena;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -144,11 +143,16 @@ public final class OperatorComparison implements AutoCloseable {
    * @param shape of that tensor
    */
   public double[] reference(Consumer<TensorView> call, long... shape) {
-    try (Arena memory = Arena.ofConfined()) {
-      TensorView exact = TensorView.allocate(memory, DType.FLOAT64, shape);
-      References.run(() -> call.accept(exact));
-      return exact.segment().toArray(ValueLayout.JAVA_DOUBLE);
-    }
+    return references(views -> call.accept(views.get(0)), List.of(shape)).get(0);
+  }
+
+  /**
+   * The same of a call that writes several tensors.
+   *
+   * @param shapes of the tensors
+   */
+  public List<double[]> references(Consumer<List<TensorView>> call, List<long[]> shapes) {
+    return References.of(call, shapes);
   }
 
   /**

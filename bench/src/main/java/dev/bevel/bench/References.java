@@ -3,13 +3,18 @@ package dev.bevel.bench;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.bevel.kernels.DType;
+import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.internal.Scratch;
 import dev.bevel.kernels.internal.Substitute;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.invoke.MethodHandle;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 
 /**
  * The operators' definitions in double and in plain loops, written once, in C++
@@ -17,8 +22,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * layout, results in the dtype of the tensor that is written.
  *
  * <pre>{@code
- * TensorView expected = TensorView.allocate(arena, DType.FLOAT64, BevWarp.outShape(inputs));
- * References.run(() -> BevWarp.forward(inputs, expected));
+ * double[] expected =
+ *     References.of(out -> BevWarp.forward(inputs, out.get(0)), List.of(BevWarp.outShape(inputs)))
+ *         .get(0);
  * }</pre>
  *
  * <p>Lift-splat, whose params name a plan, has none: its calls are refused here. The caller vouches
@@ -39,6 +45,21 @@ public final class References {
    */
   public static void run(Runnable calls) {
     Scratch.withSubstitute(INSTEAD, calls);
+  }
+
+  /**
+   * What calls of operators give by their definitions, row-major.
+   *
+   * @param calls write the tensors they are handed, which are FLOAT64 and compact
+   * @param shapes of the tensors
+   */
+  public static List<double[]> of(Consumer<List<TensorView>> calls, List<long[]> shapes) {
+    try (Arena arena = Arena.ofConfined()) {
+      List<TensorView> exact =
+          shapes.stream().map(shape -> TensorView.allocate(arena, DType.FLOAT64, shape)).toList();
+      run(() -> calls.accept(exact));
+      return exact.stream().map(TensorView::toDoubleArray).toList();
+    }
   }
 
   private static final class Definitions implements Substitute {

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.entry;
 
 import dev.bevel.bench.CameraRig;
 import dev.bevel.bench.multiview.ComposedMultiView;
+import dev.bevel.bench.multiview.MultiViewNumbers;
 import dev.bevel.bench.multiview.MultiViewProblem;
-import dev.bevel.bench.multiview.MultiViewReference;
 import dev.bevel.bench.multiview.MultiViewShape;
 import dev.bevel.kernels.PointRange;
 import dev.bevel.testing.Seed;
@@ -148,7 +148,7 @@ class Detr3dCrossAttentionTest {
     final List<Tensor> features;
 
     Inputs() {
-      MultiViewReference.Inputs in = MultiViewProblem.random(SHAPE, CameraRig.sixCameras(), RANDOM);
+      MultiViewNumbers in = MultiViewProblem.random(SHAPE, CameraRig.sixCameras(), RANDOM);
       query = random(2, 20, 16).requires_grad_(true);
       position = random(2, 20, 16).requires_grad_(true);
       reference = Tensors.of(in.places(), 2, 20, 3).requires_grad_(true);

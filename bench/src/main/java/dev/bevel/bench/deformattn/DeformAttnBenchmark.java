@@ -120,11 +120,16 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
     boolean narrow = dtype == DType.BFLOAT16;
     try (OperatorComparison comparison =
         new OperatorComparison(operator(), caseName, narrow ? "bf16" : "fp32")) {
-      Tensors tensors = Tensors.of(comparison, shape, dtype, session.options().seed());
+      Tensors t = Tensors.of(comparison, shape, dtype, session.options().seed());
+      List<TensorView> gradients = List.of(t.gradValue, t.gradOffsets, t.gradLogits);
+      comparison.kernel(
+          BEVEL,
+          () -> forward(shape, t.value, t.reference, t.offsets, t.logits, t.out),
+          () -> backward(shape, t.value, t.reference, t.offsets, t.logits, t.gradOut, gradients));
       if (shape.isFused()) {
-        addFused(comparison, shape, tensors);
+        addFused(comparison, shape);
       } else {
-        addMsda(comparison, shape, tensors);
+        addMsda(comparison, shape);
       }
       if (!narrow) {
         comparison.tensors(LIBTORCH, in -> composed(shape, in));
@@ -139,34 +144,59 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
         : ComposedDeformAttn.msda(in[0], shape.levels(), in[1], in[2]);
   }
 
-  private static void addMsda(OperatorComparison comparison, DeformAttnShape shape, Tensors t) {
-    MsdaInputs inputs = new MsdaInputs(t.value, shape.levels(), t.offsets, t.logits);
-    MsdaGradients gradients =
-        MsdaGradients.none()
-            .withValue(t.gradValue)
-            .withLocations(t.gradOffsets)
-            .withWeights(t.gradLogits);
-    comparison.kernel(
-        BEVEL,
-        () -> Msda.forward(inputs, t.out),
-        () -> Msda.backward(inputs, t.gradOut, gradients));
+  private static void forward(
+      DeformAttnShape shape,
+      TensorView value,
+      @Nullable TensorView reference,
+      TensorView offsets,
+      TensorView logits,
+      TensorView out) {
+    if (reference == null) {
+      Msda.forward(new MsdaInputs(value, shape.levels(), offsets, logits), out);
+    } else {
+      DeformAttn.forward(
+          new DeformAttnInputs(value, shape.levels(), reference, offsets, logits), out);
+    }
+  }
+
+  /**
+   * Backward of either form.
+   *
+   * @param of the gradients of value, of offsets or locations, and of logits or weights
+   */
+  private static void backward(
+      DeformAttnShape shape,
+      TensorView value,
+      @Nullable TensorView reference,
+      TensorView offsets,
+      TensorView logits,
+      TensorView gradOut,
+      List<TensorView> of) {
+    if (reference == null) {
+      Msda.backward(
+          new MsdaInputs(value, shape.levels(), offsets, logits),
+          gradOut,
+          MsdaGradients.none()
+              .withValue(of.get(0))
+              .withLocations(of.get(1))
+              .withWeights(of.get(2)));
+    } else {
+      DeformAttn.backward(
+          new DeformAttnInputs(value, shape.levels(), reference, offsets, logits),
+          gradOut,
+          DeformAttnGradients.none()
+              .withValue(of.get(0))
+              .withOffsets(of.get(1))
+              .withLogits(of.get(2)));
+    }
+  }
+
+  private static void addMsda(OperatorComparison comparison, DeformAttnShape shape) {
     MsdaFunction function = new MsdaFunction(shape.levels());
     comparison.tensors(AUTOGRAD, in -> function.attend(in[0], in[1], in[2]));
   }
 
-  private static void addFused(OperatorComparison comparison, DeformAttnShape shape, Tensors t) {
-    TensorView reference = Objects.requireNonNull(t.reference);
-    DeformAttnInputs inputs =
-        new DeformAttnInputs(t.value, shape.levels(), reference, t.offsets, t.logits);
-    DeformAttnGradients gradients =
-        DeformAttnGradients.none()
-            .withValue(t.gradValue)
-            .withOffsets(t.gradOffsets)
-            .withLogits(t.gradLogits);
-    comparison.kernel(
-        BEVEL,
-        () -> DeformAttn.forward(inputs, t.out),
-        () -> DeformAttn.backward(inputs, t.gradOut, gradients));
+  private static void addFused(OperatorComparison comparison, DeformAttnShape shape) {
     DeformAttnFunction function = new DeformAttnFunction(shape.levels(), DeformAttnOptions.DEFAULT);
     comparison.tensors(AUTOGRAD, in -> function.attend(in[0], in[1], in[2], in[3]));
   }
@@ -185,7 +215,7 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
     static Tensors of(
         OperatorComparison comparison, DeformAttnShape shape, DType dtype, long seed) {
       DeformAttnProblem problem = new DeformAttnProblem(shape, seed);
-      DeformAttnReference.Inputs in = problem.inputs();
+      DeformAttnNumbers in = problem.inputs();
       double[] gradients = problem.gradOut();
       TensorView value = comparison.input(dtype, in.value(), shape.valueShape());
       TensorView reference =
@@ -196,8 +226,13 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
       TensorView logits = comparison.input(DType.FLOAT32, in.logits(), shape.logitShape());
       TensorView gradOut = comparison.gradOut(dtype, gradients, shape.outShape());
 
-      DeformAttnReference expected = new DeformAttnReference(shape, in);
-      DeformAttnReference.Gradients back = expected.backward(gradients);
+      double[] expected =
+          comparison.reference(
+              out -> forward(shape, value, reference, offsets, logits, out), shape.outShape());
+      List<double[]> back =
+          comparison.references(
+              of -> backward(shape, value, reference, offsets, logits, gradOut, of),
+              List.of(shape.valueShape(), shape.offsetShape(), shape.logitShape()));
       Bounds bounds = Bounds.of(shape.levels());
       double bound = dtype == DType.BFLOAT16 ? BOUND_OF_BF16 : bounds.result();
       int sampling = reference == null ? 1 : 2;
@@ -207,10 +242,10 @@ public final class DeformAttnBenchmark implements OperatorBenchmark {
           offsets,
           logits,
           gradOut,
-          comparison.result(dtype, expected.forward(), bound, shape.outShape()),
-          comparison.gradient(0, back.value(), bound),
-          comparison.gradient(sampling, back.offsets(), bounds.sampling()),
-          comparison.gradient(sampling + 1, back.logits(), bounds.sampling()));
+          comparison.result(dtype, expected, bound, shape.outShape()),
+          comparison.gradient(0, back.get(0), bound),
+          comparison.gradient(sampling, back.get(1), bounds.sampling()),
+          comparison.gradient(sampling + 1, back.get(2), bounds.sampling()));
     }
   }
 }

@@ -35,15 +35,15 @@ final class DeformAttnProblem {
   }
 
   /** The inputs of the shape's form. */
-  DeformAttnReference.Inputs inputs() {
+  DeformAttnNumbers inputs() {
     double[] value = normal(DeformAttnShape.count(shape.valueShape()));
     double[] logits = normal(DeformAttnShape.count(shape.logitShape()));
     double[] offsets = offsets();
     if (shape.isFused()) {
-      return new DeformAttnReference.Inputs(value, references(), offsets, logits, null);
+      return new DeformAttnNumbers(value, references(), offsets, logits, null);
     }
     softmax(logits);
-    return new DeformAttnReference.Inputs(value, null, offsets, logits, null);
+    return new DeformAttnNumbers(value, null, offsets, logits, null);
   }
 
   /** The gradient of the result. */

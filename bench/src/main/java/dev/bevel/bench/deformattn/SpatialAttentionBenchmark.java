@@ -115,26 +115,24 @@ final class SpatialAttentionBenchmark {
       double[] gradients = uniform(random, 1, shape.outShape());
       TensorView gradOut = c.gradOut(DType.FLOAT32, gradients, shape.outShape());
 
-      DeformAttnReference exact =
-          new DeformAttnReference(
-              shape, new DeformAttnReference.Inputs(values, places, shifts, scores, seen));
-      Bounds bounds = Bounds.of(shape.levels());
-      TensorView out = c.result(DType.FLOAT32, exact.forward(), bounds.result(), shape.outShape());
-      DeformAttnReference.Gradients backward = exact.backward(gradients);
-      TensorView gradValue = c.gradient(0, backward.value(), bounds.result());
-      TensorView gradOffsets = c.gradient(2, backward.offsets(), bounds.sampling());
-      TensorView gradLogits = c.gradient(3, backward.logits(), bounds.sampling());
-
       DeformAttnInputs inputs =
           new DeformAttnInputs(value, shape.levels(), reference, offsets, logits)
               .withVisible(visible)
               .withReferenceKind(shape.kind())
               .withCombination(shape.combination());
+      Bounds bounds = Bounds.of(shape.levels());
+      double[] expected = c.reference(exact -> DeformAttn.forward(inputs, exact), shape.outShape());
+      List<double[]> backward =
+          c.references(
+              exact -> DeformAttn.backward(inputs, gradOut, gradients(exact)),
+              List.of(shape.valueShape(), shape.offsetShape(), shape.logitShape()));
+      TensorView out = c.result(DType.FLOAT32, expected, bounds.result(), shape.outShape());
       DeformAttnGradients gradientsOf =
-          DeformAttnGradients.none()
-              .withValue(gradValue)
-              .withOffsets(gradOffsets)
-              .withLogits(gradLogits);
+          gradients(
+              List.of(
+                  c.gradient(0, backward.get(0), bounds.result()),
+                  c.gradient(2, backward.get(1), bounds.sampling()),
+                  c.gradient(3, backward.get(2), bounds.sampling())));
       PointSamplingOutputs sampled = PointSamplingOutputs.of(reference, visible);
       c.kernel(
           BenchmarkReport.BEVEL,
@@ -156,6 +154,14 @@ final class SpatialAttentionBenchmark {
           in -> ComposedSpatialAttention.attend(shape, in[0], in[1], in[2], in[3], in[4]));
       c.run(session);
     }
+  }
+
+  /** Those of value, offsets and logits. */
+  private static DeformAttnGradients gradients(List<TensorView> of) {
+    return DeformAttnGradients.none()
+        .withValue(of.get(0))
+        .withOffsets(of.get(1))
+        .withLogits(of.get(2));
   }
 
   private static double[] uniform(Random random, double bound, long... shape) {

@@ -7,7 +7,6 @@ import dev.bevel.bench.BenchmarkOptions;
 import dev.bevel.bench.BenchmarkSession;
 import dev.bevel.bench.OperatorBenchmark;
 import dev.bevel.bench.OperatorComparison;
-import dev.bevel.bench.deformconv.DeformConvReference.Values;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.DeformConv;
 import dev.bevel.kernels.DeformConvGradients;
@@ -15,6 +14,7 @@ import dev.bevel.kernels.DeformConvInputs;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.torch.autograd.DeformConvFunction;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
@@ -84,7 +84,7 @@ public final class DeformConvBenchmark implements OperatorBenchmark {
     double bound = narrow ? BOUND_OF_BF16 : BOUND;
     try (OperatorComparison c =
         new OperatorComparison(operator(), shape.name(), narrow ? "bf16" : "fp32")) {
-      Values values = values(shape, session.options().seed());
+      DeformConvValues values = values(shape, session.options().seed());
       TensorView input = c.input(dtype, values.input(), shape.inputShape());
       TensorView offset = c.input(DType.FLOAT32, values.offset(), shape.offsetShape());
       TensorView weight = c.input(dtype, values.weight(), shape.weightShape());
@@ -92,17 +92,22 @@ public final class DeformConvBenchmark implements OperatorBenchmark {
       TensorView mask = masks == null ? null : c.input(DType.FLOAT32, masks, shape.maskShape());
       TensorView gradOut = c.gradOut(dtype, values.gradOut(), shape.outShape());
 
-      // The values have been rounded by now.
-      DeformConvReference reference = new DeformConvReference(shape, values);
-      TensorView out = c.result(dtype, reference.forward(), bound, shape.outShape());
-      DeformConvReference.Gradients expected = reference.backward();
       DeformConvInputs inputs = new DeformConvInputs(input, offset, mask, weight, shape.settings());
-      DeformConvGradients gradients =
-          DeformConvGradients.none()
-              .withInput(c.gradient(0, expected.input(), bound))
-              .withOffset(c.gradient(1, expected.offset(), bound))
-              .withWeight(c.gradient(2, expected.weight(), bound))
-              .withMask(mask == null ? null : c.gradient(3, expected.mask(), bound));
+      double[] expectedOut =
+          c.reference(exact -> DeformConv.forward(inputs, exact), shape.outShape());
+      TensorView out = c.result(dtype, expectedOut, bound, shape.outShape());
+      List<long[]> shapes =
+          new ArrayList<>(List.of(shape.inputShape(), shape.offsetShape(), shape.weightShape()));
+      if (mask != null) {
+        shapes.add(shape.maskShape());
+      }
+      List<double[]> expected =
+          c.references(exact -> DeformConv.backward(inputs, gradOut, gradients(exact)), shapes);
+      List<TensorView> asked = new ArrayList<>();
+      for (int i = 0; i < expected.size(); i++) {
+        asked.add(c.gradient(i, expected.get(i), bound));
+      }
+      DeformConvGradients gradients = gradients(asked);
       c.kernel(
           BEVEL,
           () -> DeformConv.forward(inputs, out),
@@ -117,6 +122,15 @@ public final class DeformConvBenchmark implements OperatorBenchmark {
     }
   }
 
+  /** Those of input, offset, weight and, where there is one, mask. */
+  private static DeformConvGradients gradients(List<TensorView> of) {
+    return DeformConvGradients.none()
+        .withInput(of.get(0))
+        .withOffset(of.get(1))
+        .withWeight(of.get(2))
+        .withMask(of.size() > 3 ? of.get(3) : null);
+  }
+
   private static void composition(
       OperatorComparison c, String name, DeformConvComposition composition, DeformConvShape shape) {
     c.tensors(
@@ -127,10 +141,10 @@ public final class DeformConvBenchmark implements OperatorBenchmark {
     return inputs.length > 3 ? inputs[3] : null;
   }
 
-  private static Values values(DeformConvShape shape, long seed) {
+  private static DeformConvValues values(DeformConvShape shape, long seed) {
     Random random = new Random(seed);
     double fanIn = (double) shape.channels() / shape.settings().groups() * shape.taps();
-    return new Values(
+    return new DeformConvValues(
         numbers(random, -1, 1, shape.inputShape()),
         offsets(random, shape.offsetShape()),
         shape.masked() ? numbers(random, 0, 1, shape.maskShape()) : null,

@@ -15,6 +15,7 @@ import dev.bevel.kernels.PointRange;
 import dev.bevel.kernels.TensorView;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -91,7 +92,7 @@ public final class MultiViewBenchmark implements OperatorBenchmark {
     private final boolean channelsLast;
     private final OperatorComparison comparison;
     private final double bound;
-    private final MultiViewReference.Inputs in;
+    private final MultiViewNumbers in;
     private final double[] gradOut;
 
     Comparison(Case chosen, OperatorComparison comparison, long seed) {
@@ -116,11 +117,6 @@ public final class MultiViewBenchmark implements OperatorBenchmark {
       TensorView points = comparison.input(DType.FLOAT32, in.places(), shape.placeShape());
       TensorView weights = comparison.input(DType.FLOAT32, in.weights(), shape.weightShape());
       TensorView gradient = comparison.gradOut(dtype, gradOut, shape.outShape());
-      // The inputs have been rounded by now.
-      MultiViewReference reference = new MultiViewReference(shape, in, channelsLast);
-      TensorView out = comparison.result(dtype, reference.forward(), bound, shape.outShape());
-      MultiViewReference.Gradients expected = reference.backward(gradOut);
-
       MultiViewSampleInputs inMetres =
           MultiViewSampleInputs.projected(
                   features,
@@ -131,23 +127,61 @@ public final class MultiViewBenchmark implements OperatorBenchmark {
               .withImageSize(shape.imageWidth(), shape.imageHeight());
       MultiViewSampleInputs inputs =
           shape.range() == null ? inMetres : inMetres.withPointRange(shape.range());
-      MultiViewSampleGradients asked = MultiViewSampleGradients.none();
+      double[] expectedOut =
+          comparison.reference(exact -> MultiViewSample.forward(inputs, exact), shape.outShape());
+      TensorView out = comparison.result(dtype, expectedOut, bound, shape.outShape());
+      List<long[]> shapes = new ArrayList<>();
       for (int level = 0; level < levels; level++) {
-        comparison.reads(
-            level, reference.touchedPixels(level) * shape.channels() * dtype.byteSize());
-        asked =
-            asked.withFeatures(
-                level, comparison.gradient(level, expected.features().get(level), bound));
+        shapes.add(featureShape(level));
       }
-      MultiViewSampleGradients gradients =
-          asked
-              .withPoints(comparison.gradient(levels + 1, expected.places(), PLACE_GRADIENT_BOUND))
-              .withWeights(comparison.gradient(levels + 2, expected.weights(), bound));
+      shapes.add(shape.placeShape());
+      shapes.add(shape.weightShape());
+      List<double[]> expected =
+          comparison.references(
+              exact -> MultiViewSample.backward(inputs, gradient, gradients(exact)), shapes);
+      List<TensorView> asked = new ArrayList<>();
+      for (int level = 0; level < levels; level++) {
+        double[] ofLevel = expected.get(level);
+        long touched = touchedPixels(ofLevel, shapes.get(level));
+        comparison.reads(level, touched * shape.channels() * dtype.byteSize());
+        asked.add(comparison.gradient(level, ofLevel, bound));
+      }
+      asked.add(comparison.gradient(levels + 1, expected.get(levels), PLACE_GRADIENT_BOUND));
+      asked.add(comparison.gradient(levels + 2, expected.get(levels + 1), bound));
+      MultiViewSampleGradients gradients = gradients(asked);
       comparison.kernel(
           BenchmarkReport.BEVEL,
           () -> MultiViewSample.forward(inputs, out),
           () -> MultiViewSample.backward(inputs, gradient, gradients));
       comparison.tensors(OperatorComparison.LIBTORCH, this::composed);
+    }
+
+    /** Those of each level's features, of the points and of the weights. */
+    private static MultiViewSampleGradients gradients(List<TensorView> of) {
+      int levels = of.size() - 2;
+      MultiViewSampleGradients all =
+          MultiViewSampleGradients.none()
+              .withPoints(of.get(levels))
+              .withWeights(of.get(levels + 1));
+      for (int level = 0; level < levels; level++) {
+        all = all.withFeatures(level, of.get(level));
+      }
+      return all;
+    }
+
+    /** Pixels that a sample reads: those to which a gradient flows, whatever its channel. */
+    private long touchedPixels(double[] gradient, long[] shape) {
+      int channels = Math.toIntExact(channelsLast ? shape[4] : shape[2]);
+      int pixels = Math.toIntExact(channelsLast ? shape[2] * shape[3] : shape[3] * shape[4]);
+      BitSet touched = new BitSet(gradient.length / channels);
+      for (int i = 0; i < gradient.length; i++) {
+        if (gradient[i] != 0) {
+          int map = i / (channels * pixels);
+          int pixel = channelsLast ? i / channels % pixels : i % pixels;
+          touched.set(map * pixels + pixel);
+        }
+      }
+      return touched.cardinality();
     }
 
     /**

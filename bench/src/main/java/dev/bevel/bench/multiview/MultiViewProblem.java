@@ -22,8 +22,7 @@ public final class MultiViewProblem {
    *     padded below to the shape's height
    * @param random source
    */
-  public static MultiViewReference.Inputs random(
-      MultiViewShape shape, CameraRig rig, Random random) {
+  public static MultiViewNumbers random(MultiViewShape shape, CameraRig rig, Random random) {
     List<double[]> features = new ArrayList<>();
     for (int level = 0; level < shape.levels().size(); level++) {
       features.add(uniform(random, MultiViewShape.count(shape.featureShape(level)), -1, 1));
@@ -33,7 +32,7 @@ public final class MultiViewProblem {
         shape.located()
             ? uniform(random, MultiViewShape.count(shape.placeShape()), -0.3, 1.3)
             : points(shape, random);
-    return new MultiViewReference.Inputs(features, lidarToImage(shape, rig), places, weights);
+    return new MultiViewNumbers(features, lidarToImage(shape, rig), places, weights);
   }
 
   private static double[] points(MultiViewShape shape, Random random) {
