@@ -54,25 +54,37 @@ struct ReferenceSample {
   }
 };
 
+/// [n, rows, columns] as [n, columns, rows].
+inline std::vector<double> swapped(const std::vector<double>& from, int64_t rows, int64_t columns) {
+  std::vector<double> to(from.size());
+  for (size_t i = 0; i < from.size(); ++i) {
+    const int64_t at = static_cast<int64_t>(i), in = at % (rows * columns);
+    to[static_cast<size_t>(at - in + in % columns * rows + in / columns)] = from[i];
+  }
+  return to;
+}
+
 /// `round` is applied to each column as it is made: a composition that stores them would round them there.
 template <class Round>
 ConvResult conv_reference(const ConvSizes& s, const ConvData& d, bool backward, Round round) {
   const int64_t pixels = s.out_pixels(), map = s.height * s.width, taps = s.taps();
   const int64_t group_in = s.channels / s.groups, group_out = s.outputs / s.groups;
   const auto at = [](const std::vector<double>& values, int64_t i) { return values[static_cast<size_t>(i)]; };
+  // Outputs stand last while they are summed, so that the innermost loop runs along memory.
+  const std::vector<double> weights = swapped(d.weight, s.outputs, group_in * taps);
+  const std::vector<double> grads = swapped(d.grad_out, s.outputs, pixels);
+  std::vector<double> out(static_cast<size_t>(s.batch * s.outputs * pixels)), grad_weights(d.weight.size());
   ConvResult r;
-  r.out.assign(static_cast<size_t>(s.batch * s.outputs * pixels), 0);
   r.grad_input.assign(d.input.size(), 0);
   r.grad_offset.assign(d.offset.size(), 0);
   r.grad_mask.assign(d.mask.size(), 0);
-  r.grad_weight.assign(d.weight.size(), 0);
   r.grad_bias.assign(static_cast<size_t>(s.outputs), 0);
   for (int64_t b = 0; b < s.batch; ++b) {
     for (int64_t o = 0; o < s.outputs; ++o) {
       for (int64_t p = 0; p < pixels; ++p) {
-        const int64_t i = (b * s.outputs + o) * pixels + p;
-        if (s.biased) r.out[static_cast<size_t>(i)] = at(d.bias, o);
-        if (backward) r.grad_bias[static_cast<size_t>(o)] += at(d.grad_out, i);
+        const size_t i = static_cast<size_t>((b * pixels + p) * s.outputs + o);
+        if (s.biased) out[i] = at(d.bias, o);
+        if (backward) r.grad_bias[static_cast<size_t>(o)] += grads[i];
       }
     }
     for (int64_t p = 0; p < pixels; ++p) {
@@ -100,12 +112,12 @@ ConvResult conv_reference(const ConvSizes& s, const ConvData& d, bool backward, 
           double grad_column = 0;
           const double rounded = round(mask * value);
           for (int64_t o = group * group_out; o < (group + 1) * group_out; ++o) {
-            const int64_t w = (o * group_in + c - group * group_in) * taps + t;
-            const int64_t i = (b * s.outputs + o) * pixels + p;
-            r.out[static_cast<size_t>(i)] += at(d.weight, w) * rounded;
+            const size_t w = static_cast<size_t>(((c - group * group_in) * taps + t) * s.outputs + o);
+            const size_t i = static_cast<size_t>((b * pixels + p) * s.outputs + o);
+            out[i] += weights[w] * rounded;
             if (!backward) continue;
-            grad_column += at(d.weight, w) * at(d.grad_out, i);
-            r.grad_weight[static_cast<size_t>(w)] += at(d.grad_out, i) * mask * value;
+            grad_column += weights[w] * grads[i];
+            grad_weights[w] += grads[i] * mask * value;
           }
           if (!backward) continue;
           r.grad_offset[static_cast<size_t>(2 * plane * pixels + p)] += grad_column * mask * slope_y;
@@ -120,6 +132,8 @@ ConvResult conv_reference(const ConvSizes& s, const ConvData& d, bool backward, 
       }
     }
   }
+  r.out = swapped(out, pixels, s.outputs);
+  r.grad_weight = swapped(grad_weights, group_in * taps, s.outputs);
   return r;
 }
 
