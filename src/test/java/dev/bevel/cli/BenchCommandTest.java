@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.bevel.bench.BenchmarkOptions;
+import dev.bevel.bench.BenchmarkReport;
+import dev.bevel.bench.BenchmarkSuite;
 import dev.bevel.testing.JavaProcess;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -22,8 +25,11 @@ class BenchCommandTest {
 
   private final StringWriter error = new StringWriter();
 
+  private final StringWriter output = new StringWriter();
+
   private int run(String... arguments) {
     return new CommandLine(new BenchCommand())
+        .setOut(new PrintWriter(output, true))
         .setErr(new PrintWriter(error, true))
         .execute(arguments);
   }
@@ -42,6 +48,51 @@ class BenchCommandTest {
     }
     assertThat(variants)
         .containsExactly("bevel", "javacpp", "bevel", "javacpp", "javacpp_prepared");
+  }
+
+  /** The file is whole after each case, and says what the rows say. */
+  @Test
+  void rowsComeAsTheyAreMeasured() throws IOException {
+    Path file = folder.resolve("results.json");
+    List<Integer> written = new ArrayList<>();
+    List<String> lines = new ArrayList<>();
+    BenchmarkSuite.Listener listener =
+        new BenchmarkSuite.Listener() {
+          @Override
+          public void line(String text) {
+            lines.add(text);
+          }
+
+          @Override
+          public void measured(BenchmarkReport soFar) {
+            soFar.writeJson(file);
+            written.add(soFar.results().size());
+          }
+        };
+    BenchmarkOptions options =
+        BenchmarkOptions.of(List.of(), List.of(1), BenchmarkOptions.DEFAULT_SEED, 1e-3, null);
+    int cases = BenchmarkSuite.run("native-call", options, false, listener).results().size();
+    assertThat(written).doesNotHaveDuplicates().isSorted().endsWith(cases);
+    assertThat(lines).anyMatch(line -> line.startsWith("1/" + written.size() + " "));
+    assertThat(lines).filteredOn(line -> line.startsWith("native-call")).hasSize(cases);
+    assertThat(lines.indexOf("2/" + written.size() + " " + secondCase(lines)))
+        .as("%s", lines)
+        .isGreaterThan(lines.indexOf(BenchmarkReport.header()));
+    assertThat(new ObjectMapper().readTree(file.toFile())).hasSize(cases);
+  }
+
+  private static String secondCase(List<String> lines) {
+    return lines.stream()
+        .filter(line -> line.startsWith("2/"))
+        .findFirst()
+        .map(line -> line.substring(line.indexOf(' ') + 1))
+        .orElseThrow();
+  }
+
+  @Test
+  void aQuickRunMeasuresOneCase() {
+    assertThat(run("native-call", "--quick", "--seconds", "0.001")).as(error.toString()).isZero();
+    assertThat(output.toString()).contains("1/1 ").contains("bevel");
   }
 
   @Test
@@ -69,7 +120,7 @@ class BenchCommandTest {
   void refusesAFolderForTheResultsBeforeMeasuring() {
     assertThat(run("native-call", "--json", folder.toString()))
         .isEqualTo(CommandLine.ExitCode.USAGE);
-    assertThat(error.toString()).contains("--json must name a file, " + folder + " is a folder");
+    assertThat(error.toString()).contains("--json must be a file", folder + " is a folder");
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.bevel.bench;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -11,16 +12,25 @@ import org.jspecify.annotations.Nullable;
  * @param cases names of the cases to run; empty for all
  * @param threads numbers of CPU threads to run with, each 1 to 4096
  * @param seed of the random inputs
- * @param seconds time for each measurement of a fast variant; slow ones are called 5 times
+ * @param seconds time for each measurement of a fast variant
+ * @param slowCalls how often a slow one is called, at least 1
  * @param data folder of a nuScenes data set, for cases with real calibrations; null for none
  */
 public record BenchmarkOptions(
-    List<String> cases, List<Integer> threads, long seed, double seconds, @Nullable Path data) {
+    List<String> cases,
+    List<Integer> threads,
+    long seed,
+    double seconds,
+    int slowCalls,
+    @Nullable Path data) {
   /** Seed of runs that do not name one. */
   public static final long DEFAULT_SEED = 20200823;
 
   /** Seconds a measurement of runs that do not say. */
   public static final double DEFAULT_SECONDS = 0.5;
+
+  /** Calls of slow variants in runs that do not say. */
+  public static final int DEFAULT_SLOW_CALLS = 5;
 
   /** An operator, case or number that cannot be run; the message names the choices. */
   public static final class InvalidChoiceException extends IllegalArgumentException {
@@ -48,10 +58,33 @@ public record BenchmarkOptions(
       throw new InvalidChoiceException(
           "seconds must be greater than 0 and at most 3600, got " + seconds);
     }
+    if (slowCalls < 1) {
+      throw new InvalidChoiceException("slowCalls must be at least 1, got " + slowCalls);
+    }
   }
 
   /** All cases, one and two threads, synthetic calibrations. */
   public static BenchmarkOptions defaults() {
-    return new BenchmarkOptions(List.of(), List.of(1, 2), DEFAULT_SEED, DEFAULT_SECONDS, null);
+    return of(List.of(), List.of(1, 2), DEFAULT_SEED, DEFAULT_SECONDS, null);
+  }
+
+  /** Options whose slow variants are called {@value #DEFAULT_SLOW_CALLS} times. */
+  public static BenchmarkOptions of(
+      List<String> cases, List<Integer> threads, long seed, double seconds, @Nullable Path data) {
+    return new BenchmarkOptions(cases, threads, seed, seconds, DEFAULT_SLOW_CALLS, data);
+  }
+
+  /**
+   * A first impression within a minute: the operator's first case where none is named, the largest
+   * number of threads, a tenth of the time, and slow variants called once.
+   */
+  BenchmarkOptions quick(List<String> allCases) {
+    return new BenchmarkOptions(
+        cases.isEmpty() ? allCases.subList(0, 1) : cases,
+        List.of(Collections.max(threads)),
+        seed,
+        seconds / 10,
+        1,
+        data);
   }
 }

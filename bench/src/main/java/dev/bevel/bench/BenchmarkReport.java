@@ -86,46 +86,39 @@ public final class BenchmarkReport {
     return results;
   }
 
-  /** The results as a table for a terminal, one line a result, groups apart. */
-  public String table() {
-    StringBuilder text = new StringBuilder();
-    text.append(
-        String.format(
-            Locale.ROOT,
-            "%-16s %-17s %-16s %-6s %-7s %-25s %11s %11s %11s %9s%n",
-            "op",
-            "case",
-            "pass",
-            "dtype",
-            "threads",
-            "variant",
-            "median ms",
-            "min ms",
-            "floor ms",
-            "ratio"));
-    BenchmarkKey previous = null;
-    for (BenchmarkResult result : results()) {
-      BenchmarkKey key = result.key();
-      if (previous != null && !previous.equals(key)) {
-        text.append(System.lineSeparator());
-      }
-      previous = key;
-      text.append(
-          String.format(
-              Locale.ROOT,
-              "%-16s %-17s %-16s %-6s %-7d %-25s %11.5g %11.5g %11.5g %9.4g%n",
-              key.operator(),
-              key.caseName(),
-              key.pass(),
-              key.dtype(),
-              key.threads(),
-              result.variant(),
-              result.medianMs(),
-              result.minMs(),
-              result.floorMs(),
-              result.ratio()));
-    }
-    return text.toString();
+  /** The line above the rows. */
+  public static String header() {
+    return String.format(
+        Locale.ROOT,
+        "%-16s %-17s %-16s %-6s %-7s %-25s %11s %11s %11s %9s",
+        "op",
+        "case",
+        "pass",
+        "dtype",
+        "threads",
+        "variant",
+        "median ms",
+        "min ms",
+        "floor ms",
+        "ratio");
+  }
+
+  /** A result as a line for a terminal. */
+  public static String row(BenchmarkResult result) {
+    BenchmarkKey key = result.key();
+    return String.format(
+        Locale.ROOT,
+        "%-16s %-17s %-16s %-6s %-7d %-25s %11.5g %11.5g %11.5g %9.4g",
+        key.operator(),
+        key.caseName(),
+        key.pass(),
+        key.dtype(),
+        key.threads(),
+        result.variant(),
+        result.medianMs(),
+        result.minMs(),
+        result.floorMs(),
+        result.ratio());
   }
 
   /**

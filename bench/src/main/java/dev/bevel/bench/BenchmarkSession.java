@@ -8,20 +8,22 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /** One run of a benchmark: its options, the machine's measured memory rate, and the results. */
 public final class BenchmarkSession {
-  private static final int SLOW_CALLS = 5;
   private static final int MAX_CALLS = 10_000;
 
   private final BenchmarkOptions options;
   private final Consumer<String> log;
   private final BenchmarkReport report = new BenchmarkReport();
   private final Map<Integer, Double> bytesPerSecond = new HashMap<>();
+  private int logged;
+  private @Nullable BenchmarkKey lastLogged;
 
   /**
    * @param options how to run
-   * @param log takes lines of progress and facts about cases
+   * @param log takes lines as they come: progress, facts about cases, rows of the table
    */
   public BenchmarkSession(BenchmarkOptions options, Consumer<String> log) {
     Torch.initialize();
@@ -41,7 +43,7 @@ public final class BenchmarkSession {
 
   /** How long to measure one variant. */
   public Timing.Budget budget() {
-    return new Timing.Budget(SLOW_CALLS, MAX_CALLS, options.seconds());
+    return new Timing.Budget(options.slowCalls(), MAX_CALLS, options.seconds());
   }
 
   /** Reports a line of progress. */
@@ -79,9 +81,10 @@ public final class BenchmarkSession {
   }
 
   /**
-   * Times variants, verified before, in turn, and adds them to the report.
+   * Times variants, verified before, in turn, adds them to the report, and logs their rows.
    *
-   * @param keys what is timed
+   * @param keys what is timed; each has the variant {@value BenchmarkReport#BEVEL} now or has been
+   *     timed with it
    * @param variants who, in the order of the keys
    */
   public void time(List<BenchmarkKey> keys, List<Variant> variants) {
@@ -93,5 +96,22 @@ public final class BenchmarkSession {
       double floor = floorMs(variant.floorBytes(), keys.get(i).threads());
       report.add(keys.get(i), variant.name(), timings.get(i), floor);
     }
+    logRows();
+  }
+
+  /** Logs what has been measured since the last time, groups apart. */
+  void logRows() {
+    List<BenchmarkResult> results = report.results();
+    if (logged == 0 && !results.isEmpty()) {
+      log(BenchmarkReport.header());
+    }
+    for (BenchmarkResult result : results.subList(logged, results.size())) {
+      if (lastLogged != null && !lastLogged.equals(result.key())) {
+        log("");
+      }
+      lastLogged = result.key();
+      log(BenchmarkReport.row(result));
+    }
+    logged = results.size();
   }
 }

@@ -10,7 +10,6 @@ import dev.bevel.kernels.Bevel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.Consumer;
 
 /** The operators that have a benchmark. */
 public final class BenchmarkSuite {
@@ -30,17 +29,32 @@ public final class BenchmarkSuite {
     return OPERATORS.stream().map(OperatorBenchmark::operator).toList();
   }
 
+  /** Who is told of a run as it goes on. */
+  public interface Listener {
+    /** A line: progress, a fact about a case, a row of the table. */
+    void line(String text);
+
+    /**
+     * All of a case has been measured.
+     *
+     * @param soFar the results of this and earlier cases
+     */
+    default void measured(BenchmarkReport soFar) {}
+  }
+
   /**
    * Runs an operator's cases.
    *
    * @param operator one of {@link #operators}
    * @param options which cases, and how
-   * @param log takes lines of progress
+   * @param quick for a first impression within a minute: the first case where none is named, the
+   *     largest number of threads, a tenth of the time, slow variants called once
+   * @param listener is told lines, and when a case is done
    * @throws InvalidChoiceException naming the choices if there is no such operator or case
    * @throws VerificationException if a result is wrong
    */
   public static BenchmarkReport run(
-      String operator, BenchmarkOptions options, Consumer<String> log) {
+      String operator, BenchmarkOptions options, boolean quick, Listener listener) {
     OperatorBenchmark benchmark =
         OPERATORS.stream()
             .filter(candidate -> candidate.operator().equals(operator))
@@ -53,8 +67,10 @@ public final class BenchmarkSuite {
                             "no benchmark '%s'; there are %s",
                             operator,
                             String.join(", ", operators()))));
-    List<String> cases = select(benchmark.cases(options), options.cases());
-    BenchmarkSession session = new BenchmarkSession(options, log);
+    List<String> all = benchmark.cases(options);
+    BenchmarkOptions chosen = quick ? options.quick(all) : options;
+    List<String> cases = select(all, chosen.cases());
+    BenchmarkSession session = new BenchmarkSession(chosen, listener::line);
     session.log(
         String.format(
             Locale.ROOT,
@@ -62,11 +78,14 @@ public final class BenchmarkSuite {
             Bevel.version(),
             Bevel.instructionSet(),
             Runtime.getRuntime().availableProcessors(),
-            options.seed()));
+            chosen.seed()));
     int threadsBefore = Bevel.threads();
     try {
-      for (String caseName : cases) {
-        benchmark.run(caseName, session);
+      for (int i = 0; i < cases.size(); i++) {
+        session.log(String.format(Locale.ROOT, "%d/%d %s", i + 1, cases.size(), cases.get(i)));
+        benchmark.run(cases.get(i), session);
+        session.logRows();
+        listener.measured(session.report());
       }
     } finally {
       BenchmarkSession.useThreads(threadsBefore);

@@ -69,7 +69,8 @@ public record Timing(double medianMs, double minMs, int calls) {
 
   /**
    * Times several calls that are to be compared, taking turns: five rounds of a fifth of the budget
-   * each. So a slow spell of the machine meets all of them, and a short one none of the medians.
+   * each, or as many rounds as calls are asked for if those are fewer. So a slow spell of the
+   * machine meets all of them, and a short one none of the medians.
    *
    * @param budget how long each; what runs before counts
    * @param calls what is timed
@@ -77,13 +78,14 @@ public record Timing(double medianMs, double minMs, int calls) {
   public static List<Timing> measureInTurn(Budget budget, List<Call> calls) {
     List<List<double[]>> samples = new ArrayList<>();
     calls.forEach(call -> samples.add(new ArrayList<>()));
-    for (int round = 0; round < ROUNDS; round++) {
+    int rounds = Math.min(ROUNDS, budget.minCalls);
+    for (int round = 0; round < rounds; round++) {
       for (int i = 0; i < calls.size(); i++) {
-        samples.get(i).add(sample(budget.part(ROUNDS), calls.get(i)));
+        samples.get(i).add(sample(budget.part(rounds), calls.get(i)));
       }
     }
     return samples.stream()
-        .map(rounds -> of(rounds.stream().flatMapToDouble(Arrays::stream).toArray()))
+        .map(each -> of(each.stream().flatMapToDouble(Arrays::stream).toArray()))
         .toList();
   }
 

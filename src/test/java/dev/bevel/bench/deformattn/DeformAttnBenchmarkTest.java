@@ -41,7 +41,7 @@ class DeformAttnBenchmarkTest {
   void measuresAllVariantsOfATinyCase(boolean fused) {
     BenchmarkSession session =
         new BenchmarkSession(
-            new BenchmarkOptions(List.of(), List.of(1, 2), 7, 1e-4, null), line -> {});
+            BenchmarkOptions.of(List.of(), List.of(1, 2), 7, 1e-4, null), line -> {});
     DeformAttnShape shape = fused ? TINY.fused(1, true) : TINY;
     new DeformAttnBenchmark().run("tiny", shape, session);
     List<BenchmarkResult> results = session.report().results();

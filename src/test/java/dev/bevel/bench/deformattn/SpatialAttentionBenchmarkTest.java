@@ -43,7 +43,7 @@ class SpatialAttentionBenchmarkTest {
     List<String> log = new ArrayList<>();
     BenchmarkSession session =
         new BenchmarkSession(
-            new BenchmarkOptions(List.of(), List.of(1, 2), 7, 1e-4, null), log::add);
+            BenchmarkOptions.of(List.of(), List.of(1, 2), 7, 1e-4, null), log::add);
     new SpatialAttentionBenchmark("deform-attn")
         .run("small", SMALL, CameraRig.sixCameras(), session);
     List<BenchmarkResult> results = session.report().results();
@@ -72,8 +72,8 @@ class SpatialAttentionBenchmarkTest {
 
   @Test
   void aDataSetAddsItsCalibration(@TempDir Path folder) {
-    BenchmarkOptions plain = new BenchmarkOptions(List.of(), List.of(1), 7, 1e-4, null);
-    BenchmarkOptions data = new BenchmarkOptions(List.of(), List.of(1), 7, 1e-4, folder);
+    BenchmarkOptions plain = BenchmarkOptions.of(List.of(), List.of(1), 7, 1e-4, null);
+    BenchmarkOptions data = BenchmarkOptions.of(List.of(), List.of(1), 7, 1e-4, folder);
     SpatialAttentionBenchmark benchmark = new SpatialAttentionBenchmark("deform-attn");
     assertThat(benchmark.cases(plain)).containsExactly("sca-base", "sca-small", "sca-tiny");
     assertThat(benchmark.cases(data))

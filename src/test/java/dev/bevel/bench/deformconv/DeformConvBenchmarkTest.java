@@ -39,7 +39,7 @@ class DeformConvBenchmarkTest {
   void measuresAllVariantsOfATinyCase(boolean masked) {
     BenchmarkSession session =
         new BenchmarkSession(
-            new BenchmarkOptions(List.of(), List.of(1, 2), 7, 1e-4, null), line -> {});
+            BenchmarkOptions.of(List.of(), List.of(1, 2), 7, 1e-4, null), line -> {});
     DeformConvSettings settings = DeformConvSettings.of(1, 1, 1).withGroups(2, 2);
     new DeformConvBenchmark()
         .run(new DeformConvShape("tiny", 2, 8, 6, 5, 7, 3, 3, settings, masked), session);

@@ -62,7 +62,7 @@ class LiftSplatBenchmarkTest {
     StringBuilder log = new StringBuilder();
     BenchmarkSession session =
         new BenchmarkSession(
-            new BenchmarkOptions(List.of(), List.of(1, 2), SEED, 1e-4, null), log::append);
+            BenchmarkOptions.of(List.of(), List.of(1, 2), SEED, 1e-4, null), log::append);
     new LiftSplatBenchmark().run("tiny", TINY, CameraRig.sixCameras(), session);
 
     List<BenchmarkResult> results = session.report().results();
@@ -183,7 +183,7 @@ class LiftSplatBenchmarkTest {
     assertThat(rig.cameras()).hasSize(6);
     assertThat(
             new LiftSplatBenchmark()
-                .cases(new BenchmarkOptions(List.of(), List.of(1), SEED, 1, data)))
+                .cases(BenchmarkOptions.of(List.of(), List.of(1), SEED, 1, data)))
         .contains("bevdet", "bevdet-sample", "bevfusion-sample");
     try (LiftSplatPlan plan = LiftSplatPlan.build(LiftSplatShape.BEVDET.geometry(rig))) {
       LiftSplatPlanInfo info = plan.info();

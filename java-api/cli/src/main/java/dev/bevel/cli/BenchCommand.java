@@ -21,7 +21,8 @@ import picocli.CommandLine.Spec;
 /** {@code bevel bench OP}: verifies and times an operator and its peers. */
 @Command(
     name = "bench",
-    description = "Times an operator against its peers, each verified first, and prints a table.",
+    description =
+        "Times an operator against its peers, each verified first, and prints each row as it is measured.",
     mixinStandardHelpOptions = true,
     showDefaultValues = true,
     subcommands = {BenchTablesCommand.class, BenchEvaluationCommand.class})
@@ -61,9 +62,18 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--seconds",
       paramLabel = "S",
-      description = "Time for each measurement; what takes longer is called 5 times.",
+      description =
+          "Time for each measurement; what takes longer is called "
+              + BenchmarkOptions.DEFAULT_SLOW_CALLS
+              + " times.",
       defaultValue = "" + BenchmarkOptions.DEFAULT_SECONDS)
   private double seconds;
+
+  @Option(
+      names = "--quick",
+      description =
+          "A first impression within a minute: the first case if none is named, the largest number of threads, a tenth of the time.")
+  private boolean quick;
 
   @Option(
       names = "--data",
@@ -71,7 +81,10 @@ final class BenchCommand implements Callable<Integer> {
       description = "A nuScenes folder: adds cases on its first sample's calibration.")
   private @Nullable Path data;
 
-  @Option(names = "--json", paramLabel = "FILE", description = "Also write the results as JSON.")
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description = "Also write the results as JSON, after each case.")
   private @Nullable Path json;
 
   /** The operators' names, for the help. */
@@ -96,25 +109,28 @@ final class BenchCommand implements Callable<Integer> {
     Places.requireNewFile(spec, "--json", json);
     int unused = Bevel.threads(); // BEVEL_NUM_THREADS is sound, or nothing is begun
     PrintWriter out = spec.commandLine().getOut();
-    BenchmarkReport report;
     try (ImmediateEnd end = new ImmediateEnd()) {
-      BenchmarkOptions options = new BenchmarkOptions(cases, threads, seed, seconds, data);
-      report =
-          BenchmarkSuite.run(
-              operator,
-              options,
-              line -> {
-                out.println(line);
-                out.flush();
-              });
+      BenchmarkOptions options = BenchmarkOptions.of(cases, threads, seed, seconds, data);
+      BenchmarkSuite.run(operator, options, quick, new Rows(out, json));
     } catch (BenchmarkOptions.InvalidChoiceException invalid) {
       throw new ParameterException(spec.commandLine(), invalid.getMessage(), invalid);
     }
-    out.print(report.table());
-    out.flush();
-    if (json != null) {
-      report.writeJson(json);
-    }
     return 0;
+  }
+
+  /** Prints lines as they come, and keeps the JSON whole: an interrupted run leaves its cases. */
+  private record Rows(PrintWriter out, @Nullable Path json) implements BenchmarkSuite.Listener {
+    @Override
+    public void line(String text) {
+      out.println(text);
+      out.flush();
+    }
+
+    @Override
+    public void measured(BenchmarkReport soFar) {
+      if (json != null) {
+        soFar.writeJson(json);
+      }
+    }
   }
 }
