@@ -10,7 +10,11 @@
 #include <numeric>
 
 #include "lift_splat_case.hpp"
-#include "references/references.h"
+#include "bevel/bev_pool.h"
+#include "references/reference.h"
+
+BEVEL_REFERENCE(bev_pool_forward);
+BEVEL_REFERENCE(bev_pool_backward);
 
 namespace bevel::testing {
 

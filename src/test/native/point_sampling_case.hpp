@@ -8,7 +8,10 @@
 #include <string>
 
 #include "lift_splat_case.hpp"
-#include "references/references.h"
+#include "bevel/point_sampling.h"
+#include "references/reference.h"
+
+BEVEL_REFERENCE(point_sampling);
 
 namespace bevel::testing {
 

@@ -1,13 +1,15 @@
 // The parts of the table of entry points, and what they have in common.
 #pragma once
 
-#include "references/references.h"
+#include "references/reference.h"
 #include "table.hpp"
 
 namespace bevel::operators {
 
-std::vector<Operator> lift_splat_operators();
-std::vector<Operator> image_operators();
+/// In each operator's file, an object of it: the file is all that a new operator adds to the table.
+struct Registration {
+  explicit Registration(const std::vector<Operator>& entry_points);
+};
 
 template <class Params, bevel_status (*Run)(const Params*, void*)>
 bevel_status run(const void* params, void* stream) {

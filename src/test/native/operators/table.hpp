@@ -134,6 +134,7 @@ struct Operator {
   bool writes_all = true;
 };
 
+/// All that are registered, in the order of their names.
 const std::vector<Operator>& entry_points();
 
 }  // namespace bevel::operators

@@ -1,7 +1,11 @@
 // Interval pooling in double and in plain loops, straight from its definition: a point adds its row of
 // feature, weighed by its depth, to its cell.
-#include "references.h"
+#include "bevel/bev_pool.h"
+#include "reference.h"
 #include "tensors.hpp"
+
+BEVEL_REFERENCE(bev_pool_forward);
+BEVEL_REFERENCE(bev_pool_backward);
 
 namespace bevel::references {
 namespace {

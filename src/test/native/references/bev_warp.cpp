@@ -1,7 +1,11 @@
 #include "bev_warp.hpp"
 
-#include "references.h"
+#include "bevel/bev_warp.h"
+#include "reference.h"
 #include "tensors.hpp"
+
+BEVEL_REFERENCE(bev_warp_forward);
+BEVEL_REFERENCE(bev_warp_backward);
 
 namespace bevel::references {
 namespace {

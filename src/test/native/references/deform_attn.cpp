@@ -1,7 +1,13 @@
 #include "deform_attn.hpp"
 
-#include "references.h"
+#include "bevel/deform_attn.h"
+#include "reference.h"
 #include "tensors.hpp"
+
+BEVEL_REFERENCE(msda_forward);
+BEVEL_REFERENCE(msda_backward);
+BEVEL_REFERENCE(deform_attn_forward);
+BEVEL_REFERENCE(deform_attn_backward);
 
 namespace bevel::references {
 namespace {

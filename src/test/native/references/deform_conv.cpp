@@ -1,7 +1,11 @@
 #include "deform_conv.hpp"
 
-#include "references.h"
+#include "bevel/deform_conv.h"
+#include "reference.h"
 #include "tensors.hpp"
+
+BEVEL_REFERENCE(deform_conv_forward);
+BEVEL_REFERENCE(deform_conv_backward);
 
 namespace bevel::references {
 namespace {

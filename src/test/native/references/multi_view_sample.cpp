@@ -2,8 +2,12 @@
 
 #include <algorithm>
 
-#include "references.h"
+#include "bevel/multi_view_sample.h"
+#include "reference.h"
 #include "tensors.hpp"
+
+BEVEL_REFERENCE(multi_view_sample_forward);
+BEVEL_REFERENCE(multi_view_sample_backward);
 
 namespace bevel::references {
 namespace {

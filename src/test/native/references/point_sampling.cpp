@@ -1,8 +1,11 @@
 // Where pillars lie in images, in double and in plain loops: each camera's matrix times a homogeneous point.
 #include <cmath>
 
-#include "references.h"
+#include "bevel/point_sampling.h"
+#include "reference.h"
 #include "tensors.hpp"
+
+BEVEL_REFERENCE(point_sampling);
 
 namespace bevel::references {
 namespace {
