@@ -169,7 +169,7 @@ final class Mutants {
             .collect(Collectors.toCollection(LinkedHashSet::new));
     List<String> targets =
         new ArrayList<>(List.of("ninja", "-C", options.build.toString(), HOST, EMULATED));
-    for (String test : tests) targets.add("tests/" + test);
+    for (String test : tests) targets.add("tests/" + Mutant.program(test));
     Finished built =
         Finished.of(targets, options.build, Map.of(), options.work().resolve("build.log"), 7200);
     if (built.status() != 0)
@@ -179,9 +179,11 @@ final class Mutants {
     inParallel(
         worker -> {
           for (String test; (test = queue.poll()) != null; ) {
-            Path log = options.work().resolve(test + ".log"),
+            String program = Mutant.program(test);
+            Path log = options.work().resolve(test.replaceAll("\\W", "_") + ".log"),
                 folder = options.build.resolve("tests");
-            Finished run = Finished.of(List.of("./" + test), folder, Map.of(), log, 1200);
+            Map<String, String> filter = Map.of("GTEST_FILTER", Mutant.filter(test));
+            Finished run = Finished.of(List.of("./" + program), folder, filter, log, 1200);
             testSeconds.put(test, run.seconds());
             if (run.status() != 0) failed.add(test + ": " + run.reason());
           }
@@ -211,7 +213,7 @@ final class Mutants {
     Map<String, Path> objects = new HashMap<>(); // recompiled
     Map<String, Path> linked = new HashMap<>();
     List<String> products = new ArrayList<>(List.of(library));
-    for (String test : mutant.tests()) products.add("tests/" + test);
+    for (String test : mutant.tests()) products.add("tests/" + Mutant.program(test));
     for (String product : products) {
       boolean changed = false;
       for (String object : build.kernelObjects(product, original, options.root)) {
@@ -236,25 +238,32 @@ final class Mutants {
       return new Outcome(
           Outcome.State.DOES_NOT_COMPILE, "no object of " + products + " reads " + file, 0);
     for (String test : mutant.tests()) {
+      String name = Mutant.program(test);
       Path program =
-          linked.getOrDefault("tests/" + test, options.build.resolve("tests").resolve(test));
+          linked.getOrDefault("tests/" + name, options.build.resolve("tests").resolve(name));
       Map<String, String> environment =
-          Map.of("LD_LIBRARY_PATH", worker.resolve("lib").toString(), "GTEST_FAIL_FAST", "1");
+          Map.of(
+              "LD_LIBRARY_PATH",
+              worker.resolve("lib").toString(),
+              "GTEST_FAIL_FAST",
+              "1",
+              "GTEST_FILTER",
+              Mutant.filter(test));
       double limit = testSeconds.containsKey(test) ? 30 + 4 * testSeconds.get(test) : 400;
       Finished run =
           Finished.of(
               List.of(program.toString()),
               options.build.resolve("tests"),
               environment,
-              worker.resolve(test + ".log"),
+              worker.resolve(name + ".log"),
               limit);
       if (run.timedOut())
         return new Outcome(
             Outcome.State.TIMED_OUT,
-            test + " after " + Math.round(limit) + " s in " + run.lastTest(),
+            name + " after " + Math.round(limit) + " s in " + run.lastTest(),
             0);
       if (run.status() != 0)
-        return new Outcome(Outcome.State.KILLED, test + ": " + run.reason(), 0);
+        return new Outcome(Outcome.State.KILLED, name + ": " + run.reason(), 0);
     }
     return new Outcome(
         Outcome.State.SURVIVED, mutant.fields().get("kind") + ": " + mutant.fields().get("why"), 0);
