@@ -238,14 +238,20 @@ void check_shapes(const Params& p, const Arguments& a, const LiftSplatTensors& t
   }
 }
 
-/// A plan that can be read must have been built for just these shapes.
-void check_header(const TensorArgument& plan, const LiftSplatPlanHeader& header, LiftSplatShape& s,
-                  int64_t capacity) {
+/// A plan that can be read must have been built for just these shapes. Where only the map's differ, it is the
+/// map that is wrong.
+void check_header(const TensorArgument& plan, const TensorArgument& out, const LiftSplatPlanHeader& header,
+                  LiftSplatShape& s, int64_t capacity) {
   const int64_t expected[] = {s.batch, s.cameras, s.depth_bins, s.height,
                               s.width, s.grid_z,  s.grid_rows,  s.grid_columns};
   const int64_t actual[] = {header.batch, header.cameras, header.depth_bins, header.height,
                             header.width, header.grid_z,  header.grid_rows,  header.grid_columns};
-  if (std::memcmp(expected, actual, sizeof expected) != 0) {
+  if (std::memcmp(expected, actual, 5 * sizeof(int64_t)) == 0) {
+    const int64_t z = header.grid_z, rows = header.grid_rows, columns = header.grid_columns;
+    out.shape(s.out_channels_last ? std::vector<Extent>{s.batch, z, rows, columns, s.channels}
+                                  : std::vector<Extent>{s.batch, z, s.channels, rows, columns},
+              "to match plan and context");
+  } else {
     plan.reject("must be built for [B, N, D, H, W, Z, rows, columns] = " +
                 shape_text(std::vector<Extent>(expected, expected + 8)) + ", got a plan for " +
                 shape_text(std::vector<Extent>(actual, actual + 8)));
@@ -316,7 +322,7 @@ LiftSplatShape check_both(const Params& p, const Arguments& a, const LiftSplatTe
   plan.data = t.plan.data_as<const int32_t>();
   if (a.on_cpu()) {
     plan.header = read_plan_header(a, t.plan, stream);
-    check_header(t.plan, plan.header.counts, s, capacity);
+    check_header(t.plan, t.out, plan.header.counts, s, capacity);
   } else {
     check_info(a, t.plan, p.plan_info, s, capacity);
   }

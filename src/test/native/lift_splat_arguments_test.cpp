@@ -70,7 +70,7 @@ TEST_F(LiftSplatArguments, ShapesThatDisagreeAreNamed) {
   p = forward_;
   Tensor<float> out({1, 1, 8, 24, 24});
   p.out = out.view();
-  expect_refused(p, "plan must be built for");
+  expect_refused(p, "to match plan and context, got [1, 1, 8, 24, 24]");
   p = forward_;
   Tensor<float> flat({1, 8, 20, 24});
   p.out = flat.view();

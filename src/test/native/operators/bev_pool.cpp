@@ -67,7 +67,8 @@ void choose_pool(Draw& d) { d.tensor("ranks_depth").given = d.tensor("depth").gi
 /// Points sorted by cell, cells in any order; every depth is used once at most.
 void fill_pool(Draw& d) {
   const int64_t points = d["P"], intervals = d["I"], cells = d["X"] * d["Y"];
-  if (points == 0 || cells == 0 || d["F"] == 0) return;
+  // (Hostile extents may leave too few depths for the points; then all ranks stay 0.)
+  if (points == 0 || cells == 0 || d["F"] == 0 || 2 * d["E"] < points) return;
   std::vector<int32_t> order(static_cast<size_t>(cells)), depths(static_cast<size_t>(2 * d["E"]));
   std::iota(order.begin(), order.end(), 0);
   std::iota(depths.begin(), depths.end(), 0);
@@ -97,7 +98,8 @@ Operator pool_forward() {
                                                 .offset = AT(P, out),
                                                 .role = Role::kWritten,
                                                 .type = Type::kOther,
-                                                .shape = "X Y C"}}),
+                                                .shape = "X Y C",
+                                                .decides = "X Y"}}),
           .numbers = {{AT(P, struct_size), Number::kSize}},
           .derive = derive_pool,
           .choose = choose_pool,

@@ -2,6 +2,7 @@
 // reference gives, each output alone is what it is among the others, references are differentiated rightly,
 // and arguments that are wrong are refused with the reason.
 #include <cstdio>
+#include <sstream>
 
 #include "generic.hpp"
 
@@ -253,6 +254,28 @@ TEST_P(EveryRefusal, OfAnotherDtypeRankOrDevice) {
     t.view.ndim = 9;
     expect_refused(d, {t.line->name});
     t.view = kept;
+  }
+}
+
+/// What is written is what has the wrong shape, not the inputs that its shape follows from.
+TEST_P(EveryRefusal, OfAnotherShapeOfWhatIsWritten) {
+  Draw d = full_set();
+  for (DrawnTensor& t : d.tensors) {
+    if (!is_written(t)) continue;
+    std::istringstream tokens(d["last"] && t.line->shape_last ? t.line->shape_last : t.line->shape);
+    for (size_t i = 0; i < t.shape.size(); ++i) {
+      std::string extent;
+      tokens >> extent;
+      if ((' ' + std::string(t.line->decides) + ' ').find(' ' + extent + ' ') != std::string::npos) continue;
+      SCOPED_TRACE(std::string(t.line->name) + ", dimension " + std::to_string(i));
+      const DLTensor kept = t.view;
+      std::vector<int64_t> shape = t.shape;
+      ++shape[i];
+      t.view.shape = shape.data();
+      t.view.strides = nullptr;
+      expect_refused(d, {t.line->name});
+      t.view = kept;
+    }
   }
 }
 

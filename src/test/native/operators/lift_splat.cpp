@@ -224,7 +224,8 @@ Operator plan_operator() {
                                                                        .offset = AT(P, plan),
                                                                        .role = Role::kWritten,
                                                                        .type = Type::kInt32,
-                                                                       .shape = "PLAN"}}),
+                                                                       .shape = "PLAN",
+                                                                       .decides = "PLAN"}}),
                                     AT(P, workspace)),
           .numbers = numbers,
           .derive =

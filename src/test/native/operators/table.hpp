@@ -44,6 +44,7 @@ struct TensorLine {
   double left_out = 0;        ///< how often it is not given
   bool indices = false;       ///< its contents are checked, so it is read even by calls that are refused
   double low = -1, high = 1;  ///< of sound values
+  const char* decides = "";   ///< extents that follow from this tensor alone, parted by spaces
 };
 
 enum class Number { kInt32, kInt64, kDouble, kSize };
