@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.bevel.testing.JavaProcess;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -44,6 +45,28 @@ class AtomicFileTest {
     try (Stream<Path> files = Files.list(folder)) {
       return files.filter(f -> f.toString().endsWith(".tmp")).sorted().toList();
     }
+  }
+
+  /** The temporary name is not longer than a name may be, whatever its target's. */
+  @Test
+  void everyNameThatAFileCanHaveIsWritten() throws IOException {
+    for (int bytes : new int[] {1, 200, 201, 213, 214, 254, 255}) {
+      for (String letter : List.of("a", "ü", "語", "😀")) {
+        int each = letter.getBytes(StandardCharsets.UTF_8).length;
+        Path target = folder.resolve("x".repeat(bytes % each) + letter.repeat(bytes / each));
+        AtomicFile.write(target, out -> out.write('a'));
+        assertThat(target).hasContent("a");
+        Path left = target.resolveSibling(AtomicFile.temporaryName(target));
+        Files.createFile(left);
+        AtomicFile.removeLeftovers(target);
+        assertThat(left).doesNotExist();
+      }
+    }
+    String long1 = "a".repeat(250) + "1";
+    Path other = folder.resolve(AtomicFile.temporaryName(folder.resolve(long1)));
+    Files.createFile(other);
+    AtomicFile.removeLeftovers(folder.resolve("a".repeat(250) + "2"));
+    assertThat(other).as("of another target").exists();
   }
 
   @Test

@@ -74,6 +74,16 @@ public final class AtomicFile implements AutoCloseable {
   }
 
   /**
+   * A name for something that is made beside its target and renamed when it is complete.
+   *
+   * @param target a file or folder; its name may be as long as names can be
+   * @return {@code .TARGET.UUID.tmp}, with as much of the target's name as leaves room
+   */
+  public static String temporaryName(Path target) {
+    return TemporaryFile.name(target);
+  }
+
+  /**
    * Removes the temporary files that killed processes left beside a target; those of living ones
    * stay.
    *

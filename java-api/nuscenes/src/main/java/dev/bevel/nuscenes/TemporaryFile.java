@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -24,6 +25,9 @@ final class TemporaryFile implements AutoCloseable {
   private static final Pattern SUFFIX =
       Pattern.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.tmp");
 
+  /** Names have 255 bytes at most; two dots, a hash and {@link #SUFFIX} take 51. */
+  private static final int MAX_KEPT_BYTES = 200;
+
   /**
    * Names of this process's. {@link #removeLeftovers} must not even open them: on POSIX systems a
    * process loses its lock on a file when it closes any channel of that file. Names, which are
@@ -43,7 +47,7 @@ final class TemporaryFile implements AutoCloseable {
   static TemporaryFile beside(Path target) throws IOException {
     while (true) {
       // Not Files.createTempFile, which would make the result readable to its owner only.
-      String name = prefix(target) + UUID.randomUUID() + ".tmp";
+      String name = name(target);
       Path file = target.resolveSibling(name);
       OURS.add(name);
       TemporaryFile made = null;
@@ -73,8 +77,26 @@ final class TemporaryFile implements AutoCloseable {
     }
   }
 
+  /** A name of its own, beside a target, that says which target it is of. */
+  static String name(Path target) {
+    return prefix(target) + UUID.randomUUID() + ".tmp";
+  }
+
+  /** The beginning of a temporary name; of a long target's name as much as leaves room. */
   private static String prefix(Path target) {
-    return "." + target.getFileName() + ".";
+    String name = target.getFileName().toString();
+    StringBuilder kept = new StringBuilder(".");
+    int bytes = 0;
+    for (int c : name.codePoints().toArray()) {
+      String one = Character.toString(c);
+      bytes += one.getBytes(StandardCharsets.UTF_8).length;
+      if (bytes > MAX_KEPT_BYTES) {
+        // Names that begin alike are told apart by what they are as a whole.
+        return kept + "~" + Integer.toHexString(name.hashCode()) + ".";
+      }
+      kept.append(one);
+    }
+    return kept + ".";
   }
 
   FileChannel channel() {

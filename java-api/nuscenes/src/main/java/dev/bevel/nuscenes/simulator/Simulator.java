@@ -1,5 +1,6 @@
 package dev.bevel.nuscenes.simulator;
 
+import dev.bevel.nuscenes.AtomicFile;
 import dev.bevel.nuscenes.FileOutput;
 import dev.bevel.nuscenes.Folders;
 import dev.bevel.nuscenes.NuScenesException;
@@ -15,7 +16,6 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -70,9 +70,7 @@ public final class Simulator {
     if (parent == null) {
       throw new NuScenesException("the folder for the simulated data cannot be " + out);
     }
-    Path temporary =
-        parent.resolve(
-            String.format(Locale.ROOT, ".%s.%s.tmp", target.getFileName(), UUID.randomUUID()));
+    Path temporary = parent.resolve(AtomicFile.temporaryName(target));
     try {
       Tables.createFolders(temporary);
       Simulator simulator = new Simulator(settings, temporary, listener);
