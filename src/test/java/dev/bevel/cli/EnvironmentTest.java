@@ -315,6 +315,11 @@ class EnvironmentTest {
             Map.of("HOME", ""),
             Map.of("LC_ALL", "C", "LANG", "C"),
             Map.of("LC_ALL", "xx_YY.UTF-8"),
+            Map.of("LC_ALL", "C", "LANG", "xx_YY.UTF-8"),
+            Map.of("LC_ALL", "", "LC_CTYPE", "", "LANG", "xx_YY.UTF-8"),
+            Map.of("LC_ALL", "", "LANG", "xx_YY.UTF-8", "PATH", withoutLocale().toString()),
+            Map.of("LC_ALL", "", "LANG", "C.UTF-8", "LC_MESSAGES", "xx_YY.UTF-8"),
+            Map.of("LC_ALL", "", "LANG", "C.UTF-8", "LC_NUMERIC", "xx_YY.UTF-8"),
             Map.of("LC_ALL", "", "LC_CTYPE", "", "LANG", ""))) {
       Ended ended = shell(environment, "exec \"$@\"", link.toString(), "--version");
       assertThat(ended.status).as(environment + ended.error).isZero();
@@ -329,6 +334,18 @@ class EnvironmentTest {
               copy.resolve("fehlt über").toString());
       assertThat(missing.error).contains("fehlt über does not exist");
     }
+  }
+
+  /** What a bare container's PATH has of what the launcher calls. */
+  private Path withoutLocale() throws IOException {
+    Path tools = Files.createDirectories(folder.resolve("bare"));
+    for (String name : List.of("bash", "env", "dirname", "readlink")) {
+      Path link = tools.resolve(name);
+      if (Files.notExists(link)) {
+        Files.createSymbolicLink(link, Path.of("/usr/bin", name));
+      }
+    }
+    return tools;
   }
 
   @ParameterizedTest

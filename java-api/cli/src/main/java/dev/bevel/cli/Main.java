@@ -133,7 +133,7 @@ public final class Main implements Runnable {
               ? "a path cannot have a NUL character"
               : String.format(
                   Locale.ROOT,
-                  "the path '%s' has characters that %s cannot write; start with ./bevel, or with LC_ALL=C.UTF-8 in the environment",
+                  "the path '%s' has characters that %s cannot write; set LC_ALL=C.UTF-8 in the environment",
                   name,
                   charset));
     }
