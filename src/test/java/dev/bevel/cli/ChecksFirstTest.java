@@ -2,6 +2,7 @@ package dev.bevel.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.bevel.nuscenes.Folders;
 import dev.bevel.testing.SmallConfig;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.io.SafeTensors;
@@ -9,6 +10,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -58,10 +60,27 @@ class ChecksFirstTest extends CommandTestCase {
     byte[] jpeg = Files.readAllBytes(image);
     byte[] points = Files.readAllBytes(sweep);
     for (byte[] damaged :
-        List.of(new byte[0], new byte[] {1}, "GIF89a".getBytes(StandardCharsets.UTF_8))) {
+        List.of(
+            new byte[0],
+            new byte[] {1},
+            "GIF89a".getBytes(StandardCharsets.UTF_8),
+            Arrays.copyOf(jpeg, 3),
+            Arrays.copyOf(jpeg, jpeg.length / 2),
+            Arrays.copyOf(jpeg, jpeg.length - 1),
+            Arrays.copyOf(Arrays.copyOf(jpeg, jpeg.length / 2), jpeg.length))) {
       Files.write(image, damaged);
       assertRefused(train("1"), 1, "image " + image + " is ");
+      assertThat(error).contains("of the 14 files needed, 1 is damaged", "bevel validate");
     }
+    Files.write(image, Arrays.copyOf(jpeg, jpeg.length + 7)); // what follows the end is allowed
+    assertThat(train("1", "--overwrite")).as(error).isZero();
+    Folders.delete(out);
+    Path other = files("CAM_FRONT").getFirst();
+    byte[] otherJpeg = Files.readAllBytes(other);
+    Files.write(image, Arrays.copyOf(jpeg, jpeg.length / 2));
+    Files.write(other, Arrays.copyOf(otherJpeg, otherJpeg.length / 2));
+    assertRefused(train("1"), 1, "is cut off", "of the 14 files needed, 2 are damaged");
+    Files.write(other, otherJpeg);
     Files.write(image, jpeg);
     for (byte[] damaged : List.of(new byte[0], Arrays.copyOf(points, points.length - 3))) {
       Files.write(sweep, damaged);
@@ -185,6 +204,20 @@ class ChecksFirstTest extends CommandTestCase {
         "--other-data");
     assertThat(train("3", "--resume", one, "--other-data")).as(error).isZero();
     assertThat(train("4", "--resume", one)).as("now these are its data: " + error).isZero();
+  }
+
+  @Test
+  void aVersionIsTheNameOfAFolder() {
+    for (String version : List.of("../data/v1.0-mini", "..", "a/b", data + "/v1.0-mini", " ")) {
+      for (String command : List.of("validate", "eval")) {
+        List<String> line =
+            new ArrayList<>(List.of(command, "--data", data.toString(), "--version", version));
+        if (command.equals("eval")) {
+          line.addAll(List.of("--split", "mini_val", "--results", "none", "--out", "none"));
+        }
+        assertRefused(run(line.toArray(String[]::new)), 2, "--version must name a folder of");
+      }
+    }
   }
 
   /** Tokens name folders of pictures. */

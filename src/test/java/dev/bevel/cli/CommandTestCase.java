@@ -88,6 +88,14 @@ abstract class CommandTestCase {
     assertThat(error.lines().count()).isLessThanOrEqualTo(2);
   }
 
+  /** An image that is damaged where only decoding finds out. */
+  protected static byte[] halfWithAnEnd(byte[] jpeg) {
+    byte[] half = Arrays.copyOf(jpeg, jpeg.length / 2);
+    half[half.length - 2] = (byte) 0xff;
+    half[half.length - 1] = (byte) 0xd9;
+    return half;
+  }
+
   protected Path sensorFile(String channel, String suffix) throws IOException {
     try (Stream<Path> files = Files.walk(data)) {
       return files

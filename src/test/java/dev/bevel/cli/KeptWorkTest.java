@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -28,7 +27,7 @@ class KeptWorkTest extends CommandTestCase {
         .toList();
   }
 
-  /** Half an image looks like a whole one until it is decoded. */
+  /** Half an image with an end looks like a whole one until it is decoded. */
   @Test
   void anErrorInALaterStepKeepsTheStepsBefore() throws IOException {
     Path straight = folder.resolve("straight");
@@ -39,7 +38,7 @@ class KeptWorkTest extends CommandTestCase {
       out = folder.resolve("out-" + sample.token());
       Path image = sample.cameras().getFirst().image();
       byte[] jpeg = Files.readAllBytes(image);
-      Files.write(image, Arrays.copyOf(jpeg, jpeg.length / 2));
+      Files.write(image, halfWithAnEnd(jpeg));
       int status = train("2");
       Files.write(image, jpeg);
       assertRefused(status, 1, image.toString());

@@ -150,16 +150,6 @@ public record DetectionSample(
   }
 
   /**
-   * Looks at the first bytes of all images: cheap, to find out before a long work what would end
-   * it.
-   *
-   * @throws NuScenesException naming a file that is missing, empty or no JPEG file
-   */
-  public void requireImages() {
-    cameras.stream().map(CameraSample::image).forEach(SensorFiles::requireJpeg);
-  }
-
-  /**
    * Looks at the size of the key sweep.
    *
    * @throws NuScenesException naming the file if it is missing or does not hold whole points

@@ -91,6 +91,15 @@ final class JpegFile {
     return jpeg.decode();
   }
 
+  /**
+   * Walks through a file without decoding it.
+   *
+   * @throws NuScenesException saying where it is cut off or damaged
+   */
+  static void requireStructure(Path file) {
+    new JpegFile(file, SensorFiles.readAll(file, "image", MAX_BYTES)).checkStructure();
+  }
+
   /** Walks all markers from SOI to EOI and takes the size from the frame header. */
   private void checkStructure() {
     if (bytes.length < 4 || u8(0) != 0xff || u8(1) != SOI) {

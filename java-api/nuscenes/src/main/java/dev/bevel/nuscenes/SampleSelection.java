@@ -8,12 +8,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The key frames of a data set that a detector can be run or trained on, found before the work
  * begins: those whose files are there. A file that is there but cannot be one (an empty image, half
- * a LiDAR point) is an error now and not in the middle of the work.
+ * a LiDAR point) is an error now and not in the middle of the work, and so is an image that is cut
+ * off.
  */
 public final class SampleSelection {
   private final NuScenes set;
@@ -49,7 +51,7 @@ public final class SampleSelection {
    */
   public static SampleSelection toDetectIn(NuScenes set, @Nullable Collection<String> sceneNames) {
     SampleSelection selection = select(set, inScenes(set, sceneNames), false);
-    selection.samples.parallelStream().forEach(DetectionSample::requireImages);
+    selection.requireWhole();
     return selection;
   }
 
@@ -66,10 +68,7 @@ public final class SampleSelection {
       NuScenes set, @Nullable Collection<String> sceneNames, boolean withLidar) {
     SampleSelection selection = select(set, inScenes(set, sceneNames), withLidar);
     selection.requireBoxes();
-    selection.samples.parallelStream().forEach(DetectionSample::requireImages);
-    if (withLidar) {
-      selection.samples.parallelStream().forEach(DetectionSample::requireLidar);
-    }
+    selection.requireWhole();
     return selection;
   }
 
@@ -135,6 +134,43 @@ public final class SampleSelection {
             .filter(image -> !Files.exists(image))
             .findFirst()
             .orElse(null);
+  }
+
+  /**
+   * Looks at the ends of all images and the sizes of sweeps: cheap, to find out before a long work
+   * what would end it.
+   */
+  private void requireWhole() {
+    List<NuScenesException> faults =
+        samples.parallelStream().flatMap(this::checks).flatMap(SampleSelection::fault).toList();
+    if (!faults.isEmpty()) {
+      long files = samples.stream().flatMap(this::checks).count();
+      throw new NuScenesException(
+          String.format(
+              Locale.ROOT,
+              "%s; of the %s needed, %d %s damaged: bevel validate names each; mend them, or remove"
+                  + " them, and their samples are left out",
+              faults.getFirst().getMessage(),
+              Counted.of(files, "file"),
+              faults.size(),
+              faults.size() == 1 ? "is" : "are"),
+          faults.getFirst());
+    }
+  }
+
+  private Stream<Runnable> checks(DetectionSample sample) {
+    Stream<Runnable> images =
+        sample.cameras().stream().map(camera -> () -> SensorFiles.requireJpeg(camera.image()));
+    return withLidar ? Stream.concat(images, Stream.of(sample::requireLidar)) : images;
+  }
+
+  private static Stream<NuScenesException> fault(Runnable check) {
+    try {
+      check.run();
+      return Stream.of();
+    } catch (NuScenesException e) {
+      return Stream.of(e);
+    }
   }
 
   private void requireBoxes() {

@@ -2,6 +2,8 @@ package dev.bevel.nuscenes;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -61,21 +63,30 @@ final class SensorFiles {
     }
   }
 
-  /** Reads no more of an image than the two bytes that every JPEG file begins with. */
+  /**
+   * Reads no more of an image than the two bytes that every JPEG file begins with and the two that
+   * it ends with, unless something else stands at its end: then it is walked through for what that
+   * is, since bytes behind the end marker are allowed.
+   */
   static void requireJpeg(Path file) {
     require(file, "image");
-    byte[] first;
-    try (InputStream in = Files.newInputStream(file)) {
-      first = in.readNBytes(2);
+    ByteBuffer ends = ByteBuffer.allocate(4);
+    try (FileChannel in = FileChannel.open(file)) {
+      long size = in.size();
+      if (size < 2) {
+        throw new NuScenesException("image " + file + " is empty");
+      }
+      in.read(ends.limit(2), 0);
+      in.read(ends.limit(4), Math.max(2, size - 2));
     } catch (IOException e) {
       throw unreadable(file, "image", e);
     }
-    if (first.length < 2) {
-      throw new NuScenesException("image " + file + " is empty");
-    }
-    if (first[0] != (byte) 0xff || first[1] != (byte) 0xd8) {
+    if (ends.getShort(0) != (short) 0xffd8) {
       throw new NuScenesException(
           "image " + file + " is no JPEG file: it does not start with the bytes ff d8");
+    }
+    if (ends.getShort(2) != (short) 0xffd9) {
+      JpegFile.requireStructure(file);
     }
   }
 }
