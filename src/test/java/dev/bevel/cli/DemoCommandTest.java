@@ -64,7 +64,8 @@ class DemoCommandTest {
             new RunFolder.Evaluation(
                 data, "v1.0-sim", "sim_val", run.results(), RunFolder.sha256(run.results())));
     assertThat(run.detector())
-        .contains(new RunFolder.Detector("small", 2, 3, RunFolder.sha256(run.results())));
+        .contains(
+            new RunFolder.Detector("small", 2, 3, RunFolder.sha256(run.results()), List.of()));
     assertThat(Files.readString(run.report()))
         .contains("The detections are of small after step 2, seed 3.")
         .doesNotContain("The training above is at step", "has changed since");

@@ -35,7 +35,7 @@ class RunFolderTest {
     run.write(evaluation);
     assertThat(run.training()).contains(TRAINING);
     assertThat(run.evaluation()).contains(evaluation);
-    RunFolder.Detector detector = new RunFolder.Detector("net", 120, -7, "ab");
+    RunFolder.Detector detector = new RunFolder.Detector("net", 120, -7, "ab", List.of("a", "b"));
     run.write(detector);
     assertThat(run.evaluation()).contains(evaluation);
     RunFolder.Training again =

@@ -104,15 +104,15 @@ class RunReportTest {
     String[] stale = {"The training above", "another training", "has changed since", "history.csv"};
     assertThat(report(run)).contains(unknown).doesNotContain(stale);
     String sha256 = RunFolder.sha256(run.results());
-    run.write(new RunFolder.Detector("net", 400, 7, sha256));
+    run.write(new RunFolder.Detector("net", 400, 7, sha256, List.of()));
     assertThat(report(run))
         .contains("The detections are of net after step 400, seed 7.")
         .doesNotContain(stale);
-    run.write(new RunFolder.Detector("net", 300, 7, sha256));
+    run.write(new RunFolder.Detector("net", 300, 7, sha256, List.of()));
     assertThat(report(run)).contains("of net after step 300", "The training above is at step 400");
-    run.write(new RunFolder.Detector("net", 400, 8, sha256));
+    run.write(new RunFolder.Detector("net", 400, 8, sha256, List.of()));
     assertThat(report(run)).contains("another training than the one above, net with seed 7");
-    run.write(new RunFolder.Detector("net", 400, 7, "of other results"));
+    run.write(new RunFolder.Detector("net", 400, 7, "of other results", List.of()));
     assertThat(report(run)).contains(unknown);
 
     Path data = root.resolve("data");
@@ -175,6 +175,34 @@ class RunReportTest {
         .isInstanceOf(NuScenesException.class)
         .hasMessageContaining("has nothing to report");
     assertThat(nothing.report()).doesNotExist();
+  }
+
+  /** What run.json names may have been written by anybody. */
+  @Test
+  void runJsonLeadsToNoFileOfOthers() throws IOException {
+    RunFolder run = tinyRun("net");
+    RunFolder.Evaluation known = run.evaluation().orElseThrow();
+    Path foreign = Files.writeString(root.resolve("foreign"), "precious words");
+    for (String sha256 : new String[] {null, "0".repeat(64)}) {
+      run.write(
+          new RunFolder.Evaluation(known.data(), known.version(), known.split(), foreign, sha256));
+      assertThat(report(run)).contains("Not shown: the submission ").doesNotContain("precious");
+    }
+    Path elsewhere = Files.move(run.results(), root.resolve("elsewhere.json"));
+    run.write(
+        new RunFolder.Evaluation(
+            known.data(), known.version(), known.split(), elsewhere, RunFolder.sha256(elsewhere)));
+    assertThat(report(run)).contains("Samples are ranked by F1");
+    for (String version : List.of("../x", root + "/data/v1.0-mini", "..", "a/b", "")) {
+      Files.writeString(
+          run.run(),
+          Files.readString(run.run())
+              .replaceAll("\"version\" : \"[^\"]*\"", "\"version\" : \"" + version + "\""));
+      assertThatThrownBy(() -> report(run))
+          .isInstanceOf(NuScenesException.class)
+          .hasMessageContaining("run.json, field ")
+          .hasMessageContaining("version must be a name that a file can have");
+    }
   }
 
   @Test

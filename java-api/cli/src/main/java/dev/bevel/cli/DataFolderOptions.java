@@ -1,6 +1,8 @@
 package dev.bevel.cli;
 
 import dev.bevel.nuscenes.NuScenes;
+import dev.bevel.nuscenes.PathNames;
+import dev.bevel.nuscenes.Printable;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -38,9 +40,12 @@ class DataFolderOptions {
 
   /** The version asked for, or null. */
   @Nullable String version() {
-    if (version != null && version.isBlank()) {
+    if (version != null && (version.isBlank() || !PathNames.isName(version))) {
       throw new ParameterException(
-          spec.commandLine(), "--version must name a folder of tables, got '" + version + "'");
+          spec.commandLine(),
+          "--version must name a folder of tables in the folder --data, got '"
+              + Printable.of(version, 80)
+              + "'");
     }
     return version;
   }

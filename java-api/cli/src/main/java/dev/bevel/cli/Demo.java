@@ -182,8 +182,8 @@ final class Demo {
     detection.write("images", detector::detect, samples, run.results(), nobody);
     detection.write(
         "black images", detector::detectOnBlackImages, samples, blackRun.results(), nobody);
-    DetectionRun.describe(run, detector, run.checkpoint());
-    DetectionRun.describe(blackRun, detector, run.checkpoint());
+    DetectionRun.describe(run, detector, run.checkpoint(), List.of());
+    DetectionRun.describe(blackRun, detector, run.checkpoint(), List.of());
   }
 
   /** From now on the request to end does this too. */

@@ -8,6 +8,7 @@ import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.Printable;
 import dev.bevel.nuscenes.SampleSelection;
 import dev.bevel.nuscenes.report.RunFolder;
+import dev.bevel.nuscenes.report.RunFolder.Detector;
 import dev.bevel.nuscenes.report.RunLock;
 import dev.bevel.torch.train.DetectorInference;
 import java.io.IOException;
@@ -89,18 +90,21 @@ final class DetectCommand implements Callable<Integer> {
     int unused = Bevel.threads(); // BEVEL_NUM_THREADS is sound, or nothing is begun
     NuScenes set = dataSet.load();
     SampleSelection selection = dataSet.toDetectIn(set);
-    DetectionPictures pictures = new DetectionPictures(out, selection.samples(), mostPictures);
+    DetectionPictures pictures =
+        new DetectionPictures(
+            out, selection.samples(), mostPictures, set.tables().samples().keySet());
     pictures.requireDrawable();
     PrintWriter print = spec.commandLine().getOut();
     RunFolder folder = new RunFolder(out);
     requireFree(folder, pictures);
     try (DetectorInference detector = DetectorInference.load(checkpoint);
         RunLock lock = folder.claim("bevel detect")) {
+      pictures = pictures.withTokens(folder.detector().map(Detector::pictures).orElse(List.of()));
       requireFree(folder, pictures);
-      pictures.remove();
+      pictures.discard();
       selection.leftOut().ifPresent(print::println);
       detect(detector, set, pictures, out.resolve(folder.results().getFileName()), print);
-      DetectionRun.describe(folder, detector, checkpoint);
+      DetectionRun.describe(folder, detector, checkpoint, pictures.drawnTokens());
     }
     print.flush();
     return 0;
@@ -137,9 +141,9 @@ final class DetectCommand implements Callable<Integer> {
                   tell(print, samples.get(index), detections, milliseconds);
                 }
               });
-    } catch (RuntimeException | Error e) {
-      pictures.remove(); // without their results they are of nothing
-      throw e;
+      pictures.finish();
+    } finally {
+      pictures.discard();
     }
     print.printf(
         Locale.ROOT,

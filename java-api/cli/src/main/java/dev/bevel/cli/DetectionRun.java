@@ -29,8 +29,10 @@ record DetectionRun(double scoreThreshold, BooleanSupplier toldToEnd) {
    * Writes which checkpoint found what stands in a run's results.
    *
    * @param checkpoint that the detector is of
+   * @param pictures tokens of the samples that were drawn
    */
-  static void describe(RunFolder folder, DetectorInference detector, Path checkpoint)
+  static void describe(
+      RunFolder folder, DetectorInference detector, Path checkpoint, List<String> pictures)
       throws IOException {
     Checkpoint from = Checkpoint.read(checkpoint);
     folder.write(
@@ -38,7 +40,8 @@ record DetectionRun(double scoreThreshold, BooleanSupplier toldToEnd) {
             detector.config().detector().name(),
             from.step(),
             from.seed(),
-            RunFolder.sha256(folder.results())));
+            RunFolder.sha256(folder.results()),
+            pictures));
   }
 
   /** Told of each sample. */

@@ -62,7 +62,7 @@ public final class NuScenes {
    *     points to a record that is not there
    */
   public static NuScenes load(Path dataRoot, String version) {
-    Path folder = dataRoot.resolve(version);
+    Path folder = PathNames.child(dataRoot, version, "the version of a data set");
     requireFolder("nuScenes data folder", dataRoot);
     requireFolder("nuScenes table folder", folder);
     long start = System.nanoTime();

@@ -160,11 +160,26 @@ final class JsonDocument {
     throw broken("must be a number");
   }
 
+  /** An array of strings. */
+  List<String> texts() {
+    List<?> list = list();
+    List<String> texts = new ArrayList<>();
+    for (int i = 0; i < list.size(); i++) {
+      texts.add(at(Integer.toString(i), list.get(i)).text());
+    }
+    return texts;
+  }
+
+  private List<?> list() {
+    if (value instanceof List<?> list) {
+      return list;
+    }
+    throw broken("must be an array");
+  }
+
   /** An array of numbers, which may be NaN. */
   double[] numbers() {
-    if (!(value instanceof List<?> list)) {
-      throw broken("must be an array");
-    }
+    List<?> list = list();
     double[] numbers = new double[list.size()];
     for (int i = 0; i < numbers.length; i++) {
       numbers[i] = at(Integer.toString(i), list.get(i)).number();

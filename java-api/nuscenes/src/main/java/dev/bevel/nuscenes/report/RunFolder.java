@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import dev.bevel.nuscenes.AtomicFile;
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.PathFaults;
+import dev.bevel.nuscenes.PathNames;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -76,8 +77,15 @@ public final class RunFolder {
    * @param steps that its checkpoint had taken
    * @param seed of its training
    * @param sha256 of the file's content, see {@link #sha256}
+   * @param pictures tokens of the samples that were drawn
    */
-  public record Detector(String config, long steps, long seed, String sha256) {}
+  public record Detector(
+      String config, long steps, long seed, String sha256, List<String> pictures) {
+    /** Copies the list. */
+    public Detector {
+      pictures = List.copyOf(pictures);
+    }
+  }
 
   private record Contents(
       @Nullable Training training, @Nullable Detector detector, @Nullable Evaluation evaluation) {}
@@ -334,13 +342,23 @@ public final class RunFolder {
         json.get("config").text(),
         json.get("steps").integer(0, TrainingHistory.MAX_STEP),
         json.get("seed").integer(Long.MIN_VALUE, Long.MAX_VALUE),
-        json.get("sha256").text());
+        json.get("sha256").text(),
+        json.find("pictures").map(JsonDocument::texts).orElse(List.of()));
+  }
+
+  /** It names a folder in the data set's: what others have written leads nowhere else. */
+  private static String version(JsonDocument json) {
+    JsonDocument version = json.get("version");
+    if (!PathNames.isName(version.text())) {
+      throw version.broken("must be " + PathNames.NAME);
+    }
+    return version.text();
   }
 
   private Evaluation evaluation(JsonDocument json) {
     return new Evaluation(
         json.get("data").path(),
-        json.get("version").text(),
+        version(json),
         json.get("split").text(),
         folder.resolve(json.get("results").path()),
         json.find("sha256").map(JsonDocument::text).orElse(null));
@@ -385,6 +403,11 @@ public final class RunFolder {
     json.writeNumberField("steps", detector.steps);
     json.writeNumberField("seed", detector.seed);
     json.writeStringField("sha256", detector.sha256);
+    json.writeArrayFieldStart("pictures");
+    for (String token : detector.pictures) {
+      json.writeString(token);
+    }
+    json.writeEndArray();
     json.writeEndObject();
   }
 

@@ -157,6 +157,15 @@ public final class RunReport {
     if (fault != null) {
       return Optional.of("the submission " + evaluation.results() + " " + fault);
     }
+    if (evaluation.sha256() == null && !evaluation.results().startsWith(run.folder())) {
+      // Others may have written run.json: what it names elsewhere is read only if it is known to
+      // be what was evaluated.
+      return Optional.of(
+          "the submission "
+              + evaluation.results()
+              + " is not in the run's folder, and run.json has no digest of it; bevel eval"
+              + " evaluates it again");
+    }
     String without = PathFaults.asFolder(tables);
     if (without != null && data != null) {
       throw new NuScenesException(

@@ -2,6 +2,7 @@ package dev.bevel.nuscenes.validation;
 
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.PathFaults;
+import dev.bevel.nuscenes.PathNames;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,7 +43,7 @@ public final class DataSetValidator {
    */
   public static DataSetValidator of(Path data, String version) {
     requireFolder("data folder", data);
-    requireFolder("folder of tables", data.resolve(version));
+    requireFolder("folder of tables", PathNames.child(data, version, "the version of a data set"));
     return new DataSetValidator(data, version);
   }
 
