@@ -1,9 +1,11 @@
 package dev.bevel.torch;
 
 import dev.bevel.kernels.MemoryOwner;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Objects;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.StorageImpl;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
@@ -19,28 +21,99 @@ import org.jspecify.annotations.Nullable;
  * a scope takes the scope's, and the scope's end one more. So a running use has a native tensor of
  * its own besides, which shares the memory and keeps it. {@code Tensor.deallocate()} asks nobody:
  * it is for tensors that no other thread uses.
+ *
+ * <p>LibTorch can also take the memory from a tensor that stays: {@code set_} and {@code set_data}
+ * give it another storage, {@code resize_} gives the storage other memory. Where a use is one of
+ * the memory, its native tensor keeps the storage that was there when it began, and the storage
+ * cannot be resized until it ends. A use that finds a {@code resize_} of its tensor under way
+ * fails. LibTorch has no lock, so what a use cannot see is for the program to rule out: the instant
+ * in which {@code set_} exchanges the storage, and a {@code resize_} under way of another tensor
+ * that shares it.
  */
 public final class TensorHold implements MemoryOwner {
   private final Tensor tensor;
 
+  /** What is used: null where it is the tensor itself. */
+  private final @Nullable Memory memory;
+
   /** While uses run: shares the tensor's memory. */
   private @Nullable Tensor keeper;
 
+  /** While uses of the memory run: where it lies. */
+  private @Nullable StorageImpl storage;
+
   private int uses;
 
-  /** Of the first element when the hold was made; 0 where only the tensor itself is held. */
-  private final long address;
+  /**
+   * The memory of a tensor.
+   *
+   * @param address of the first element
+   * @param end of the last element, bytes from the begin of the storage
+   * @param elements of the tensor
+   */
+  private record Memory(long address, long end, long elements) {
+    boolean isThatOf(Tensor tensor) {
+      return tensor.data_ptr().address() == address && tensor.storage().nbytes() >= end;
+    }
 
-  private TensorHold(Tensor tensor, long address) {
+    /**
+     * Whether {@code resize_} has begun to make the tensor larger: it sets the shape first, then
+     * looks whether the storage can be resized, and last replaces the memory.
+     */
+    boolean isResized(Tensor tensor) {
+      return tensor.numel() > elements
+          && (tensor.storage_offset() + tensor.numel()) * tensor.itemsize()
+              > tensor.storage().nbytes();
+    }
+  }
+
+  private TensorHold(Tensor tensor, @Nullable Memory memory) {
     this.tensor = tensor;
-    this.address = address;
+    this.memory = memory;
   }
 
   /**
-   * Of a tensor that is seen through its address: uses end too where LibTorch replaces the memory.
+   * Of a tensor that is seen through its address. Uses fail where LibTorch has replaced the memory;
+   * while they run it cannot.
+   *
+   * @param operation begins the message
+   * @param argument its name there
+   * @param tensor strided, with elements
+   * @param extent elements from the first to the last in memory, both included
+   * @throws IllegalArgumentException if they reach beyond the memory
    */
-  static TensorHold ofMemory(Tensor tensor, long address) {
-    return new TensorHold(tensor, address);
+  public static TensorHold ofMemory(String operation, String argument, Tensor tensor, long extent) {
+    // What the tensor is at one moment, whatever another thread makes of it.
+    Tensor now = outsideScopes(tensor.variable_data());
+    try {
+      long end = (now.storage_offset() + extent) * now.itemsize();
+      Memory memory = new Memory(now.data_ptr().address(), end, now.numel());
+      if (!memory.isThatOf(now)) {
+        throw new IllegalArgumentException(
+            String.format(
+                Locale.ROOT,
+                "%s: %s has the shape %s, whose elements end at byte %d of its memory, but that has"
+                    + " %d bytes: a resize_ of it failed; make the tensor anew",
+                operation,
+                argument,
+                Arrays.toString(now.shape()),
+                end,
+                now.storage().nbytes()));
+      }
+      return new TensorHold(tensor, memory);
+    } finally {
+      now.deallocate();
+    }
+  }
+
+  /** Of a tensor without elements, which has no memory. */
+  static TensorHold ofEmpty(Tensor tensor) {
+    return new TensorHold(tensor, null);
+  }
+
+  /** Address of the first element, of a hold of memory. */
+  public long address() {
+    return Objects.requireNonNull(memory, "a hold of the tensor itself").address;
   }
 
   /**
@@ -166,7 +239,7 @@ public final class TensorHold implements MemoryOwner {
    * @param argument its name there
    */
   public static TensorHold of(String operation, String argument, @Nullable Tensor tensor) {
-    TensorHold hold = new TensorHold(requireAny(operation, argument, tensor), 0);
+    TensorHold hold = new TensorHold(requireAny(operation, argument, tensor), null);
     if (!hold.acquire()) {
       throw closed(operation, argument);
     }
@@ -183,7 +256,7 @@ public final class TensorHold implements MemoryOwner {
   @Override
   public boolean acquire() {
     synchronized (tensor) {
-      if (tensor.isNull() || (address != 0 && tensor.data_ptr().address() != address)) {
+      if (tensor.isNull()) {
         return false;
       }
       if (tensor.referenceCount() == 0) {
@@ -191,7 +264,13 @@ public final class TensorHold implements MemoryOwner {
         tensor.retainReference();
       }
       if (uses == 0) {
-        keeper = outsideScopes(tensor);
+        keep();
+      }
+      // In this order: a resize_ that is over after the first question has another address.
+      if (memory != null
+          && (memory.isResized(tensor) || !memory.isThatOf(uses == 0 ? keeper() : tensor))) {
+        letGoIfUnused();
+        return false;
       }
       uses++;
       tensor.retainReference();
@@ -199,13 +278,37 @@ public final class TensorHold implements MemoryOwner {
     }
   }
 
-  private static Tensor outsideScopes(Tensor tensor) {
-    Tensor copy = new Tensor(tensor);
-    copy.retainReference(); // the holder's, before the thread's scope gives its own back
-    if (PointerScope.getInnerScope() instanceof ScopePointers scope) {
-      scope.detach(copy);
+  private void keep() {
+    Tensor made = memory == null ? new Tensor(tensor) : tensor.variable_data();
+    keeper = outsideScopes(made);
+    if (memory != null) {
+      storage = made.storage().unsafeGetStorageImpl();
+      StorageUses.begin(storage);
     }
-    return copy;
+  }
+
+  private Tensor keeper() {
+    return Objects.requireNonNull(keeper);
+  }
+
+  private void letGoIfUnused() {
+    if (uses > 0) {
+      return;
+    }
+    if (storage != null) {
+      StorageUses.end(storage);
+      storage = null;
+    }
+    keeper().deallocate();
+    keeper = null;
+  }
+
+  private static Tensor outsideScopes(Tensor made) {
+    made.retainReference(); // the holder's, before the thread's scope gives its own back
+    if (PointerScope.getInnerScope() instanceof ScopePointers scope) {
+      scope.detach(made);
+    }
+    return made;
   }
 
   @Override
@@ -213,10 +316,7 @@ public final class TensorHold implements MemoryOwner {
     synchronized (tensor) {
       close(tensor);
       uses--;
-      if (uses == 0 && keeper != null) {
-        keeper.deallocate();
-        keeper = null;
-      }
+      letGoIfUnused();
     }
   }
 

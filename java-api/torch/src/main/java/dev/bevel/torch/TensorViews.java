@@ -5,6 +5,7 @@ import dev.bevel.kernels.Device;
 import dev.bevel.kernels.TensorView;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /** LibTorch tensors as Bevel's {@link TensorView}s: the same memory, nothing copied. */
 public final class TensorViews {
@@ -13,10 +14,13 @@ public final class TensorViews {
   /**
    * A view of a tensor's elements with its shape and strides. It holds the tensor, and is valid
    * while the tensor is: a call with it throws {@link IllegalStateException} after the tensor's
-   * scope has closed or the tensor was closed, and keeps the tensor while it runs.
+   * scope has closed or the tensor was closed, and keeps the tensor's memory while it runs: {@code
+   * resize_} on another thread fails meanwhile, {@code set_} and {@code set_data} leave the memory
+   * to the call, and calls that begin after them throw {@link IllegalStateException}.
    *
    * @param tensor dense, of a dtype that {@link DType} has, on the CPU or a CUDA device
-   * @throws IllegalArgumentException for any other
+   * @throws IllegalArgumentException for any other, and for one whose shape reaches beyond its
+   *     memory (LibTorch leaves it so where {@code resize_} fails)
    * @throws IllegalStateException if the tensor is closed
    */
   public static TensorView of(Tensor tensor) {
@@ -38,13 +42,35 @@ public final class TensorViews {
     // An element of a TensorVector, say, does not own itself: an owner of its memory is made.
     Tensor owner = tensor.referenceCount() < 0 ? new Tensor(tensor) : tensor;
     DType dtype = dtype(tensor.scalar_type());
-    long address = tensor.numel() == 0 ? 0 : tensor.data_ptr().address();
     long[] shape = tensor.shape();
-    TensorView view =
-        tensor.is_contiguous()
-            ? TensorView.ofAddress(address, dtype, device(tensor), shape)
-            : TensorView.ofAddressStrided(address, dtype, device(tensor), shape, strides(tensor));
-    return view.ownedBy(TensorHold.ofMemory(owner, address));
+    long[] strides = tensor.is_contiguous() ? null : strides(tensor, shape.length);
+    long extent = extent(shape, strides);
+    if (extent == 0) {
+      return view(0, dtype, tensor, shape, strides).ownedBy(TensorHold.ofEmpty(owner));
+    }
+    TensorHold memory = TensorHold.ofMemory("TensorViews.of", "tensor", owner, extent);
+    return view(memory.address(), dtype, tensor, shape, strides).ownedBy(memory);
+  }
+
+  private static TensorView view(
+      long address, DType dtype, Tensor tensor, long[] shape, long @Nullable [] strides) {
+    return strides == null
+        ? TensorView.ofAddress(address, dtype, device(tensor), shape)
+        : TensorView.ofAddressStrided(address, dtype, device(tensor), shape, strides);
+  }
+
+  /** Elements from the first to the last in memory, both included; 0 if there are none. */
+  private static long extent(long[] shape, long @Nullable [] strides) {
+    long elements = 1;
+    long last = 0;
+    for (int i = 0; i < shape.length; i++) {
+      elements *= shape[i];
+      last += strides == null ? 0 : (shape[i] - 1) * strides[i];
+    }
+    if (elements == 0) {
+      return 0;
+    }
+    return strides == null ? elements : last + 1;
   }
 
   /**
@@ -80,8 +106,8 @@ public final class TensorViews {
     return tensor.is_cuda() ? Device.cuda(tensor.device().index()) : Device.CPU;
   }
 
-  private static long[] strides(Tensor tensor) {
-    long[] strides = new long[Math.toIntExact(tensor.dim())];
+  private static long[] strides(Tensor tensor, int rank) {
+    long[] strides = new long[rank];
     for (int i = 0; i < strides.length; i++) {
       strides[i] = tensor.stride(i);
     }

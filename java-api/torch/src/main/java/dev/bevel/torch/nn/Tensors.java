@@ -123,7 +123,8 @@ public final class Tensors {
   /**
    * The memory of a row-major contiguous tensor on the CPU, without a copy.
    *
-   * @param tensor stays, whatever scope it is of, until the arena is closed
+   * @param tensor its memory stays, whatever scope it is of, until the arena is closed; it cannot
+   *     be resized until then
    * @param arena until whose end the segment may be used
    */
   @SuppressWarnings(
@@ -146,9 +147,12 @@ public final class Tensors {
       if (bytes == 0) {
         return MemorySegment.NULL;
       }
-      hold.acquire(); // succeeds, for the tensor is held
-      return MemorySegment.ofAddress(tensor.data_ptr().address())
-          .reinterpret(bytes, arena, end -> hold.release());
+      TensorHold memory = TensorHold.ofMemory("Tensors.memory", "tensor", tensor, tensor.numel());
+      if (!memory.acquire()) {
+        throw new IllegalStateException("Tensors.memory: tensor is closed: " + memory.whyClosed());
+      }
+      return MemorySegment.ofAddress(memory.address())
+          .reinterpret(bytes, arena, end -> memory.release());
     } finally {
       hold.release();
     }
