@@ -90,7 +90,8 @@ public final class DetectionCurve {
     for (int point = 0; point < POINTS; point++) {
       precisionAt[point] = interpolate(recall(point), recall, precision, 0);
       confidenceAt[point] = interpolate(recall(point), recall, score, 0);
-      if (point > 0 && confidenceAt[point] > confidenceAt[point - 1]) {
+      boolean rises = point > 0 && confidenceAt[point] > confidenceAt[point - 1];
+      if (rises && score[score.length - 1] < 0) { // else it is an interpolation's rounding
         throw new NuScenesException(
             String.format(
                 Locale.ROOT,
@@ -135,6 +136,7 @@ public final class DetectionCurve {
 
   /**
    * Piecewise linear interpolation as NumPy's {@code interp}: of equal abscissas the last counts.
+   * Finite where the ordinates are.
    *
    * @param xs ascending
    * @param right the value beyond the last abscissa; before the first it is the first ordinate
@@ -157,11 +159,26 @@ public final class DetectionCurve {
         high = middle - 1;
       }
     }
-    if (low == last) {
-      return ys[last];
+    if (low == last || x == xs[low]) {
+      return ys[low];
     }
     double slope = (ys[low + 1] - ys[low]) / (xs[low + 1] - xs[low]);
-    return slope * (x - xs[low]) + ys[low];
+    double value = slope * (x - xs[low]) + ys[low];
+    return Double.isFinite(value)
+        ? value
+        : between(fraction(x, xs[low], xs[low + 1]), ys[low], ys[low + 1]);
+  }
+
+  /** Where NumPy's form leaves the range of float64: between subnormal or huge scores. */
+  private static double between(double fraction, double first, double second) {
+    return first * (1 - fraction) + second * fraction;
+  }
+
+  private static double fraction(double x, double first, double second) {
+    double whole = second - first;
+    return Double.isFinite(whole)
+        ? (x - first) / whole
+        : (x / 2 - first / 2) / (second / 2 - first / 2);
   }
 
   /** Mean precision above the minimal one over the recalls above the minimal one, scaled to 1. */

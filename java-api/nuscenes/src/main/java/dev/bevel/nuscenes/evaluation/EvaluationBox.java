@@ -32,31 +32,64 @@ public record EvaluationBox(
     double score,
     String attribute,
     int points) {
+  /** Beyond it squares of distances and velocities would leave the range of float64. */
+  private static final double MAX_MAGNITUDE = 1e150;
+
   /**
-   * @throws NuScenesException if the centre, heading or score is not finite, or a size not positive
+   * @throws NuScenesException if the centre, heading, a size or a velocity that is known is not
+   *     finite or its magnitude above 1e150, a size is not positive, the score is not finite, or
+   *     the attribute is null
    */
   public EvaluationBox {
-    if (!Double.isFinite(x + y + z + yaw + score)) {
+    if (!isUsable(x) || !isUsable(y) || !isUsable(z) || !isUsable(yaw) || !Double.isFinite(score)) {
       throw new NuScenesException(
           String.format(
               Locale.ROOT,
-              "the centre (%s, %s, %s), yaw %s and score %s of a box must be finite",
+              "the centre (%s, %s, %s), yaw %s and score %s of a box must be finite, all but the score up to %s",
               x,
               y,
               z,
               yaw,
-              score));
+              score,
+              MAX_MAGNITUDE));
     }
-    if (!(width > 0 && length > 0 && height > 0) || !Double.isFinite(width + length + height)) {
+    if (!isSize(width) || !isSize(length) || !isSize(height)) {
       throw new NuScenesException(
           String.format(
               Locale.ROOT,
-              "box size (width, length, height) must be finite and positive, got (%s, %s, %s)",
+              "box size (width, length, height) must be finite and positive, up to %s, got (%s, %s, %s)",
+              MAX_MAGNITUDE,
               width,
               length,
               height));
     }
+    if (!isVelocity(vx) || !isVelocity(vy)) {
+      throw new NuScenesException(
+          String.format(
+              Locale.ROOT,
+              "the velocity of a box must be finite, of a magnitude up to %s, or NaN where it is not known, got (%s, %s)",
+              MAX_MAGNITUDE,
+              vx,
+              vy));
+    }
+    if (attribute == null) {
+      throw new NuScenesException(
+          "the attribute of a box must be one of the eight names, or the empty string where it has"
+              + " none, got null");
+    }
     score += 0.0; // −0 is 0, also in sorting
+  }
+
+  private static boolean isUsable(double value) {
+    return Math.abs(value) <= MAX_MAGNITUDE; // not of NaN
+  }
+
+  private static boolean isSize(double value) {
+    return value > 0 && isUsable(value);
+  }
+
+  private static boolean isVelocity(double value) {
+    return Double.isNaN(value) || isUsable(value);
   }
 
   /** The box in a sample of another number. */

@@ -6,6 +6,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Thresholds of an evaluation. {@link #BENCHMARK} has those of the nuScenes detection benchmark
@@ -45,11 +46,17 @@ public record EvaluationSettings(
           EvaluationConfig.MEAN_AP_WEIGHT);
 
   /**
-   * @throws IllegalArgumentException naming the setting that is out of its range
+   * @throws IllegalArgumentException naming the setting that is null or out of its range
    */
   public EvaluationSettings {
+    require(matchDistances != null, "matchDistances must be given", "null");
+    require(
+        matchDistances.stream().noneMatch(Objects::isNull),
+        "matchDistances must not hold null",
+        matchDistances);
     matchDistances = List.copyOf(matchDistances);
-    ranges = Collections.unmodifiableMap(new EnumMap<>(ranges));
+    require(ranges != null, "ranges must be given", "null");
+    ranges = checked(ranges);
     require(!matchDistances.isEmpty(), "matchDistances must not be empty", matchDistances);
     for (int i = 0; i < matchDistances.size(); i++) {
       double least = i == 0 ? 0 : matchDistances.get(i - 1);
@@ -73,6 +80,16 @@ public record EvaluationSettings(
         meanApWeight >= 0 && Double.isFinite(meanApWeight),
         "meanApWeight must be finite and not negative",
         meanApWeight);
+  }
+
+  private static Map<DetectionClass, Double> checked(Map<DetectionClass, Double> ranges) {
+    Map<DetectionClass, Double> copy = new EnumMap<>(DetectionClass.class);
+    ranges.forEach(
+        (each, range) -> {
+          require(each != null && range != null, "ranges must not hold null", ranges);
+          copy.put(each, range);
+        });
+    return Collections.unmodifiableMap(copy);
   }
 
   private static void require(boolean holds, String rule, Object got) {

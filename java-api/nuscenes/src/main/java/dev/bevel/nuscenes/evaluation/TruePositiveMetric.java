@@ -21,7 +21,19 @@ public enum TruePositiveMetric {
               * Math.min(truth.length(), detection.length())
               * Math.min(truth.height(), detection.height());
       double union = volume(truth) + volume(detection) - shared;
-      return 1 - shared / union;
+      boolean inRange = shared >= Double.MIN_NORMAL && Double.isFinite(union);
+      return inRange ? 1 - shared / union : ofRatios(truth, detection);
+    }
+
+    /** The same without volumes, which of tiny or huge boxes are 0 or infinite. */
+    private double ofRatios(EvaluationBox truth, EvaluationBox detection) {
+      double width = truth.width() / detection.width();
+      double length = truth.length() / detection.length();
+      double height = truth.height() / detection.height();
+      double truthOfShared = Math.max(1, width) * Math.max(1, length) * Math.max(1, height);
+      double otherOfShared =
+          Math.max(1, 1 / width) * Math.max(1, 1 / length) * Math.max(1, 1 / height);
+      return 1 - 1 / (truthOfShared + otherOfShared - 1);
     }
   },
 
