@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -105,6 +106,55 @@ class SafeTensorsTest {
     Path file = folder.resolve("r.safetensors");
     SafeTensors.write(file, tensors, Map.of());
     return SafeTensors.read(file);
+  }
+
+  /** The writer keeps the reader's rules, and to them before it touches the file. */
+  @Test
+  @SuppressWarnings("NullAway") // what is tested
+  void whatCouldNotBeReadIsNotWritten() throws IOException {
+    Tensor x = torch.ones(2);
+    Map<String, Tensor> sound = Map.of("x", x);
+    String half = "\ud800";
+    Map<String, String> nothing = new HashMap<>();
+    nothing.put("note", null);
+    Map<String, String> ofNothing = new HashMap<>();
+    ofNothing.put(null, "note");
+    Map<String, Tensor> unnamed = new HashMap<>();
+    unnamed.put(null, x);
+    long[] ones = new long[17];
+    Arrays.fill(ones, 1);
+    refusedToWrite(sound, nothing, "the metadata's 'note' must be a text, got null");
+    refusedToWrite(sound, ofNothing, "a key of the metadata is null");
+    refusedToWrite(sound, null, "metadata is null");
+    refusedToWrite(null, Map.of(), "tensors is null");
+    refusedToWrite(unnamed, Map.of(), "the name of a tensor is null");
+    refusedToWrite(Map.of("a" + half, x), Map.of(), "half of a surrogate pair");
+    refusedToWrite(sound, Map.of("k", half + "a"), "the metadata's text of 'k'");
+    refusedToWrite(sound, Map.of(half, "v"), "the metadata's key");
+    refusedToWrite(
+        Map.of("deep", torch.ones(ones)), Map.of(), "must have at most 16 sizes, got 17");
+    refusedToWrite(sound, Map.of("k", "a".repeat(70 << 20)), "must have at most 67108864 bytes");
+    refusedToWrite(sound, Map.of("k", "a".repeat(30 << 20)), "it could not be read again");
+    refusedToWrite(Map.of("n".repeat(60_000), x), Map.of(), "it could not be read again");
+    refusedToWrite(Map.of("__metadata__", x), Map.of(), "__metadata__");
+    assertThatThrownBy(() -> SafeTensors.write(null, sound, Map.of()))
+        .hasMessage("SafeTensors.write: file is null");
+    assertThatThrownBy(() -> SafeTensors.read(null)).hasMessage("SafeTensors.read: file is null");
+    assertThatThrownBy(() -> SafeTensors.read(folder.resolve("x"), null))
+        .hasMessage("SafeTensors.read: wanted is null");
+    Map<String, Tensor> deepest = Map.of("\ud83d\ude97", torch.ones(Arrays.copyOf(ones, 16)));
+    assertThat(roundTrip(deepest).tensors()).containsOnlyKeys("\ud83d\ude97");
+  }
+
+  private void refusedToWrite(
+      Map<String, Tensor> tensors, Map<String, String> metadata, String message)
+      throws IOException {
+    Path file = folder.resolve("unwritten.safetensors");
+    Files.writeString(file, "what was there");
+    assertThatThrownBy(() -> SafeTensors.write(file, tensors, metadata))
+        .isInstanceOfAny(IllegalArgumentException.class, NullPointerException.class)
+        .hasMessageContaining(message);
+    assertThat(file).hasContent("what was there");
   }
 
   @Test

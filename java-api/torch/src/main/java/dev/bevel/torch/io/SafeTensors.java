@@ -2,7 +2,6 @@ package dev.bevel.torch.io;
 
 import dev.bevel.nuscenes.AtomicFile;
 import dev.bevel.nuscenes.PathFaults;
-import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.Torch;
 import dev.bevel.torch.nn.Scopes;
 import dev.bevel.torch.nn.Tensors;
@@ -75,6 +74,7 @@ public final class SafeTensors {
    * @throws IOException if the file cannot be read or is damaged
    */
   public static Contents read(Path file, Predicate<String> wanted) throws IOException {
+    Objects.requireNonNull(wanted, "SafeTensors.read: wanted is null");
     Torch.initialize();
     try (FileChannel channel = open(file)) {
       SafeTensorsHeader header = readHeader(file, channel);
@@ -103,6 +103,7 @@ public final class SafeTensors {
   }
 
   private static FileChannel open(Path file) throws IOException {
+    Objects.requireNonNull(file, "SafeTensors.read: file is null");
     String fault = PathFaults.asFile(file);
     if (fault != null) {
       throw new IOException("checkpoint file " + file + " " + fault);
@@ -193,21 +194,17 @@ public final class SafeTensors {
    * @param tensors by name, on the CPU, in any layout
    * @param metadata text by name
    * @throws IOException naming the file if it cannot be written
-   * @throws IllegalArgumentException if a tensor's name or dtype is none that the format has, a
-   *     tensor is not on the CPU, or the metadata has a key of a checksum
+   * @throws IllegalArgumentException before anything is written if {@link #read} would refuse the
+   *     file: a name, a text, a dtype or a rank is none that it takes, the metadata has a key of a
+   *     checksum or null, or the header is too long; also if a tensor is not on the CPU
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
       throws IOException {
+    Objects.requireNonNull(file, "SafeTensors.write: file is null");
     Objects.requireNonNull(tensors, "SafeTensors.write: tensors is null");
-    tensors.forEach((name, tensor) -> TensorHold.require("SafeTensors.write", name, tensor));
-    Map<String, String> sums = new LinkedHashMap<>();
-    for (Map.Entry<String, Tensor> tensor : tensors.entrySet()) {
-      onMemory(tensor.getValue(), memory -> sums.put(tensor.getKey(), Checksums.of(memory)));
-    }
-    byte[] header =
-        SafeTensorsHeader.format(tensors, Checksums.add(metadata, sums))
-            .getBytes(StandardCharsets.UTF_8);
-    Checksums.seal(header);
+    Objects.requireNonNull(metadata, "SafeTensors.write: metadata is null");
+    SafeTensorsHeader.checkWritable(tensors, metadata);
+    byte[] header = header(file, tensors, metadata);
     byte[] length =
         ByteBuffer.allocate(Long.BYTES)
             .order(ByteOrder.LITTLE_ENDIAN)
@@ -224,6 +221,23 @@ public final class SafeTensors {
     } catch (IOException e) {
       throw new IOException(file + ": cannot be written: " + reason(e), e);
     }
+  }
+
+  /** The header with its sums, which the reader has taken. */
+  private static byte[] header(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
+      throws IOException {
+    Map<String, String> sums = new LinkedHashMap<>();
+    long bytes = 0;
+    for (Map.Entry<String, Tensor> tensor : tensors.entrySet()) {
+      onMemory(tensor.getValue(), memory -> sums.put(tensor.getKey(), Checksums.of(memory)));
+      bytes += tensor.getValue().numel() * tensor.getValue().itemsize();
+    }
+    byte[] header =
+        SafeTensorsHeader.format(tensors, Checksums.add(metadata, sums))
+            .getBytes(StandardCharsets.UTF_8);
+    Checksums.seal(header);
+    SafeTensorsHeader.checkReadable(file, header, bytes);
+    return header;
   }
 
   /** Java's own messages begin with the file's name where they have it, and with a type else. */

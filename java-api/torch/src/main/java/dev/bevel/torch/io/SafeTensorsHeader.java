@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bevel.nuscenes.JsonFaults;
 import dev.bevel.nuscenes.Printable;
+import dev.bevel.torch.TensorHold;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -21,7 +22,9 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -266,6 +269,63 @@ record SafeTensorsHeader(
     if (covered != dataBytes) {
       throw damaged(file, "its tensors have " + covered + " bytes, the file holds " + dataBytes);
     }
+  }
+
+  /**
+   * Checks what is to be written, as far as a message about the file would not say what is wrong.
+   *
+   * @throws NullPointerException if a name or a tensor is null
+   * @throws IllegalArgumentException if the reader would refuse it
+   */
+  static void checkWritable(Map<String, Tensor> tensors, Map<String, String> metadata) {
+    tensors.forEach(
+        (name, tensor) -> {
+          Objects.requireNonNull(name, "SafeTensors.write: the name of a tensor is null");
+          checkText("the name of " + quote(name), name);
+          TensorHold.require("SafeTensors.write", quote(name), tensor);
+          if (tensor.dim() > MAX_RANK) {
+            throw unwritable(
+                quote(name) + " must have at most " + MAX_RANK + " sizes, got " + tensor.dim());
+          }
+        });
+    metadata.forEach(
+        (key, text) -> {
+          Objects.requireNonNull(key, "SafeTensors.write: a key of the metadata is null");
+          checkText("the metadata's key '" + shorten(key) + "'", key);
+          if (text == null) {
+            throw unwritable("the metadata's '" + shorten(key) + "' must be a text, got null");
+          }
+          checkText("the metadata's text of '" + shorten(key) + "'", text);
+        });
+  }
+
+  private static void checkText(String what, String text) {
+    if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+      throw unwritable(
+          what + " must be text, but holds half of a surrogate pair, which UTF-8 cannot encode");
+    }
+  }
+
+  /** Checks a header that is to be written: the reader must take it. */
+  static void checkReadable(Path file, byte[] header, long dataBytes) {
+    if (header.length > MAX_BYTES) {
+      throw unwritable(
+          String.format(
+              Locale.ROOT,
+              "the header (names, shapes and metadata) must have at most %d bytes, would have %d",
+              MAX_BYTES,
+              header.length));
+    }
+    try {
+      parse(file, header, dataBytes);
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          "SafeTensors.write: it could not be read again: " + e.getMessage(), e);
+    }
+  }
+
+  private static IllegalArgumentException unwritable(String what) {
+    return new IllegalArgumentException("SafeTensors.write: " + what);
   }
 
   /**
