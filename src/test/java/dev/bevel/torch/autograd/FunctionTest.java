@@ -5,6 +5,7 @@ import static dev.bevel.torch.autograd.TestFunctions.outputs;
 import static dev.bevel.torch.autograd.TestFunctions.present;
 import static dev.bevel.torch.autograd.TestFunctions.product;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.bevel.testing.GradientCheck;
 import dev.bevel.testing.Seed;
@@ -46,6 +47,46 @@ class FunctionTest {
     Tensor x = leaf(3, 4);
     Tensor y = leaf(3, 4);
     GradientCheck.check(in -> product().apply(in), RANDOM, 1e-8, x, y);
+  }
+
+  /** An optional tensor that is absent keeps its place. */
+  @Test
+  @SuppressWarnings("NullAway") // of a null array, which is tested too
+  void absentInputsAreNull() {
+    for (boolean first : new boolean[] {true, false}) {
+      Function function =
+          TestFunctions.of(
+              (context, in) -> {
+                assertThat(in).hasSize(2);
+                assertThat(in[first ? 0 : 1]).isNull();
+                assertThat(context.needsInputGrad(first ? 0 : 1)).isFalse();
+                context.saveForBackward(in);
+                return outputs(present(in[first ? 1 : 0]).exp());
+              },
+              (context, gradOutputs) -> {
+                @Nullable Tensor[] saved = context.savedTensors();
+                Tensor gradient = present(gradOutputs[0]).mul(present(saved[first ? 1 : 0]).exp());
+                // What is said of an absent one is ignored.
+                return first
+                    ? new @Nullable Tensor[] {null, gradient}
+                    : new @Nullable Tensor[] {gradient, gradient};
+              });
+      GradientCheck.check(
+          in -> first ? function.apply(null, in[0]) : function.apply(in[0], null),
+          RANDOM,
+          1e-7,
+          leaf(2, 3));
+    }
+    Function constant =
+        TestFunctions.of(
+            (context, in) -> outputs(torch.ones(2)), (context, gradOutputs) -> gradOutputs);
+    assertThat(constant.apply((Tensor) null)[0].requires_grad()).isFalse();
+    assertThatThrownBy(() -> constant.apply((Tensor[]) null))
+        .hasMessage("TestFunction: inputs is null");
+    Tensor closed = torch.ones(2);
+    closed.close();
+    assertThatThrownBy(() -> constant.apply(null, closed))
+        .hasMessageContaining("inputs[1] is closed");
   }
 
   @Test

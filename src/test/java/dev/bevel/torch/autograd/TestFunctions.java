@@ -10,7 +10,7 @@ final class TestFunctions {
 
   /** A function given by two lambdas. */
   static Function of(
-      BiFunction<Context, Tensor[], Tensor[]> forward,
+      BiFunction<Context, @Nullable Tensor[], Tensor[]> forward,
       BiFunction<Context, @Nullable Tensor[], @Nullable Tensor[]> backward) {
     return new Function() {
       @Override
@@ -19,7 +19,7 @@ final class TestFunctions {
       }
 
       @Override
-      protected Tensor[] forward(Context context, Tensor... inputs) {
+      protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
         return forward.apply(context, inputs);
       }
 

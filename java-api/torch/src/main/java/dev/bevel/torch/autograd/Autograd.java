@@ -2,6 +2,9 @@ package dev.bevel.torch.autograd;
 
 import dev.bevel.torch.TensorHold;
 import dev.bevel.torch.TorchException;
+import java.util.Collections;
+import java.util.Map;
+import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
@@ -24,8 +27,30 @@ public final class Autograd {
   private static final ConcurrentSkipListMap<Long, HookFailure> HOOK_FAILURES =
       new ConcurrentSkipListMap<>();
 
-  /** With its whole message: what crosses LibTorch is cut after about a thousand characters. */
-  private record HookFailure(String message, Throwable thrown) {}
+  /**
+   * With its whole text: what crosses LibTorch is cut after about a thousand characters.
+   *
+   * @param operation of the hook
+   * @param innermost of the hook of the innermost pass that failed, and what it threw
+   * @param passes that were nested between the two
+   * @param thrown by this hook
+   */
+  private record HookFailure(String operation, String innermost, int passes, Throwable thrown) {
+    String message() {
+      return switch (passes) {
+        case 0 -> innermost;
+        case 1 -> operation + ": in a backward pass of its own: " + innermost;
+        default -> operation + ": " + passes + " backward passes deeper: " + innermost;
+      };
+    }
+  }
+
+  /** Of the exceptions that passes threw, so that the hook of an enclosing pass knows them. */
+  private static final Map<Throwable, HookFailure> THROWN =
+      Collections.synchronizedMap(new WeakHashMap<>());
+
+  /** What the C library says where no thread can be started. */
+  private static final String NO_THREAD = "Resource temporarily unavailable";
 
   private static final int MAX_HOOK_FAILURES = 16;
   private static final AtomicLong HOOK_FAILURE_COUNT = new AtomicLong();
@@ -90,13 +115,29 @@ public final class Autograd {
   /** Remembers what a hook threw and wraps it in what can cross LibTorch: a text. */
   static RuntimeException hookFailure(String operation, Throwable thrown) {
     long number = HOOK_FAILURE_COUNT.incrementAndGet();
-    String text = thrown instanceof RuntimeException ? thrown.getMessage() : thrown.toString();
-    String whole = operation + ": " + TorchException.trim(text);
-    HOOK_FAILURES.put(number, new HookFailure(whole, thrown));
+    HookFailure failure = describe(operation, thrown);
+    HOOK_FAILURES.put(number, failure);
     while (HOOK_FAILURES.size() > MAX_HOOK_FAILURES) {
       HOOK_FAILURES.pollFirstEntry();
     }
-    return new IllegalStateException("[hook failure " + number + "] " + whole, thrown);
+    return new IllegalStateException("[hook failure " + number + "] " + failure.message(), thrown);
+  }
+
+  private static HookFailure describe(String operation, Throwable thrown) {
+    HookFailure nested = THROWN.get(unwrapped(thrown));
+    if (nested != null) {
+      return new HookFailure(operation, nested.innermost, nested.passes + 1, thrown);
+    }
+    String text = thrown instanceof RuntimeException ? thrown.getMessage() : thrown.toString();
+    return new HookFailure(operation, operation + ": " + TorchException.trim(text), 0, thrown);
+  }
+
+  /** What a wrapper holds that says nothing of its own, as one for another thread's exception. */
+  private static Throwable unwrapped(Throwable thrown) {
+    Throwable cause = thrown.getCause();
+    return cause != null && cause.toString().equals(thrown.getMessage())
+        ? unwrapped(cause)
+        : thrown;
   }
 
   private static TorchException failure(RuntimeException thrown) {
@@ -109,11 +150,23 @@ public final class Autograd {
           thrown);
     }
     if (!matcher.find()) {
-      return TorchException.of("backward", thrown);
+      return message.contains(NO_THREAD) ? noThread(thrown) : TorchException.of("backward", thrown);
     }
     HookFailure failure = HOOK_FAILURES.remove(Long.valueOf(matcher.group(1)));
-    return failure == null
-        ? new TorchException(message.substring(matcher.end()), thrown)
-        : new TorchException(failure.message(), failure.thrown());
+    if (failure == null) {
+      return new TorchException(message.substring(matcher.end()), thrown);
+    }
+    TorchException translated = new TorchException(failure.message(), failure.thrown());
+    THROWN.put(translated, failure);
+    return translated;
+  }
+
+  private static TorchException noThread(RuntimeException thrown) {
+    return new TorchException(
+        "backward: LibTorch could not start a thread ("
+            + TorchException.trim(thrown.getMessage())
+            + "): it needs one for every 60 backward passes that are nested in one another; nest"
+            + " fewer, or allow the process more threads (ulimit -u, the container's pids limit)",
+        thrown);
   }
 }

@@ -185,7 +185,7 @@ public final class BevWarpFunction extends Function {
   }
 
   @Override
-  protected Tensor[] forward(Context context, Tensor... inputs) {
+  protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
     Tensor maps = fitting(inputs[0]);
     Tensor positions = inputs[1].contiguous();
     Layout layout = layoutOf(maps);

@@ -146,7 +146,7 @@ public final class DeformAttnFunction extends Function {
   }
 
   @Override
-  protected Tensor[] forward(Context context, Tensor... inputs) {
+  protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
     Tensor value = compact(inputs[0], 2, 3, 4);
     Tensor reference = compact(inputs[1], 2, 3, 4);
     Tensor offsets = compact(inputs[2], OFFSET_TAIL);

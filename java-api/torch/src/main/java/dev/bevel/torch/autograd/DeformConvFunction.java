@@ -3,6 +3,8 @@ package dev.bevel.torch.autograd;
 import static dev.bevel.torch.TensorHold.require;
 import static dev.bevel.torch.TensorHold.requireIfGiven;
 import static dev.bevel.torch.autograd.KernelTensors.empty;
+import static dev.bevel.torch.autograd.KernelTensors.emptyLike;
+import static dev.bevel.torch.autograd.KernelTensors.gradient;
 import static dev.bevel.torch.autograd.KernelTensors.realOf;
 import static dev.bevel.torch.autograd.KernelTensors.requireRank;
 import static dev.bevel.torch.autograd.KernelTensors.view;
@@ -16,8 +18,6 @@ import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -42,14 +42,14 @@ public final class DeformConvFunction extends Function {
   private static final int INPUT = 0;
   private static final int OFFSET = 1;
   private static final int WEIGHT = 2;
+  private static final int MASK = 3;
+  private static final int BIAS = 4;
+  private static final int INPUTS = 5;
 
   private static final int RANK = 4;
 
   private final DeformConvSettings settings;
   private final Determinism determinism;
-
-  /** Whether the fourth input is the mask; a bias is the last one, with or without it. */
-  private final boolean masked;
 
   /**
    * A deformable convolution.
@@ -58,13 +58,8 @@ public final class DeformConvFunction extends Function {
    * @param determinism how the gradient of the input is added up
    */
   public DeformConvFunction(DeformConvSettings settings, Determinism determinism) {
-    this(settings, determinism, false);
-  }
-
-  private DeformConvFunction(DeformConvSettings settings, Determinism determinism, boolean masked) {
     this.settings = Objects.requireNonNull(settings, "settings");
     this.determinism = Objects.requireNonNull(determinism, "determinism");
-    this.masked = masked;
   }
 
   /**
@@ -91,31 +86,39 @@ public final class DeformConvFunction extends Function {
     try (TensorScope inner = TensorScope.open()) {
       ScalarType real = realOf(input, offset, weight, mask == null ? input : mask);
       boolean wide = real == ScalarType.Double;
-      List<Tensor> inputs = new ArrayList<>();
-      inputs.add(wide ? input.to(real) : input);
-      inputs.add(offset.to(real));
-      inputs.add(wide ? weight.to(real) : weight);
       if (mask != null) {
         requireRank(name(), "mask", mask, RANK, "[B, G·K, Ho, Wo]");
-        inputs.add(mask.to(real));
       }
       if (bias != null) {
         requireRank(name(), "bias", bias, 1, "[O]");
-        inputs.add(bias.to(inputs.get(WEIGHT).scalar_type()));
       }
-      Function call = new DeformConvFunction(settings, determinism, mask != null);
-      return inner.keep(call.apply(inputs.toArray(new Tensor[0]))[0]);
+      Tensor kernel = wide ? weight.to(real) : weight;
+      Tensor result =
+          apply(
+              wide ? input.to(real) : input,
+              offset.to(real),
+              kernel,
+              mask == null ? null : mask.to(real),
+              bias == null ? null : bias.to(kernel.scalar_type()))[0];
+      return inner.keep(result);
     }
   }
 
   @Override
-  protected Tensor[] forward(Context context, Tensor... inputs) {
-    Tensor input = inputs[INPUT].contiguous();
-    Tensor offset = inputs[OFFSET].contiguous();
-    Tensor weight = inputs[WEIGHT].contiguous();
-    int next = WEIGHT + 1;
-    Tensor mask = masked ? inputs[next++].contiguous() : null;
-    Tensor bias = inputs.length > next ? inputs[next].contiguous() : null;
+  protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
+    if (inputs.length != INPUTS) {
+      throw new IllegalArgumentException(
+          name()
+              + ": inputs must be input, offset, weight, mask and bias, the last two null where there"
+              + " is none, got "
+              + inputs.length
+              + "; convolve takes them by name");
+    }
+    Tensor input = contiguous(inputs[INPUT]);
+    Tensor offset = contiguous(inputs[OFFSET]);
+    Tensor weight = contiguous(inputs[WEIGHT]);
+    Tensor mask = inputs[MASK] == null ? null : contiguous(inputs[MASK]);
+    Tensor bias = inputs[BIAS] == null ? null : contiguous(inputs[BIAS]);
 
     DeformConvInputs views = views(input, offset, mask, weight).withBias(view(bias));
     Tensor out = empty(DeformConv.outShape(views), input, input.scalar_type());
@@ -133,33 +136,26 @@ public final class DeformConvFunction extends Function {
   @Override
   protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
     @Nullable Tensor[] saved = context.savedTensors();
-    Tensor input = Objects.requireNonNull(saved[0]);
-    Tensor offset = Objects.requireNonNull(saved[1]);
-    Tensor weight = Objects.requireNonNull(saved[2]);
-    Tensor mask = saved[3];
-    Tensor bias = saved[4];
+    Tensor input = Objects.requireNonNull(saved[INPUT]);
+    Tensor offset = Objects.requireNonNull(saved[OFFSET]);
+    Tensor weight = Objects.requireNonNull(saved[WEIGHT]);
+    Tensor mask = saved[MASK];
     Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
 
-    List<@Nullable Tensor> written = new ArrayList<>();
-    written.add(gradient(context, INPUT, input));
-    written.add(gradient(context, OFFSET, offset));
-    written.add(gradient(context, WEIGHT, weight));
-    DeformConvGradients asked =
+    @Nullable Tensor[] written = new @Nullable Tensor[saved.length];
+    for (int i = 0; i < written.length; i++) {
+      Tensor like = saved[i];
+      written[i] = like == null ? null : gradient(context, i, () -> emptyLike(like));
+    }
+    DeformConvGradients gradients =
         DeformConvGradients.none()
-            .withInput(view(written.get(INPUT)))
-            .withOffset(view(written.get(OFFSET)))
-            .withWeight(view(written.get(WEIGHT)));
-    if (mask != null) {
-      written.add(gradient(context, written.size(), mask));
-      asked = asked.withMask(view(written.getLast()));
-    }
-    if (bias != null) {
-      written.add(gradient(context, written.size(), bias));
-      asked = asked.withBias(view(written.getLast()));
-    }
+            .withInput(view(written[INPUT]))
+            .withOffset(view(written[OFFSET]))
+            .withWeight(view(written[WEIGHT]))
+            .withMask(view(written[MASK]))
+            .withBias(view(written[BIAS]));
     DeformConvInputs views = views(input, offset, mask, weight);
     TensorView gradMap = TensorViews.of(gradOut);
-    DeformConvGradients gradients = asked;
     CallSettings settings = KernelTensors.settings(gradOut, determinism);
     DeformConv.backward(
         views,
@@ -169,11 +165,11 @@ public final class DeformConvFunction extends Function {
             settings,
             gradOut,
             () -> DeformConv.workspaceBytes(views, gradMap, gradients, settings)));
-    return written.toArray(new @Nullable Tensor[0]);
+    return written;
   }
 
-  private static @Nullable Tensor gradient(Context context, int input, Tensor like) {
-    return KernelTensors.gradient(context, input, () -> KernelTensors.emptyLike(like));
+  private static Tensor contiguous(@Nullable Tensor given) {
+    return Objects.requireNonNull(given).contiguous();
   }
 
   private DeformConvInputs views(

@@ -5,6 +5,7 @@ import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TorchException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -47,8 +48,10 @@ import org.jspecify.annotations.Nullable;
  * scope's end meets on another thread finishes or fails. The hooks and saved tensors belong to that
  * scope. Several threads may go backward over one retained graph, and {@code backward} may go
  * backward itself, over other graphs or the same: it must bear being run by several threads at
- * once, as with several graphs, and LibTorch runs what is nested more than 60 passes deep on
- * further threads.
+ * once, as with several graphs. Of passes that are nested LibTorch runs the first 60 on the thread
+ * that began, and each 60 more on a native thread that it starts and keeps for later ones: a depth
+ * of 600 needs nine. Callers that go so deep at once need their own each, so the process may come
+ * to have (callers) × (depth / 60) of them. Where none can be started the pass fails, and says so.
  */
 public abstract class Function {
   /** For subclasses. */
@@ -58,10 +61,10 @@ public abstract class Function {
    * Computes the outputs.
    *
    * @param context remembers what backward needs
-   * @param inputs aliases of the inputs of {@link #apply}
+   * @param inputs aliases of the inputs of {@link #apply}, null where those are
    * @return the outputs, at least one
    */
-  protected abstract Tensor[] forward(Context context, Tensor... inputs);
+  protected abstract Tensor[] forward(Context context, @Nullable Tensor... inputs);
 
   /**
    * Computes the gradients of the inputs.
@@ -70,7 +73,8 @@ public abstract class Function {
    * @param gradOutputs one for each output; where none arrived zeros, or null after {@link
    *     Context#setMaterializeGrads setMaterializeGrads(false)}, and always null for
    *     non-differentiable outputs
-   * @return one for each input; null for zero. Those of inputs that need no gradient are ignored
+   * @return one for each input, null ones included; null for zero. Those of inputs that need no
+   *     gradient, as null ones do, are ignored
    */
   protected abstract @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs);
 
@@ -83,16 +87,17 @@ public abstract class Function {
    * Runs forward and, where an input needs a gradient and recording is on, makes the results part
    * of the autograd graph.
    *
-   * @param inputs tensors of any dtype and device; the same one may occur several times
+   * @param inputs tensors of any dtype and device; the same one may occur several times. Null is an
+   *     optional tensor that is absent: it keeps its place in forward and backward
    * @return the outputs, owned by the innermost {@link TensorScope}
    * @throws IllegalStateException if no scope is open on this thread, an input is closed, or
    *     forward returns null, a closed or an undefined tensor
    * @throws IllegalArgumentException if an input is undefined
    * @throws TorchException if LibTorch fails in forward
    */
-  public final Tensor[] apply(Tensor... inputs) {
+  public final Tensor[] apply(@Nullable Tensor... inputs) {
     TensorScope.require(name());
-    TensorHold.requireAllOfAnyKind(name(), "inputs", inputs);
+    requireInputs(inputs);
     try (TensorScope inner = TensorScope.open()) {
       Context context = new Context(name(), needsGrad(inputs));
       Tensor[] results = runForward(context, inputs);
@@ -110,20 +115,31 @@ public abstract class Function {
     }
   }
 
-  private static boolean[] needsGrad(Tensor[] inputs) {
+  private void requireInputs(@Nullable Tensor... inputs) {
+    Objects.requireNonNull(inputs, () -> name() + ": inputs is null");
+    for (int i = 0; i < inputs.length; i++) {
+      if (inputs[i] != null) {
+        TensorHold.requireAny(name(), "inputs[" + i + "]", inputs[i]);
+      }
+    }
+  }
+
+  private static boolean[] needsGrad(@Nullable Tensor[] inputs) {
     boolean recording = GradMode.is_enabled();
     boolean[] needed = new boolean[inputs.length];
     for (int i = 0; i < inputs.length; i++) {
-      needed[i] = recording && inputs[i].requires_grad();
+      Tensor input = inputs[i];
+      needed[i] = recording && input != null && input.requires_grad();
     }
     return needed;
   }
 
-  private Tensor[] runForward(Context context, Tensor[] inputs) {
+  private Tensor[] runForward(Context context, @Nullable Tensor[] inputs) {
     try (NoGradGuard noGrad = new NoGradGuard()) {
-      Tensor[] aliases = new Tensor[inputs.length];
+      @Nullable Tensor[] aliases = new @Nullable Tensor[inputs.length];
       for (int i = 0; i < inputs.length; i++) {
-        aliases[i] = inputs[i].detach();
+        Tensor input = inputs[i];
+        aliases[i] = input == null ? null : input.detach();
       }
       Tensor[] results = checkedResults(forward(context, aliases));
       context.classifyOutputs(results);
@@ -166,8 +182,13 @@ public abstract class Function {
   }
 
   /** The results, copied where another tensor shares their memory or their elements overlap. */
-  private Tensor[] ownedResults(Tensor[] inputs, Tensor[] results) {
-    List<Tensor> taken = new ArrayList<>(List.of(inputs));
+  private static Tensor[] ownedResults(@Nullable Tensor[] inputs, Tensor[] results) {
+    List<Tensor> taken = new ArrayList<>();
+    for (Tensor input : inputs) {
+      if (input != null) {
+        taken.add(input);
+      }
+    }
     Tensor[] owned = new Tensor[results.length];
     for (int i = 0; i < results.length; i++) {
       Tensor result = results[i];

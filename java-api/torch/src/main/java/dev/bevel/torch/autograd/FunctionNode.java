@@ -158,13 +158,14 @@ final class FunctionNode implements AutoCloseable {
   }
 
   /** Ties the results of forward to the inputs; returns the outputs. Runs with recording on. */
-  Tensor[] connect(Tensor[] arguments, Tensor[] results) {
+  Tensor[] connect(@Nullable Tensor[] arguments, Tensor[] results) {
     inputs = new @Nullable TensorSpec[arguments.length];
     outputs = new @Nullable TensorSpec[results.length];
     TensorVector edges = new TensorVector();
     for (int i = 0; i < arguments.length; i++) {
-      if (context.needsInputGrad(i)) {
-        edges.push_back(emptySlice(i, arguments[i]));
+      Tensor argument = arguments[i];
+      if (argument != null && context.needsInputGrad(i)) {
+        edges.push_back(emptySlice(i, argument));
       }
     }
     Tensor tie = edges.size() == 1 ? edges.get(0) : torch.cat(edges);

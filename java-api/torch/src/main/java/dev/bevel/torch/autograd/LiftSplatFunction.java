@@ -139,7 +139,7 @@ public final class LiftSplatFunction extends Function {
   }
 
   @Override
-  protected Tensor[] forward(Context context, Tensor... inputs) {
+  protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
     Tensor depth = compactImages(inputs[0], false);
     Tensor features = compactImages(inputs[1], true);
     boolean prior = inputs.length > 2;

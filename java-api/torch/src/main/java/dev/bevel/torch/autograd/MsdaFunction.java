@@ -98,7 +98,7 @@ public final class MsdaFunction extends Function {
   }
 
   @Override
-  protected Tensor[] forward(Context context, Tensor... inputs) {
+  protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
     Tensor value = inputs[0].contiguous();
     Tensor locations = inputs[1].contiguous();
     Tensor weights = inputs[2].contiguous();

@@ -174,7 +174,7 @@ public final class MultiViewSampleFunction {
     }
 
     @Override
-    protected Tensor[] forward(Context context, Tensor... inputs) {
+    protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
       Tensor[] ready = inputs.clone();
       boolean channelsLast = true;
       for (int level = 0; level < levels; level++) {
