@@ -57,7 +57,7 @@ class BlindCamerasTest {
       flat[0] = 0;
       refused(setters.get(i), flat, singular);
       double[] tiny = good.clone();
-      for (int j = 0; j < tiny.length; j++) {
+      for (int j = 0; j < Math.min(tiny.length, 12); j++) { // of 4×4 not the last row
         tiny[j] *= 1e-30; // small, and as good as before
       }
       setters.get(i).make(builder(FORWARD), tiny);

@@ -54,7 +54,7 @@ class LiftSplatLimitsTest {
   @ParameterizedTest
   @CsvSource({
     "65536, 1, 1, depthBins must be 1 to 65535",
-    "1, 256, 1, height must be 1 to 255",
+    "1, 256, 1, 'featureSize must have 1 to 255 rows and 1 column or more, got 256 x 1;'",
     "1, 1, 2147483648, width must be 1 to 2147483647"
   })
   void whatIsPackedIntoARunHasALimit(long bins, long rows, long columns, String message) {

@@ -135,7 +135,9 @@ class TensorViewTest {
   @Test
   void gridsAndGeometriesRefuseNonsense() {
     refused(() -> BevGrid.Axis.range(0, 10, 3), "a whole number of cells");
-    refused(() -> BevGrid.Axis.range(1, 0, 0.5), "a whole number of cells");
+    refused(() -> BevGrid.Axis.range(51.2, -51.2, 0.8), "must have its upper end above the lower");
+    refused(() -> BevGrid.Axis.range(0, 10, 0), "cells larger than 0");
+    refused(() -> BevGrid.Axis.range(Double.NaN, 10, 1), "the range from NaN to 10.0 by 1.0");
     refused(() -> new BevGrid.Axis(Double.NaN, 1, 4), "an axis needs");
     LiftSplatGeometry.Builder builder = LiftSplatGeometry.builder();
     refused(builder::build, "grid must be given");

@@ -15,6 +15,9 @@ class CalibrationTest {
     for (int i = 0; i < size; i++) {
       int inMatrix = i % (side * side);
       values[i] += inMatrix % (side + 1) == 0 ? 1000 : 0; // so that they can be inverted
+      if (inMatrix >= 12) {
+        values[i] = inMatrix == 15 ? 1 : 0;
+      }
     }
     return values;
   }
@@ -72,6 +75,20 @@ class CalibrationTest {
       double[] equalRows = count(0, 2 * size * size);
       System.arraycopy(equalRows, 0, equalRows, size, size);
       assertRefused(matrix, equalRows, names.get(matrix) + "[0]" + singular);
+    }
+  }
+
+  @Test
+  void transposedTransformsAreRefused() {
+    for (int matrix = 1; matrix < 4; matrix++) {
+      double[] transposed = count(0, 32);
+      transposed[16 + 3] = 0;
+      transposed[16 + 12] = 1.5;
+      assertRefused(
+          matrix,
+          transposed,
+          List.of("intrinsics", "cameraToBev", "imageAugmentation", "bevAugmentation").get(matrix)
+              + "[1]: its last row must be 0 0 0 1, got 1.5 0.0 0.0 1.0 (is it transposed?");
     }
   }
 

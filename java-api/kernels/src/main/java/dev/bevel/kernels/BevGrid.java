@@ -48,11 +48,20 @@ public record BevGrid(Axis x, Axis y, Axis z, CellRounding rounding, RowAxis row
      * has 128 cells.
      *
      * @param lower lower end in metres
-     * @param upper upper end in metres
+     * @param upper upper end in metres, above the lower one
      * @param cellSize size of a cell in metres; (upper − lower) must be a multiple of it to 1e-3 of
      *     a cell
      */
     public static Axis range(double lower, double upper, double cellSize) {
+      if (!(cellSize > 0) || !(upper > lower)) {
+        throw invalid(
+            String.format(
+                Locale.ROOT,
+                "the range from %s to %s by %s must have its upper end above the lower one, and cells larger than 0",
+                lower,
+                upper,
+                cellSize));
+      }
       double cells = (upper - lower) / cellSize;
       long rounded = Math.round(cells);
       if (!(Math.abs(cells - rounded) <= 1e-3) || rounded < 1 || rounded > Integer.MAX_VALUE) {

@@ -286,8 +286,8 @@ public final class LiftSplat {
       Scratch call, LiftSplatInputs inputs, TensorView gradOut, LiftSplatGradients gradients) {
     inputs.requireMapOfPlan(BACKWARD.operator(), "gradOut", gradOut);
     BACKWARD.gradOut.set(call, gradOut);
+    gradients.write(call, inputs); // a wrong shape is told before missing probabilities are
     inputs.writeBackward(call);
-    gradients.write(call);
   }
 
   /** Initialised when the library is loaded. */

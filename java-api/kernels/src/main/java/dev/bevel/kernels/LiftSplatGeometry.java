@@ -2,6 +2,7 @@ package dev.bevel.kernels;
 
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,13 +21,17 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A geometry is refused whose matrices hold NaN or infinity, or cannot be inverted (of
  * intrinsics all of it, of cameraToBev and bevAugmentation the first three rows and columns, of
- * imageAugmentation the first two), as is a depth that does not grow from bin to bin. Matrices on
- * CUDA are not looked at. NaN and infinity in features and depths are data, and legal.
+ * imageAugmentation the first two), or whose last row, of those with four, is not 0 0 0 1; as is a
+ * depth that does not grow from bin to bin. Matrices on CUDA are not looked at. NaN and infinity in
+ * features and depths are data, and legal.
  *
  * <p>Immutable. Matrices given as arrays are copied as float64; all matrices of a geometry have one
  * dtype.
  */
 public final class LiftSplatGeometry {
+  /** What a plan has room for in a byte. */
+  private static final long MAX_ROWS = 255;
+
   private final long batch;
   private final long cameras;
   private final long depthBins;
@@ -326,8 +331,18 @@ public final class LiftSplatGeometry {
      * @param columns W, 1 or more
      */
     public Builder featureSize(long rows, long columns) {
-      height = atLeast("feature rows", rows, 1);
-      width = atLeast("feature columns", columns, 1);
+      if (rows < 1 || rows > MAX_ROWS || columns < 1) {
+        throw new BevelException(
+            Status.INVALID_ARGUMENT,
+            String.format(
+                Locale.ROOT,
+                "LiftSplatGeometry: featureSize must have 1 to %d rows and 1 column or more, got %d x %d; it is that of the features, the image's is imageSize",
+                MAX_ROWS,
+                rows,
+                columns));
+      }
+      height = rows;
+      width = columns;
       return this;
     }
 
@@ -381,7 +396,7 @@ public final class LiftSplatGeometry {
     /**
      * Transforms from camera frames to the BEV frame, in metres.
      *
-     * @param values [B, N, 4, 4], row-major
+     * @param values [B, N, 4, 4], row-major: the shift in column 3, the last row 0 0 0 1
      */
     public Builder cameraToBev(double[] values) {
       matrices.cameraToBev = Matrix.of("cameraToBev", values);

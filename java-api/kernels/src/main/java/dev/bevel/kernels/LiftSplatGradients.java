@@ -49,7 +49,13 @@ public final class LiftSplatGradients {
     return depth != null || context != null;
   }
 
-  void write(Scratch call) {
+  /**
+   * @param inputs whose plan has the size of the depths
+   */
+  void write(Scratch call, LiftSplatInputs inputs) {
+    if (depth != null) {
+      inputs.requireDepthOfPlan(LiftSplatParams.BACKWARD.operator(), "gradDepth", depth);
+    }
     LiftSplatParams.BACKWARD.gradDepth.set(call, depth);
     LiftSplatParams.BACKWARD.gradContext.set(call, context);
   }

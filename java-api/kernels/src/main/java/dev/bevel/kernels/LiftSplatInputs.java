@@ -194,7 +194,7 @@ public final class LiftSplatInputs {
    *
    * @param argument its name
    */
-  private void requireDepthOfPlan(String operator, String argument, TensorView view) {
+  void requireDepthOfPlan(String operator, String argument, TensorView view) {
     if (!plan.hasDepthShape(view)) {
       throw new BevelException(
           Status.INVALID_ARGUMENT,
@@ -208,9 +208,25 @@ public final class LiftSplatInputs {
     }
   }
 
+  /** The C library would name the context alone, which may be the one that is as wanted. */
+  private void requireWidthOfContext(String operator, String argument, TensorView view) {
+    if ((view.dtype() == DType.FLOAT64) != (context.dtype() == DType.FLOAT64)) {
+      throw new BevelException(
+          Status.INVALID_ARGUMENT,
+          String.format(
+              Locale.ROOT,
+              "%s: %s and context must both be float64 or neither, got %s and %s",
+              operator,
+              argument,
+              view.dtype().name().toLowerCase(Locale.ROOT),
+              context.dtype().name().toLowerCase(Locale.ROOT)));
+    }
+  }
+
   void writeForward(Scratch call) {
     LiftSplatParams.Forward fields = LiftSplatParams.FORWARD;
     requireDepthOfPlan(fields.operator(), "depth", depth);
+    requireWidthOfContext(fields.operator(), "depth", depth);
     fields.plan.set(call, plan.memory());
     fields.depth.set(call, depth);
     fields.context.set(call, context);
@@ -224,9 +240,17 @@ public final class LiftSplatInputs {
     fields.plan.set(call, plan.memory());
     boolean given = probabilities == null && depthKind == DepthKind.PROBABILITIES;
     TensorView read = given ? depth : probabilities;
-    if (read != null) {
-      requireDepthOfPlan(fields.operator(), given ? "depth" : "probabilities", read);
+    if (read == null) {
+      throw new BevelException(
+          Status.INVALID_ARGUMENT,
+          fields.operator()
+              + ": probabilities must be given where depth are logits: let forward write its softmax"
+              + " (LiftSplatOutputs.withProbabilities), and pass it on"
+              + " (LiftSplatInputs.withProbabilities)");
     }
+    String argument = given ? "depth" : "probabilities";
+    requireDepthOfPlan(fields.operator(), argument, read);
+    requireWidthOfContext(fields.operator(), argument, read);
     fields.probabilities.set(call, read);
     fields.context.set(call, context);
     fields.prior.set(call, prior);

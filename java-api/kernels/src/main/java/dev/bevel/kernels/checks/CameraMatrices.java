@@ -8,10 +8,14 @@ public final class CameraMatrices {
   /** Of a determinant to the product of its rows' lengths, below which it is one of rounding. */
   private static final double SINGULAR = 1e-12;
 
+  /** By which rounding may have moved the last row of a 4×4 transform. */
+  private static final double LAST_ROW = 1e-4;
+
   private CameraMatrices() {}
 
   /**
-   * What is wrong with the first matrix of a row of them that is no camera's.
+   * What is wrong with the first matrix of a row of them that is no camera's: it is not finite or
+   * singular, or, of 4×4, does not end with the row 0 0 0 1.
    *
    * @param values of square matrices, row-major, one after the other
    * @param size of each matrix
@@ -37,8 +41,25 @@ public final class CameraMatrices {
             matrix,
             inverted);
       }
+      if (size == 4 && !hasLastRow(values, matrix * each + 12)) {
+        return String.format(
+            Locale.ROOT,
+            "[%d]: its last row must be 0 0 0 1, got %s %s %s %s (is it transposed? row-major it must be)",
+            matrix,
+            values[matrix * each + 12],
+            values[matrix * each + 13],
+            values[matrix * each + 14],
+            values[matrix * each + 15]);
+      }
     }
     return null;
+  }
+
+  private static boolean hasLastRow(double[] m, int at) {
+    return Math.abs(m[at]) <= LAST_ROW
+        && Math.abs(m[at + 1]) <= LAST_ROW
+        && Math.abs(m[at + 2]) <= LAST_ROW
+        && Math.abs(m[at + 3] - 1) <= LAST_ROW;
   }
 
   private static boolean isSingular(double[] m, int at, int size, int inverted) {

@@ -251,9 +251,12 @@ public abstract class CStruct {
     return tensors;
   }
 
-  /** A message of the C library with Java's names of the fields in place of C's. */
+  /** A message of the C library with Java's names of the fields and values in place of C's. */
   final String inJavaNames(String message) {
-    Matcher words = WORD.matcher(message);
+    // In Java a stream is a number.
+    String values =
+        message.replace("stream must be NULL", "stream must be 0").replace("NULL", "null");
+    Matcher words = WORD.matcher(values);
     return words.replaceAll(word -> javaNames.getOrDefault(word.group(), word.group()));
   }
 }
