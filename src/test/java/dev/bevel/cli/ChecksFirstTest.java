@@ -207,6 +207,40 @@ class ChecksFirstTest extends CommandTestCase {
   }
 
   @Test
+  void aFolderOfTablesIsNotADataFolder() throws IOException {
+    data = data.resolve("v1.0-mini");
+    String fault = data + " is a folder of tables itself; give the one above it";
+    assertRefused(train("1"), 1, fault);
+    assertRefused(run("validate", "--data", data.toString()), 1, fault);
+    assertRefused(run("validate", "--data", data.toString(), "--version", "v1.0-mini"), 1, fault);
+    data = Files.createDirectory(folder.resolve("none"));
+    assertRefused(train("1"), 1, "v1.0-mini", "v1.0-sim");
+  }
+
+  @Test
+  void splitsOfTheDataSetAreTold() throws IOException {
+    Path splits = data.resolve("v1.0-mini/splits.json");
+    Files.writeString(splits, "{\"val\": [\"scene-0001\"], \"gone\": [\"scene-8\", \"scene-9\"]}");
+    assertRefused(
+        train("1", "--split", "val"),
+        1,
+        "split val needs a version that ends in trainval, got v1.0-mini; the official split val"
+            + " hides that of the same name in "
+            + splits);
+    assertRefused(
+        train("1", "--split", "gone"), 1, "no sample of the 2 scenes asked for, scene-8, scene-9");
+    StringBuilder many = new StringBuilder("\"scene-0\"");
+    for (int i = 1; i < 67; i++) {
+      many.append(", \"nowhere-").append(i).append('"');
+    }
+    Files.writeString(splits, "{\"mine\": [" + many + "]}");
+    assertThat(run("validate", "--data", data.toString(), "--lenient")).isEqualTo(1);
+    long shown = printed.lines().filter(line -> line.startsWith("split: splits mine, ")).count();
+    assertThat(shown).isEqualTo(50);
+    assertThat(printed).containsPattern("split: splits: and 1[67] more of this kind");
+  }
+
+  @Test
   void aVersionIsTheNameOfAFolder() {
     for (String version : List.of("../data/v1.0-mini", "..", "a/b", data + "/v1.0-mini", " ")) {
       for (String command : List.of("validate", "eval")) {

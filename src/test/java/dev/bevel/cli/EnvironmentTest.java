@@ -457,6 +457,14 @@ class EnvironmentTest {
   }
 
   @Test
+  void aLevelOfTheLogThatIsNoneIsTold() throws Exception {
+    Ended ended = launch(Map.of("BEVEL_LOG", "loud"), "exec \"$@\"");
+    assertThat(ended.status).isEqualTo(1);
+    assertThat(ended.error)
+        .isEqualTo("bevel: BEVEL_LOG must be trace, debug, info, warn, error or off, got 'loud'\n");
+  }
+
+  @Test
   void aColonInTheFoldersNameIsTold() throws Exception {
     Path copy = Files.createDirectories(folder.resolve("a:b"));
     Files.copy(Path.of(System.getProperty("bevel.root", "."), "bevel"), copy.resolve("bevel"));

@@ -298,7 +298,7 @@ class MainTest extends CommandTestCase {
         "simulate --threads|0,5000|a whole number from 1 to 4096",
         "simulate --traffic|heavy,SPARSE DENSE|sparse or dense",
         "bench --seconds|NaN,Infinity|a number, such as 0.25",
-        "train --seed|9223372036854775808|a whole number of at most 9223372036854775807, above or",
+        "train --seed|9223372036854775808|a whole number of at most 18 digits",
       })
   void optionsHaveRanges(String option, String values, String expected) {
     for (String bad : values.split(",")) {

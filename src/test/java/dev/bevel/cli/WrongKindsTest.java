@@ -1,6 +1,7 @@
 package dev.bevel.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.bevel.nuscenes.report.RunFolder;
 import java.io.IOException;
@@ -121,6 +122,25 @@ class WrongKindsTest extends CommandTestCase {
       }
     }
     assertThat(file).hasContent("kept");
+  }
+
+  /** What the system does not let be made names the option, before anything is computed. */
+  @Test
+  void aFolderThatCannotBeMadeNamesTheOption() {
+    assumeThat(Path.of("/proc/self")).exists();
+    int status = run("demo", "--out", "/proc/bevel-demo");
+    assertThat(error)
+        .contains("/proc/bevel-demo cannot be made", "--out")
+        .doesNotContain("no such file");
+    assertThat(status).isBetween(1, 2);
+  }
+
+  @Test
+  void aSlipInACommandsNameIsHelped() {
+    assertRefused(run("help", "trian"), 2, "there is no command 'trian'; did you mean train?");
+    assertRefused(run("dectect"), 2, "there is no command 'dectect'; did you mean detect?");
+    assertRefused(run("help", "nonsense"), 2, "there is no command 'nonsense'; there are doctor");
+    assertRefused(run("demo", "--seed", "x"), 2, "a whole number of at most 18 digits, got 'x'");
   }
 
   @Test

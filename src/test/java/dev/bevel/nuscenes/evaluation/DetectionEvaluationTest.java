@@ -227,13 +227,22 @@ class DetectionEvaluationTest {
     String token = results.fieldNames().next();
     refused(set, good.substring(0, good.length() / 2), "is not valid JSON");
     refused(set, good + "{}", "goes on after its end");
-    refused(set, "{\"other\": " + "[".repeat(100), "is not valid JSON", "nesting depth");
+    refused(set, "{\"other\": " + "[".repeat(100), "is not valid JSON", "nested more than");
     refused(set, "[]", "must have an object with meta and results");
     refused(set, "{\"results\": {}}", "lacks 12 of the 12 samples of the split");
     refused(set, "{\"results\": {}}", "; the benchmark wants every sample in it, one without");
     refused(set, "{\"results\": {}}", "list the scenes that you have as a split of your own");
     refused(set, "{\"meta\": {}}", "has no field results");
-    refused(set, "{\"results\": {\"nowhere\": []}}", "sample nowhere is not of the split");
+    refused(
+        set,
+        "{\"results\": {\"nowhere\": []}}",
+        "sample nowhere is not of the split that is evaluated (its 12 samples are of [",
+        "has no such sample; so it is with 1 of the 1 sample in the file");
+    String much = "x".repeat(60_000);
+    refusedBox(set, good, "\"attribute_name\":\"", "\"attribute_name\":\"" + much, "xx…xx");
+    refusedBox(set, good, "\"detection_name\":\"", "\"detection_name\":\"" + much, "xx…xx");
+    refusedBox(set, good, "\"sample_token\":\"", "\"sample_token\":\"" + much, "xx…");
+    refused(set, "{\"results\": {\"" + "x".repeat(40_000) + "\": []}}", "sample xx", "xx…xx");
     refused(
         set,
         String.format(Locale.ROOT, "{\"results\": {\"%s\": [], \"%s\": []}}", token, token),

@@ -21,8 +21,10 @@ import picocli.CommandLine.Spec;
 /** {@code bevel bench OP}: verifies and times an operator and its peers. */
 @Command(
     name = "bench",
-    description =
-        "Times an operator against its peers, each verified first, and prints each row as it is measured.",
+    description = {
+      "Time an operator against its peers, each verified first.",
+      "Prints each row as it is measured."
+    },
     mixinStandardHelpOptions = true,
     showDefaultValues = true,
     subcommands = {BenchTablesCommand.class, BenchEvaluationCommand.class})

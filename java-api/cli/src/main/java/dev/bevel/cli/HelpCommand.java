@@ -2,7 +2,6 @@ package dev.bevel.cli;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -52,12 +51,7 @@ final class HelpCommand implements Runnable {
       CommandLine command = below == null ? root.getSubcommands().get(name) : below;
       if (command == null) {
         throw new ParameterException(
-            spec.commandLine(),
-            String.format(
-                Locale.ROOT,
-                "there is no command '%s'; there are %s",
-                name,
-                String.join(", ", root.getSubcommands().keySet())));
+            spec.commandLine(), BadLine.noCommand(name, root.getSubcommands().keySet()));
       }
       found.add(command);
       before = command;

@@ -18,9 +18,11 @@ import picocli.CommandLine.Spec;
  */
 @Command(
     name = "parity",
-    description =
-        "Builds the detector of a fixture, fills its weights by the fixture's formula, runs it and compares every"
-            + " intermediate tensor with what upstream computed.",
+    description = {
+      "Compare a detector with upstream's, tensor by tensor.",
+      "Builds the detector of a fixture, fills its weights by the fixture's formula and runs it."
+          + " Ends with status 0 only if all that upstream computed agrees."
+    },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // picocli sets the options
 final class ParityCommand implements Callable<Integer> {

@@ -31,7 +31,8 @@ import picocli.CommandLine.Spec;
       "Tell whether a nuScenes-format data set is sound.",
       "Looks at tables, references, chains, key frames, calibration, motion, sensor files, LiDAR"
           + " points in boxes, visibility. Independent of the reader.",
-      "Ends with status 0 if nothing is wrong, else with 1 and a line for each finding."
+      "Ends with status 0 if nothing is wrong, else with 1 and a line for each finding, of each kind"
+          + " the first 50."
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the options
 final class ValidateCommand implements Callable<Integer> {
@@ -126,8 +127,19 @@ final class ValidateCommand implements Callable<Integer> {
   }
 
   private static void print(PrintWriter out, ValidationReport report) {
-    for (Finding finding : report.findings()) {
-      out.printf(Locale.ROOT, "%s: %s%n", finding.rule().label(), finding);
+    for (KindCount kind : report.counts()) {
+      List<Finding> findings = report.findings(kind);
+      findings.forEach(
+          finding -> out.printf(Locale.ROOT, "%s: %s%n", kind.rule().label(), finding));
+      if (kind.count() > findings.size()) {
+        out.printf(
+            Locale.ROOT,
+            "%s: %s%s: and %,d more of this kind%n",
+            kind.rule().label(),
+            kind.table(),
+            kind.field().isEmpty() ? "" : ", " + kind.field(),
+            kind.count() - findings.size());
+      }
     }
     out.printf(
         Locale.ROOT,

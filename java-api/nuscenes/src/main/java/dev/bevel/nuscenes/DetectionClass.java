@@ -88,7 +88,7 @@ public enum DetectionClass {
     if (found == null) {
       throw new NuScenesException(
           "unknown detection class '"
-              + name
+              + Printable.of(name, 80)
               + "', expected one of "
               + BY_NAME.keySet().stream().sorted().toList());
     }

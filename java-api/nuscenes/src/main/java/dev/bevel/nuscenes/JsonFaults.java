@@ -2,7 +2,10 @@ package dev.bevel.nuscenes;
 
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +24,31 @@ public final class JsonFaults {
   private static final Pattern LEFTOVER =
       Pattern.compile("[`']?\\b\\w*(?:Feature|Constraints)\\b[.\\w()]*[`']?");
 
+  /** The parser's messages, and ours. */
+  private static final Map<Pattern, String> OURS = new LinkedHashMap<>();
+
+  static {
+    our("Unexpected end-of-input.*", "it ends in its middle, as if cut off");
+    our("Unexpected character \\('(.+?)' \\(code.*", "the character '$1' cannot stand there");
+    our("Unexpected close marker '(.)'.*", "'$1' closes what is not open");
+    our("Unrecognized token '(.*?)'.*", "'$1' is no value of JSON");
+    our("Non-standard token '(.*?)'.*", "'$1' is no number of JSON");
+    our("Invalid numeric value.*", "a number is not written as JSON writes numbers");
+    our(".*CTRL-CHAR, code (\\d+).*", "the control character $1 cannot stand there");
+    our("Invalid UTF-.*", "its bytes are no UTF-8");
+    our("Number value length.*maximum allowed \\((\\d+).*", "a number has more than $1 digits");
+    our(
+        "\\w+(?: value)? length.*maximum allowed \\((\\d+).*",
+        "a text has more than $1 characters");
+    our("Document nesting depth.*allowed \\((\\d+).*", "it is nested more than $1 levels deep");
+  }
+
+  private static void our(String theirs, String ours) {
+    OURS.put(Pattern.compile(theirs, Pattern.DOTALL), ours);
+  }
+
+  private static final int MAX_TEXT = 200;
+
   private JsonFaults() {}
 
   /** Where a text stops being JSON and why, to follow {@code "is not valid JSON"}. */
@@ -31,10 +59,16 @@ public final class JsonFaults {
   /** Why a text is not JSON. */
   public static String words(JsonProcessingException e) {
     String text = String.valueOf(e.getOriginalMessage());
+    for (Map.Entry<Pattern, String> each : OURS.entrySet()) {
+      Matcher matcher = each.getKey().matcher(text);
+      if (matcher.matches()) {
+        return Printable.of(matcher.replaceFirst(each.getValue()), MAX_TEXT);
+      }
+    }
     text = ORIGIN.matcher(text).replaceAll("");
     text = ADVICE.matcher(text).replaceAll("");
     text = ASIDE.matcher(text).replaceAll("");
-    return LEFTOVER.matcher(text).replaceAll("what is allowed").strip();
+    return Printable.of(LEFTOVER.matcher(text).replaceAll("what is allowed").strip(), MAX_TEXT);
   }
 
   /** A place in a file, in parentheses after a space; empty where it is not known. */

@@ -63,7 +63,7 @@ public final class NuScenes {
    */
   public static NuScenes load(Path dataRoot, String version) {
     Path folder = PathNames.child(dataRoot, version, "the version of a data set");
-    requireFolder("nuScenes data folder", dataRoot);
+    requireDataFolder(dataRoot);
     requireFolder("nuScenes table folder", folder);
     long start = System.nanoTime();
     NuScenes set = new NuScenes(dataRoot, version, NuScenesTables.read(folder));
@@ -86,6 +86,13 @@ public final class NuScenes {
     return load(dataRoot, findVersion(dataRoot));
   }
 
+  private static void requireDataFolder(Path dataRoot) {
+    String fault = PathFaults.asDataFolder(dataRoot);
+    if (fault != null) {
+      throw new NuScenesException("nuScenes data folder " + dataRoot + " " + fault);
+    }
+  }
+
   private static void requireFolder(String what, Path folder) {
     String fault = PathFaults.asFolder(folder);
     if (fault != null) {
@@ -99,7 +106,7 @@ public final class NuScenes {
    * @throws NuScenesException if there is no such folder, or more than one
    */
   public static String findVersion(Path dataRoot) {
-    requireFolder("nuScenes data folder", dataRoot);
+    requireDataFolder(dataRoot);
     try (Stream<Path> entries = Files.list(dataRoot)) {
       List<String> versions =
           entries
@@ -112,7 +119,7 @@ public final class NuScenes {
         throw new NuScenesException(
             "nuScenes data folder "
                 + dataRoot
-                + " has no table folder (v1.0-mini, v1.0-trainval or v1.0-test)");
+                + " has no table folder (v1.0-mini, v1.0-trainval, v1.0-test, v1.0-sim or another v1.0-...)");
       }
       if (versions.size() > 1) {
         throw new NuScenesException(

@@ -78,6 +78,20 @@ public final class PathFaults {
   }
 
   /**
+   * Why a path cannot be used as the folder of a data set, which has folders of tables in it.
+   *
+   * @return null if it is a folder, as {@link #asFolder}, and not one of tables itself
+   */
+  public static @Nullable String asDataFolder(Path path) {
+    String fault = asFolder(path);
+    return fault == null
+            && Files.isRegularFile(path.resolve("scene.json"))
+            && Files.isRegularFile(path.resolve("sample_data.json"))
+        ? "is a folder of tables itself; give the one above it"
+        : fault;
+  }
+
+  /**
    * Why a folder cannot be made where a path leads.
    *
    * @return null if it is one already, or nothing is in the way
@@ -85,7 +99,10 @@ public final class PathFaults {
   public static @Nullable String asNewFolder(Path path) {
     for (Path at = path.toAbsolutePath(); at != null; at = at.getParent()) {
       if (Files.isDirectory(at)) {
-        return null;
+        String fault = "cannot be written to: permission denied, or its file system is read-only";
+        return Files.isWritable(at)
+            ? null
+            : at.equals(path.toAbsolutePath()) ? fault : "cannot be made: " + at + " " + fault;
       }
       if (Files.isSymbolicLink(at) && !Files.exists(at)) {
         return at.equals(path.toAbsolutePath()) ? dangling(at) : at + " " + dangling(at);

@@ -84,10 +84,11 @@ public final class SampleSelection {
       throw new NuScenesException(
           String.format(
               Locale.ROOT,
-              "%s in %s has no sample of the %s asked for",
+              "%s in %s has no sample of the %s asked for, %s",
               set.version(),
               set.dataRoot(),
-              Counted.of(wanted.size(), "scene")));
+              Counted.of(wanted.size(), "scene"),
+              Counted.named(sceneNames)));
     }
     return samples;
   }

@@ -17,6 +17,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Which scenes belong to which split: the official lists ({@code train}, {@code val}, {@code test},
@@ -24,6 +26,7 @@ import java.util.Set;
  * a data set brings along in {@code <version>/splits.json}, an object of scene names by split.
  */
 public final class Splits {
+  private static final Logger LOG = LoggerFactory.getLogger(Splits.class);
   private static final String RESOURCE = "splits.json";
   private static final Map<String, List<String>> OFFICIAL = official();
 
@@ -45,14 +48,25 @@ public final class Splits {
     List<String> official = OFFICIAL.get(split);
     if (official != null) {
       String ending = versionOf(split);
+      boolean hidden = own(set).containsKey(split);
+      String remedy =
+          String.format(
+              Locale.ROOT,
+              "the official split %s hides that of the same name in %s: rename that",
+              split,
+              file(set));
       if (!set.version().endsWith(ending)) {
         throw new NuScenesException(
             String.format(
                 Locale.ROOT,
-                "split %s needs a version that ends in %s, got %s",
+                "split %s needs a version that ends in %s, got %s%s",
                 split,
                 ending,
-                set.version()));
+                set.version(),
+                hidden ? "; " + remedy : ""));
+      }
+      if (hidden) {
+        LOG.warn("{}", remedy);
       }
       return official;
     }
@@ -114,6 +128,24 @@ public final class Splits {
             there.size(),
             Counted.of(wanted.size(), "scene"),
             split));
+  }
+
+  /**
+   * The splits of a data set that a scene is in: official ones of its version, then its own.
+   *
+   * @throws NuScenesException if the data set's {@code splits.json} is damaged
+   */
+  public static List<String> of(NuScenes set, String scene) {
+    Map<String, List<String>> there = new LinkedHashMap<>(own(set));
+    OFFICIAL.forEach(
+        (split, scenes) -> {
+          if (set.version().endsWith(versionOf(split))) {
+            there.put(split, scenes);
+          }
+        });
+    return there.keySet().stream()
+        .filter(split -> there.getOrDefault(split, List.of()).contains(scene))
+        .toList();
   }
 
   private static String versionOf(String split) {

@@ -1,11 +1,13 @@
 package dev.bevel.nuscenes.evaluation;
 
 import dev.bevel.nuscenes.Box3d;
+import dev.bevel.nuscenes.Counted;
 import dev.bevel.nuscenes.DetectionClass;
 import dev.bevel.nuscenes.DetectionSample;
 import dev.bevel.nuscenes.NuScenes;
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.Splits;
 import dev.bevel.nuscenes.TableRecord.Sample;
 import dev.bevel.nuscenes.TableRecord.SampleAnnotation;
 import java.util.ArrayList;
@@ -17,6 +19,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 
 /** The key frames of a split: their ego poses, bicycle racks and ground truth. */
 public final class EvaluationSet {
@@ -28,7 +31,13 @@ public final class EvaluationSet {
   private final List<Frame> frames = new ArrayList<>();
   private final List<EvaluationBox> truth = new ArrayList<>();
 
-  private EvaluationSet() {}
+  private final NuScenes set;
+  private final Set<String> scenes;
+
+  private EvaluationSet(NuScenes set, Set<String> scenes) {
+    this.set = set;
+    this.scenes = scenes;
+  }
 
   /**
    * Collects the key frames of some scenes, in table order.
@@ -39,7 +48,7 @@ public final class EvaluationSet {
    */
   public static EvaluationSet of(NuScenes set, Collection<String> sceneNames) {
     Set<String> wanted = new HashSet<>(sceneNames);
-    EvaluationSet result = new EvaluationSet();
+    EvaluationSet result = new EvaluationSet(set, wanted);
     for (Sample sample : set.samples()) {
       if (wanted.contains(set.scene(sample).name())) {
         result.add(set, sample);
@@ -49,9 +58,10 @@ public final class EvaluationSet {
       throw new NuScenesException(
           String.format(
               Locale.ROOT,
-              "%s in %s has no sample of the scenes to evaluate",
+              "%s in %s has no sample of the scenes to evaluate, %s",
               set.version(),
-              set.dataRoot()));
+              set.dataRoot(),
+              Counted.named(sceneNames)));
     }
     return result;
   }
@@ -115,6 +125,27 @@ public final class EvaluationSet {
   /** Tokens of the key frames, in no order. */
   public Set<String> tokens() {
     return Set.copyOf(indexOfToken.keySet());
+  }
+
+  /**
+   * Where a key frame is that is not of these, in words: the splits that its scene is in beside
+   * those that all of these scenes are in.
+   */
+  String placeOf(String sampleToken) {
+    Sample sample = set.tables().samples().get(sampleToken);
+    if (sample == null) {
+      return set.version() + " has no such sample";
+    }
+    String scene = set.scene(sample).name();
+    return String.format(
+        Locale.ROOT, "its scene %s is of the splits %s", scene, Splits.of(set, scene));
+  }
+
+  /** The splits that the scenes of these key frames are in. */
+  Set<String> splits() {
+    Set<String> splits = new TreeSet<>();
+    scenes.forEach(scene -> splits.addAll(Splits.of(set, scene)));
+    return splits;
   }
 
   /** All ground truth of the ten classes, in table order, not filtered. */

@@ -13,6 +13,7 @@ import dev.bevel.nuscenes.JsonFaults;
 import dev.bevel.nuscenes.NuScenesException;
 import dev.bevel.nuscenes.PathFaults;
 import dev.bevel.nuscenes.Pose;
+import dev.bevel.nuscenes.Printable;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -72,6 +73,9 @@ public final class SubmissionReader {
               "pedestrian.standing")
           .collect(Collectors.toUnmodifiableMap(Function.identity(), Function.identity()));
 
+  /** A token has 32 characters. */
+  private static final int MAX_SHOWN = 80;
+
   private final Path file;
   private final JsonParser json;
   private final Function<String, Optional<Integer>> index;
@@ -82,6 +86,11 @@ public final class SubmissionReader {
 
   /** Where the parser is: a sample's token or {@code ""}, and the number of a box or −1. */
   private String sampleToken = "";
+
+  /** The first sample that is not asked for, and how many there are. */
+  private @Nullable String foreign;
+
+  private int foreignCount;
 
   private int boxNumber = -1;
 
@@ -114,6 +123,7 @@ public final class SubmissionReader {
         json -> {
           SubmissionReader reader = new SubmissionReader(file, json, set::index, false);
           Submission submission = reader.read();
+          reader.checkNotOfOthers(set);
           reader.checkComplete(set);
           return submission;
         });
@@ -138,7 +148,7 @@ public final class SubmissionReader {
                   true);
           Submission submission = reader.read();
           if (reader.seen.isEmpty()) {
-            throw reader.broken("has no sample " + sampleToken);
+            throw reader.broken("has no sample " + shown(sampleToken));
           }
           return submission.boxes();
         });
@@ -215,7 +225,11 @@ public final class SubmissionReader {
         continue;
       }
       if (sample.isEmpty()) {
-        throw broken("is not of the split that is evaluated");
+        foreign = foreign == null ? token : foreign;
+        foreignCount++;
+        json.nextToken();
+        json.skipChildren();
+        continue;
       }
       if (!seen.add(token)) {
         throw broken("is there twice");
@@ -264,7 +278,7 @@ public final class SubmissionReader {
       }
     }
     if (!ownToken.equals(token)) {
-      throw broken("has sample_token '" + ownToken + "'");
+      throw broken("has sample_token '" + shown(ownToken) + "'");
     }
     require(translation.length > 0, "translation");
     require(size.length > 0, "size");
@@ -275,7 +289,7 @@ public final class SubmissionReader {
     }
     String known = ATTRIBUTES.get(attribute);
     if (known == null) {
-      throw broken("has an unknown attribute_name '" + attribute + "'");
+      throw broken("has an unknown attribute_name '" + shown(attribute) + "'");
     }
     if (Double.isInfinite(velocity[0]) || Double.isInfinite(velocity[1])) {
       throw broken("has an infinite velocity");
@@ -311,6 +325,23 @@ public final class SubmissionReader {
     return 0;
   }
 
+  private void checkNotOfOthers(EvaluationSet set) {
+    if (foreign == null) {
+      return;
+    }
+    sampleToken = foreign;
+    throw broken(
+        String.format(
+            Locale.ROOT,
+            "is not of the split that is evaluated (its %s are of %s): %s; so it is with %d of the"
+                + " %s in the file",
+            Counted.of(set.samples(), "sample"),
+            set.splits(),
+            set.placeOf(foreign),
+            foreignCount,
+            Counted.of(foreignCount + seen.size(), "sample")));
+  }
+
   private void checkComplete(EvaluationSet set) {
     if (seen.size() == set.samples()) {
       return;
@@ -326,7 +357,7 @@ public final class SubmissionReader {
                 + " beside the tables and name that",
             missing.size(),
             Counted.of(set.samples(), "sample"),
-            missing.iterator().next()));
+            shown(missing.iterator().next())));
   }
 
   private void require(boolean given, String field) {
@@ -342,7 +373,7 @@ public final class SubmissionReader {
 
   private double number(String field) throws IOException {
     if (!json.currentToken().isNumeric()) {
-      throw broken("must have a number for " + field + ", got " + json.getText());
+      throw broken("must have a number for " + field + ", got " + shown(json.getText()));
     }
     return json.getDoubleValue();
   }
@@ -370,8 +401,12 @@ public final class SubmissionReader {
     }
   }
 
+  private static String shown(String text) {
+    return Printable.of(text, MAX_SHOWN);
+  }
+
   private String place() {
-    return (sampleToken.isEmpty() ? "" : ", sample " + sampleToken)
+    return (sampleToken.isEmpty() ? "" : ", sample " + shown(sampleToken))
         + (boxNumber < 0 ? "" : ", box " + boxNumber);
   }
 

@@ -2,6 +2,7 @@ package dev.bevel.nuscenes.report;
 
 import dev.bevel.nuscenes.FileOutput;
 import dev.bevel.nuscenes.NuScenesException;
+import dev.bevel.nuscenes.PathFaults;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -9,7 +10,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -71,8 +74,9 @@ public final class RunLock implements AutoCloseable {
    * Becomes the owner of a folder, which is made if missing.
    *
    * @param what the owner is, e.g. {@code "bevel train"}, for the message to others
-   * @throws NuScenesException naming the present owner if there is one
-   * @throws IOException if the folder cannot be made or written
+   * @throws NuScenesException naming the present owner if there is one, or the folder if the system
+   *     does not let it be made or written
+   * @throws IOException if a file is in the folder's place, or its lock cannot be written
    */
   public static RunLock take(Path folder, String what) throws IOException {
     List<Path> made = new ArrayList<>();
@@ -105,7 +109,18 @@ public final class RunLock implements AutoCloseable {
         each = each.getParent()) {
       missing.addFirst(each);
     }
-    Files.createDirectories(folder);
+    try {
+      Files.createDirectories(folder);
+    } catch (FileAlreadyExistsException e) {
+      throw e;
+    } catch (FileSystemException e) {
+      String why =
+          e instanceof NoSuchFileException
+              ? "the file system there takes none"
+              : PathFaults.reason(e);
+      throw new NuScenesException(
+          "folder " + folder + " cannot be made: " + why + "; name another folder (--out)", e);
+    }
     made.addAll(missing);
   }
 
@@ -142,6 +157,14 @@ public final class RunLock implements AutoCloseable {
       }
     } catch (NoSuchFileException removed) {
       return null;
+    } catch (AccessDeniedException e) {
+      throw new NuScenesException(
+          "folder "
+              + folder
+              + " cannot be written to: permission denied at "
+              + NAME
+              + "; name another folder (--out), or change who may write there",
+          e);
     } finally {
       if (taken == null) {
         OURS.remove(real);

@@ -42,7 +42,7 @@ public final class DataSetValidator {
    * @throws NuScenesException if there is no such folder
    */
   public static DataSetValidator of(Path data, String version) {
-    requireFolder("data folder", data);
+    requireDataFolder(data);
     requireFolder("folder of tables", PathNames.child(data, version, "the version of a data set"));
     return new DataSetValidator(data, version);
   }
@@ -53,7 +53,7 @@ public final class DataSetValidator {
    * @throws NuScenesException if the folder holds no version, or several
    */
   public static DataSetValidator of(Path data) {
-    requireFolder("data folder", data);
+    requireDataFolder(data);
     try (Stream<Path> folders = Files.list(data)) {
       List<String> versions =
           folders
@@ -73,6 +73,13 @@ public final class DataSetValidator {
     } catch (IOException e) {
       throw new NuScenesException(
           "data folder " + data + " cannot be read: " + PathFaults.reason(e), e);
+    }
+  }
+
+  private static void requireDataFolder(Path data) {
+    String fault = PathFaults.asDataFolder(data);
+    if (fault != null) {
+      throw new NuScenesException("data folder " + data + " " + fault);
     }
   }
 

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 /**
  * Collects findings from any thread. Of each kind (rule, table, field) the first {@link #KEPT} in
@@ -15,9 +16,15 @@ import java.util.TreeSet;
 final class Findings {
   static final int KEPT = 50;
 
+  private static final Pattern NUMBER = Pattern.compile("(?<=[ \\[])[0-9]{1,19}(?=]|$)");
+
+  /** Record 9 before record 10. */
+  private static final Comparator<String> NUMBERS_AS_NUMBERS =
+      Comparator.comparing(Findings::withLongNumbers).thenComparing(Comparator.naturalOrder());
+
   private static final Comparator<Finding> ORDER =
-      Comparator.comparing(Finding::token)
-          .thenComparing(Finding::field)
+      Comparator.comparing(Finding::token, NUMBERS_AS_NUMBERS)
+          .thenComparing(Finding::field, NUMBERS_AS_NUMBERS)
           .thenComparing(Finding::expected)
           .thenComparing(Finding::actual);
 
@@ -30,6 +37,13 @@ final class Findings {
     public int compareTo(Kind other) {
       return BY_RULE.compare(this, other);
     }
+  }
+
+  /** Numbers behind a space or a bracket, with zeros before them to 19 digits. */
+  private static String withLongNumbers(String text) {
+    return NUMBER
+        .matcher(text)
+        .replaceAll(number -> "0".repeat(19 - number.group().length()) + number.group());
   }
 
   private static final class Group {

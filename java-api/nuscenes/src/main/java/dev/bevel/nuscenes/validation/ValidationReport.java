@@ -48,6 +48,17 @@ public record ValidationReport(
     return findings.isEmpty();
   }
 
+  /** The findings of one kind, in the list's order; not more than are in the list. */
+  public List<Finding> findings(KindCount kind) {
+    return findings.stream()
+        .filter(
+            finding ->
+                finding.rule() == kind.rule()
+                    && finding.table().equals(kind.table())
+                    && finding.plainField().equals(kind.field()))
+        .toList();
+  }
+
   /** All findings, those left out of the list included. */
   public long total() {
     return counts.stream().mapToLong(KindCount::count).sum();
