@@ -289,8 +289,7 @@ class CheckpointTest {
           .hasMessageContaining("got 'many'");
       Path seed = rewrite(file, "", Map.of("bevel.seed", HUGE + "0"));
       assertThatThrownBy(() -> Checkpoint.read(seed))
-          .hasMessageContaining(
-              "bevel.seed must be a whole number of at most 18 digits, ");
+          .hasMessageContaining("bevel.seed must be a whole number of at most 18 digits, ");
       String range = " must be a whole number from 0 to " + MAX + ", got ";
       for (String bad : List.of("-1", "2.5", "1e3", Long.toString(MAX + 1), HUGE, HUGE + "0", "")) {
         for (String key : List.of("bevel.step", "bevel.average_updates")) {
