@@ -35,10 +35,13 @@ T any_of(const T (&values)[N], Draw& d) {
   return values[d.below(N)];
 }
 
-/// run(byte offset) of each element of a tensor as it was laid out.
+/// run(byte offset) of each element of a tensor in its own memory. (A hostile set's may lie elsewhere, or
+/// begin later.)
 template <class Run>
 void for_each_element(const DrawnTensor& t, Run run) {
   if (t.elements() == 0) return;
+  const int64_t begin = static_cast<const char*>(t.view.data) + t.view.byte_offset - t.memory.data();
+  if (begin < 0 || begin >= t.memory.bytes()) return;
   const int64_t bytes = t.view.dtype.bits / 8;
   std::vector<int64_t> strides = t.strides;
   if (!t.view.strides) {
@@ -49,7 +52,7 @@ void for_each_element(const DrawnTensor& t, Run run) {
   for (;;) {
     int64_t at = 0;
     for (size_t i = 0; i < index.size(); ++i) at += index[i] * strides[i];
-    run(at * bytes);
+    run(begin + at * bytes);
     size_t i = index.size();
     while (i > 0 && ++index[i - 1] == t.shape[i - 1]) index[--i] = 0;
     if (i == 0) return;
