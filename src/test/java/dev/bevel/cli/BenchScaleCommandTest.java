@@ -85,7 +85,7 @@ class BenchScaleCommandTest {
     assertThat(error.toString()).contains("size must be a fraction", "got 3/2");
     assertThat(run("evaluation", "--json", folder.toString()))
         .isEqualTo(CommandLine.ExitCode.USAGE);
-    assertThat(error.toString()).contains("--json must name a file, " + folder + " is a folder");
+    assertThat(error.toString()).contains("--json must be a file", folder + " is a folder");
   }
 
   @Test

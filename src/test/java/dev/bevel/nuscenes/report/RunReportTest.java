@@ -348,14 +348,11 @@ class RunReportTest {
   @Test
   void realDetectionsAreReported() throws IOException {
     Path data = TestData.require("nuscenes-mini-val");
+    Path results = data.resolve("detections-devkit-mock/results_nusc.json");
     RunFolder run = new RunFolder(root.resolve("run"));
     run.write(
         new RunFolder.Evaluation(
-            data,
-            "v1.0-mini",
-            "mini_val",
-            data.resolve("detections-devkit-mock/results_nusc.json"),
-            null));
+            data, "v1.0-mini", "mini_val", results, RunFolder.sha256(results)));
     String html = report(run);
     assertSelfContained(html);
     assertThat(html).contains("The images of 2 of 81 samples are there", "no LiDAR points");

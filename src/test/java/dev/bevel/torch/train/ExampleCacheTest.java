@@ -12,12 +12,19 @@ class ExampleCacheTest {
 
   private DetectorInputs.Example example(int floats) {
     prepared++;
-    Calibration calibration =
-        new Calibration(1, 1, new double[9], new double[16], new double[16], null);
+    Calibration calibration = new Calibration(1, 1, identity(3), identity(4), identity(4), null);
     return new DetectorInputs.Example(
         new DetectorInputs.Input(new float[floats], calibration),
         new GroundTruth(List.of(), new int[0]),
         new int[] {1});
+  }
+
+  private static double[] identity(int size) {
+    double[] matrix = new double[size * size];
+    for (int i = 0; i < size; i++) {
+      matrix[i * (size + 1)] = 1;
+    }
+    return matrix;
   }
 
   @Test
