@@ -83,8 +83,9 @@ public final class RunLock implements AutoCloseable {
     RunLock taken = null;
     try {
       for (int i = 0; taken == null && i < MAX_TRIES; i++) {
-        make(folder, made);
-        taken = tryTake(folder, what, made);
+        if (make(folder, made, i + 1 == MAX_TRIES)) {
+          taken = tryTake(folder, what, made);
+        }
       }
       if (taken == null) {
         throw new NuScenesException(
@@ -98,10 +99,15 @@ public final class RunLock implements AutoCloseable {
     }
   }
 
-  /** Makes a folder and those above it; adds what was not there, the innermost last. */
-  private static void make(Path folder, List<Path> made) throws IOException {
+  /**
+   * Makes a folder and those above it; adds what was not there, the innermost last.
+   *
+   * @param last whether a folder that cannot be made is an error
+   * @return false if it cannot, which may be since one above it was removed meanwhile
+   */
+  private static boolean make(Path folder, List<Path> made, boolean last) throws IOException {
     if (Files.isDirectory(folder)) {
-      return;
+      return true;
     }
     List<Path> missing = new ArrayList<>();
     for (Path each = folder.toAbsolutePath();
@@ -114,6 +120,9 @@ public final class RunLock implements AutoCloseable {
     } catch (FileAlreadyExistsException e) {
       throw e;
     } catch (FileSystemException e) {
+      if (e instanceof NoSuchFileException && !last) {
+        return false;
+      }
       String why =
           e instanceof NoSuchFileException
               ? "the file system there takes none"
@@ -122,6 +131,7 @@ public final class RunLock implements AutoCloseable {
           "folder " + folder + " cannot be made: " + why + "; name another folder (--out)", e);
     }
     made.addAll(missing);
+    return true;
   }
 
   /**
@@ -129,7 +139,12 @@ public final class RunLock implements AutoCloseable {
    */
   private static @Nullable RunLock tryTake(Path folder, String what, List<Path> made)
       throws IOException {
-    Path real = folder.toRealPath();
+    Path real;
+    try {
+      real = folder.toRealPath();
+    } catch (NoSuchFileException removed) {
+      return null;
+    }
     if (!OURS.add(real)) {
       throw inUse(folder, "this process");
     }
