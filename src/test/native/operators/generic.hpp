@@ -82,7 +82,6 @@ inline Numbers expected_of(const Operator& op, const Draw& d) {
     memory.emplace_back(static_cast<size_t>(t.elements()));
     DLTensor view = t.view;
     if (view.dtype.code == kDLFloat || view.dtype.code == kDLBfloat) view.dtype = {kDLFloat, 64, 1};
-    std::vector<char> bytes;
     view.byte_offset = 0;
     view.strides = nullptr;
     view.data = memory.back().data();  // wide enough for every dtype

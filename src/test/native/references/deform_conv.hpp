@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "tensors.hpp"
+
 namespace bevel::testing {
 
 struct ConvSizes {
@@ -54,16 +56,6 @@ struct ReferenceSample {
   }
 };
 
-/// [n, rows, columns] as [n, columns, rows].
-inline std::vector<double> swapped(const std::vector<double>& from, int64_t rows, int64_t columns) {
-  std::vector<double> to(from.size());
-  for (size_t i = 0; i < from.size(); ++i) {
-    const int64_t at = static_cast<int64_t>(i), in = at % (rows * columns);
-    to[static_cast<size_t>(at - in + in % columns * rows + in / columns)] = from[i];
-  }
-  return to;
-}
-
 /// `round` is applied to each column as it is made: a composition that stores them would round them there.
 template <class Round>
 ConvResult conv_reference(const ConvSizes& s, const ConvData& d, bool backward, Round round) {
@@ -71,8 +63,8 @@ ConvResult conv_reference(const ConvSizes& s, const ConvData& d, bool backward, 
   const int64_t group_in = s.channels / s.groups, group_out = s.outputs / s.groups;
   const auto at = [](const std::vector<double>& values, int64_t i) { return values[static_cast<size_t>(i)]; };
   // Outputs stand last while they are summed, so that the innermost loop runs along memory.
-  const std::vector<double> weights = swapped(d.weight, s.outputs, group_in * taps);
-  const std::vector<double> grads = swapped(d.grad_out, s.outputs, pixels);
+  const std::vector<double> weights = references::transposed(d.weight, s.outputs, group_in * taps);
+  const std::vector<double> grads = references::transposed(d.grad_out, s.outputs, pixels);
   std::vector<double> out(static_cast<size_t>(s.batch * s.outputs * pixels)), grad_weights(d.weight.size());
   ConvResult r;
   r.grad_input.assign(d.input.size(), 0);
@@ -132,8 +124,8 @@ ConvResult conv_reference(const ConvSizes& s, const ConvData& d, bool backward, 
       }
     }
   }
-  r.out = swapped(out, pixels, s.outputs);
-  r.grad_weight = swapped(grad_weights, group_in * taps, s.outputs);
+  r.out = references::transposed(out, pixels, s.outputs);
+  r.grad_weight = references::transposed(grad_weights, group_in * taps, s.outputs);
   return r;
 }
 

@@ -66,11 +66,12 @@ public final class Scratch implements AutoCloseable {
   /** Has the calls that this thread makes in {@code calls} go to what stands in for them. */
   public static void withSubstitute(Substitute substitute, Runnable calls) {
     Scratch scratch = CURRENT.get();
+    Substitute before = scratch.substitute;
     scratch.substitute = substitute;
     try {
       calls.run();
     } finally {
-      scratch.substitute = null;
+      scratch.substitute = before;
     }
   }
 
