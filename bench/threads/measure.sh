@@ -2,7 +2,8 @@
 # What threads cost and gain: seconds of a training and times of kernels for several candidates (a build and its settings), in turns,
 # alone on the machine, beside one busy process, beside two, and under a quota of one processor.
 #
-# Usage: measure.sh [--rounds N] [--steps N] [--seconds S] [--situations LIST] [--measures LIST] [--data DIR] OUT NAME=TREE[,VARIABLE=VALUE]... ...
+# Usage: measure.sh [--rounds N] [--steps N] [--seconds S] [--situations LIST] [--measures LIST] [--bench ARGUMENTS]...
+#                   [--data DIR] OUT NAME=TREE[,VARIABLE=VALUE]... ...
 #   OUT           folder of results.csv and table.md; lines of results that are there are kept, and new ones added
 #   NAME=TREE     a candidate: a checkout of Bevel that is built (it has ./bevel and its jars), and environment variables for it
 #   --rounds      each round runs every candidate once in every situation, in another order each time (default 3)
@@ -10,6 +11,8 @@
 #   --measures    some of train,kernels (default both)
 #   --steps       of a training of bevdepth-demo (default 12)
 #   --seconds     for each measurement of a kernel (default 1)
+#   --bench       what `bevel bench` runs for the kernels' times; may be given several times (default: lift-splat --case bevdet --threads 1,2);
+#                 Bevel's plain kernel only, unless it says --variant
 #   --data        a data set with split sim_train; by default one is simulated into OUT/data
 #
 # Example: measure.sh /tmp/m now=. sleep=.,GOMP_SPINCOUNT=0 single=.,OMP_NUM_THREADS=1 before=../before
@@ -18,16 +21,18 @@
 # have the same losses, within 3 % (LibTorch adds in another order with other threads), and kernels are verified by the benchmark, or the script ends.
 set -euo pipefail
 
-rounds=3 steps=12 seconds=1 situations=alone,one,two,quota measures=train,kernels data=
+rounds=3 steps=12 seconds=1 situations=alone,one,two,quota measures=train,kernels data= benches=()
 while [[ ${1:-} == --* ]]; do
   [ $# -ge 2 ] || { echo "measure.sh: $1 needs a value" >&2; exit 2; }
   case $1 in
-    --rounds) rounds=$2 ;; --steps) steps=$2 ;; --seconds) seconds=$2 ;; --situations) situations=$2 ;; --measures) measures=$2 ;; --data) data=$2 ;;
+    --rounds) rounds=$2 ;; --steps) steps=$2 ;; --seconds) seconds=$2 ;; --situations) situations=$2 ;; --measures) measures=$2 ;; --bench) benches+=("$2") ;;
+    --data) data=$2 ;;
     *) echo "measure.sh: no option $1" >&2; exit 2 ;;
   esac
   shift 2
 done
-[ $# -ge 2 ] || { sed -n '2,20s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,22s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ ${#benches[@]} -gt 0 ] || benches=("lift-splat --case bevdet --threads 1,2")
 out=$1
 shift
 names=() trees=() settings=()
@@ -108,15 +113,21 @@ train() { # round, situation, index
 }
 
 kernels() { # round, situation, index
-  local json=$out/kernels.json
-  run_in "$2" "$3" bench lift-splat --case bevdet --threads 1,2 --seconds "$seconds" --json "$json"
-  # Bevel's own fp32 passes, one JSON field a line.
-  awk -F'"' -v ROUND="$1,$2,${names[$3]}" '
-    /"pass"/ { pass = $4 } /"dtype"/ { dtype = $4 } /"variant"/ { variant = $4 }
-    /"threads"/ { threads = $3; gsub(/[^0-9]/, "", threads) }
-    /"median_ms"/ { ms = $3; gsub(/[^0-9.eE-]/, "", ms) }
-    /}/ { if (variant == "bevel" && dtype == "fp32") printf "%s,%s on %s thread(s) (ms),%s\n", ROUND, pass, threads, ms }
-  ' "$json" | tee -a "$results" | grep -q . || { echo "measure.sh: no results of the kernels in $json" >&2; exit 1; }
+  local json=$out/kernels.json bench words
+  for bench in "${benches[@]}"; do
+    read -ra words <<<"$bench"
+    [[ " $bench " == *" --variant "* ]] || words+=(--variant bevel)
+    run_in "$2" "$3" bench "${words[@]}" --seconds "$seconds" --json "$json"
+    # Bevel's own passes, one JSON field a line.
+    awk -F'"' -v ROUND="$1,$2,${names[$3]}" '
+      $2 ~ /^(op|case|pass|dtype|variant)$/ { field[$2] = $4 }
+      $2 == "threads" { threads = $3; gsub(/[^0-9]/, "", threads) }
+      $2 == "median_ms" { ms = $3; gsub(/[^0-9.eE-]/, "", ms) }
+      /}/ && field["variant"] ~ /^bevel/ {
+        printf "%s,%s %s %s %s %s on %s thread(s) (ms),%s\n", ROUND, field["op"], field["case"], field["pass"], field["dtype"], field["variant"], threads, ms
+      }
+    ' "$json" | tee -a "$results" | grep -q . || { echo "measure.sh: no results of the kernels in $json" >&2; exit 1; }
+  done
 }
 
 if [ -z "$data" ] && [[ ,$measures, == *,train,* ]]; then

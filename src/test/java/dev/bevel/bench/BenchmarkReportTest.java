@@ -86,7 +86,7 @@ class BenchmarkReportTest {
   void aQuickRunTakesTheFirstCaseAndTheMostThreads() {
     BenchmarkOptions all = BenchmarkOptions.of(List.of(), List.of(1, 4, 2), 7, 1, null);
     assertThat(all.quick(List.of("a", "b")))
-        .isEqualTo(new BenchmarkOptions(List.of("a"), List.of(4), 7, 0.1, 1, null));
+        .isEqualTo(new BenchmarkOptions(List.of("a"), List.of(), List.of(4), 7, 0.1, 1, null));
     BenchmarkOptions named = BenchmarkOptions.of(List.of("b"), List.of(1), 7, 1, null);
     assertThat(named.quick(List.of("a", "b")).cases()).containsExactly("b");
   }

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -93,6 +94,35 @@ class BenchCommandTest {
   void aQuickRunMeasuresOneCase() {
     assertThat(run("native-call", "--quick", "--seconds", "0.001")).as(error.toString()).isZero();
     assertThat(output.toString()).contains("1/1 ").contains("bevel");
+  }
+
+  @Test
+  void timesBevelAndTheVariantsThatAreNamed() {
+    String[] command = {"native-call", "--case", "lift-splat-empty", "--seconds", "0.001"};
+    assertThat(run(with(command, "--variant", "javacpp_prepared"))).as(error.toString()).isZero();
+    assertThat(rows()).containsExactly("bevel", "javacpp_prepared");
+    assertThat(run(with(command, "--variant", "bevel"))).as(error.toString()).isZero();
+    assertThat(rows()).containsExactly("bevel");
+    assertThat(run(with(command, "--variant", "libtroch"))).isEqualTo(CommandLine.ExitCode.USAGE);
+    assertThat(error.toString())
+        .contains("no variant 'libtroch'", "there are bevel, javacpp, javacpp_prepared");
+  }
+
+  private static String[] with(String[] command, String... more) {
+    return Stream.concat(Stream.of(command), Stream.of(more)).toArray(String[]::new);
+  }
+
+  /** Variants of the rows printed since the last call. */
+  private List<String> rows() {
+    List<String> variants =
+        output
+            .toString()
+            .lines()
+            .filter(line -> line.startsWith("native-call"))
+            .map(line -> line.split(" +")[5])
+            .toList();
+    output.getBuffer().setLength(0);
+    return variants;
   }
 
   @Test

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  * How to run benchmarks.
  *
  * @param cases names of the cases to run; empty for all
+ * @param variants who is timed beside {@value BenchmarkReport#BEVEL}; empty for everyone
  * @param threads numbers of CPU threads to run with, each 1 to 4096
  * @param seed of the random inputs
  * @param seconds time for each measurement of a fast variant
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record BenchmarkOptions(
     List<String> cases,
+    List<String> variants,
     List<Integer> threads,
     long seed,
     double seconds,
@@ -47,6 +49,7 @@ public record BenchmarkOptions(
   /** Checks the ranges. */
   public BenchmarkOptions {
     cases = List.copyOf(cases);
+    variants = List.copyOf(variants);
     threads = List.copyOf(threads);
     if (threads.isEmpty() || threads.stream().anyMatch(count -> count < 1 || count > 4096)) {
       throw new InvalidChoiceException("threads must be 1 to 4096, got " + threads);
@@ -63,15 +66,21 @@ public record BenchmarkOptions(
     }
   }
 
-  /** All cases, one and two threads, synthetic calibrations. */
+  /** All cases and variants, one and two threads, synthetic calibrations. */
   public static BenchmarkOptions defaults() {
     return of(List.of(), List.of(1, 2), DEFAULT_SEED, DEFAULT_SECONDS, null);
   }
 
-  /** Options whose slow variants are called {@value #DEFAULT_SLOW_CALLS} times. */
+  /** Options for all variants, slow ones called {@value #DEFAULT_SLOW_CALLS} times. */
   public static BenchmarkOptions of(
       List<String> cases, List<Integer> threads, long seed, double seconds, @Nullable Path data) {
-    return new BenchmarkOptions(cases, threads, seed, seconds, DEFAULT_SLOW_CALLS, data);
+    return new BenchmarkOptions(
+        cases, List.of(), threads, seed, seconds, DEFAULT_SLOW_CALLS, data);
+  }
+
+  /** These options for {@value BenchmarkReport#BEVEL} and the variants named, or for everyone. */
+  public BenchmarkOptions withVariants(List<String> only) {
+    return new BenchmarkOptions(cases, only, threads, seed, seconds, slowCalls, data);
   }
 
   /**
@@ -81,6 +90,7 @@ public record BenchmarkOptions(
   BenchmarkOptions quick(List<String> allCases) {
     return new BenchmarkOptions(
         cases.isEmpty() ? allCases.subList(0, 1) : cases,
+        variants,
         List.of(Collections.max(threads)),
         seed,
         seconds / 10,

@@ -3,9 +3,11 @@ package dev.bevel.bench;
 import dev.bevel.kernels.Bevel;
 import dev.bevel.torch.Torch;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +20,7 @@ public final class BenchmarkSession {
   private final Consumer<String> log;
   private final BenchmarkReport report = new BenchmarkReport();
   private final Map<Integer, Double> bytesPerSecond = new HashMap<>();
+  private final Set<String> offered = new LinkedHashSet<>();
   private int logged;
   private @Nullable BenchmarkKey lastLogged;
 
@@ -34,6 +37,36 @@ public final class BenchmarkSession {
   /** How to run. */
   public BenchmarkOptions options() {
     return options;
+  }
+
+  /**
+   * Whether a variant is to be verified and timed.
+   *
+   * @param variant one that the case has
+   */
+  public boolean times(String variant) {
+    offered.add(variant);
+    return options.variants().isEmpty()
+        || variant.equals(BenchmarkReport.BEVEL)
+        || options.variants().contains(variant);
+  }
+
+  /**
+   * Ends a run.
+   *
+   * @throws BenchmarkOptions.InvalidChoiceException if a variant was named that no case has
+   */
+  void requireVariants() {
+    for (String variant : options.variants()) {
+      if (!offered.contains(variant)) {
+        throw new BenchmarkOptions.InvalidChoiceException(
+            String.format(
+                Locale.ROOT,
+                "no variant '%s' in what was run; there are %s",
+                variant,
+                String.join(", ", offered)));
+      }
+    }
   }
 
   /** The results so far. */

@@ -50,7 +50,7 @@ public final class BenchmarkSuite {
    * @param quick for a first impression within a minute: the first case where none is named, the
    *     largest number of threads, a tenth of the time, slow variants called once
    * @param listener is told lines, and when a case is done
-   * @throws InvalidChoiceException naming the choices if there is no such operator or case
+   * @throws InvalidChoiceException naming the choices if there is no such operator, case or variant
    * @throws VerificationException if a result is wrong
    */
   public static BenchmarkReport run(
@@ -87,6 +87,7 @@ public final class BenchmarkSuite {
         session.logRows();
         listener.measured(session.report());
       }
+      session.requireVariants();
     } finally {
       BenchmarkSession.useThreads(threadsBefore);
     }

@@ -1,6 +1,7 @@
 package dev.bevel.bench;
 
 import dev.bevel.bench.liftsplat.EmptyLiftSplat;
+import dev.bevel.javacpp.JavaCpp;
 import dev.bevel.javacpp.abi.BevelAbi;
 import dev.bevel.kernels.Bevel;
 import java.util.List;
@@ -41,6 +42,7 @@ public final class NativeCallBenchmark implements OperatorBenchmark {
   @Override
   public void run(String caseName, BenchmarkSession session) {
     BenchmarkSession.useThreads(1);
+    JavaCpp.initialize();
     if (caseName.equals(GET_THREADS)) {
       if (BevelAbi.bevel_get_num_threads() != Bevel.threads()) {
         throw new VerificationException(
@@ -63,6 +65,9 @@ public final class NativeCallBenchmark implements OperatorBenchmark {
 
   private void time(
       BenchmarkSession session, String caseName, String dtype, String variant, Runnable call) {
+    if (!session.times(variant)) {
+      return;
+    }
     BenchmarkKey key = new BenchmarkKey(operator(), caseName, Pass.FORWARD, dtype, "cpu", 1);
     session.report().add(key, variant, Timing.measureShort(session.budget(), REPEATS, call), 0);
   }

@@ -288,7 +288,10 @@ public final class OperatorComparison implements AutoCloseable {
     for (int threads : session.options().threads()) {
       BenchmarkSession.useThreads(threads);
       for (Pass pass : List.of(Pass.FORWARD, Pass.FORWARD_BACKWARD)) {
-        List<Way> timed = ways.stream().filter(way -> way.pass == pass).toList();
+        List<Way> timed =
+            ways.stream()
+                .filter(way -> way.pass == pass && session.times(way.name))
+                .toList();
         timed.forEach(this::verify);
         BenchmarkKey key = new BenchmarkKey(operator, caseName, pass, dtype, "cpu", threads);
         long bytes = bytes(pass);

@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -272,19 +273,30 @@ final class SpatialAttentionBenchmark {
         Tensor peer = pointers.over(matrices, matrices.shape());
         long bytes = matrices.byteSize() + reference.byteSize() + visible.byteSize();
         List<Variant> variants =
-            List.of(
-                Variant.fp32(BenchmarkReport.BEVEL, bytes, () -> sampleInto(own), () -> {}),
-                Variant.fp32(OperatorComparison.LIBTORCH, bytes, () -> compose(peer), () -> {}));
+            Stream.of(
+                    Variant.fp32(
+                        BenchmarkReport.BEVEL,
+                        bytes,
+                        () -> sampleInto(own),
+                        () -> verify(BenchmarkReport.BEVEL)),
+                    Variant.fp32(
+                        OperatorComparison.LIBTORCH,
+                        bytes,
+                        () -> compose(peer),
+                        () -> verifyComposition(peer)))
+                .filter(each -> session.times(each.name()))
+                .toList();
         for (int threads : session.options().threads()) {
           BenchmarkSession.useThreads(threads);
-          TensorData.poison(reference);
-          TensorData.poison(visible);
-          sampleInto(own);
-          verify(BenchmarkReport.BEVEL);
-          verifyComposition(peer);
+          for (Variant variant : variants) {
+            TensorData.poison(reference);
+            TensorData.poison(visible);
+            variant.call().run();
+            variant.verify().run();
+          }
           BenchmarkKey key =
               new BenchmarkKey("point-sampling", caseName, Pass.FORWARD, "fp32", "cpu", threads);
-          session.time(List.of(key, key), variants);
+          session.time(variants.stream().map(each -> key).toList(), variants);
         }
       }
     }

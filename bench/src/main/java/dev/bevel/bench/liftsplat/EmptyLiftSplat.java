@@ -2,6 +2,7 @@ package dev.bevel.bench.liftsplat;
 
 import dev.bevel.bench.PermanentPointers;
 import dev.bevel.bench.VerificationException;
+import dev.bevel.javacpp.JavaCpp;
 import dev.bevel.javacpp.Pointers;
 import dev.bevel.javacpp.abi.BevelAbi;
 import dev.bevel.javacpp.abi.DLTensor;
@@ -42,6 +43,7 @@ public final class EmptyLiftSplat implements AutoCloseable {
 
   /** Makes the plan and the tensors. */
   public EmptyLiftSplat() {
+    JavaCpp.initialize();
     LiftSplatShape shape = LiftSplatShape.BEVDET;
     plan =
         LiftSplatPlan.build(

@@ -47,6 +47,13 @@ final class BenchCommand implements Callable<Integer> {
   private List<String> cases = List.of();
 
   @Option(
+      names = "--variant",
+      paramLabel = "NAME",
+      split = ",",
+      description = "Time Bevel's kernel and these variants only, e.g. libtorch; bevel for it alone.")
+  private List<String> variants = List.of();
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
       split = ",",
@@ -112,7 +119,7 @@ final class BenchCommand implements Callable<Integer> {
     int unused = Bevel.threads(); // BEVEL_NUM_THREADS is sound, or nothing is begun
     PrintWriter out = spec.commandLine().getOut();
     try (ImmediateEnd end = new ImmediateEnd()) {
-      BenchmarkOptions options = BenchmarkOptions.of(cases, threads, seed, seconds, data);
+      BenchmarkOptions options = BenchmarkOptions.of(cases, threads, seed, seconds, data).withVariants(variants);
       BenchmarkSuite.run(operator, options, quick, new Rows(out, json));
     } catch (BenchmarkOptions.InvalidChoiceException invalid) {
       throw new ParameterException(spec.commandLine(), invalid.getMessage(), invalid);
