@@ -26,19 +26,23 @@ class OnDevice {
     }
   }
 
-  bevel_status run() {
-    std::unique_ptr<DeviceTensor<uint8_t>> workspace;
-    if (op_.workspace) {
-      int64_t bytes = 0;
-      if (const bevel_status status = op_.workspace(params_.data(), &bytes)) return status;
-      workspace = std::make_unique<DeviceTensor<uint8_t>>(std::vector<int64_t>{bytes});
-      for (const DrawnTensor& t : d_.tensors) {
-        const DLTensor* pointer = workspace->view();
-        if (t.line->role == Role::kWorkspace && t.given)
-          std::memcpy(params_.data() + t.line->offset, &pointer, sizeof pointer);
-      }
+  /// Makes the workspace that the set asks for.
+  bevel_status prepare() {
+    if (!op_.workspace) return BEVEL_OK;
+    int64_t bytes = 0;
+    if (const bevel_status status = op_.workspace(params_.data(), &bytes)) return status;
+    workspace_ = std::make_unique<DeviceTensor<uint8_t>>(std::vector<int64_t>{bytes});
+    for (const DrawnTensor& t : d_.tensors) {
+      const DLTensor* pointer = workspace_->view();
+      if (t.line->role == Role::kWorkspace && t.given)
+        std::memcpy(params_.data() + t.line->offset, &pointer, sizeof pointer);
     }
-    return op_.run(params_.data(), nullptr);
+    return BEVEL_OK;
+  }
+  bevel_status enqueue(void* stream) { return op_.run(params_.data(), stream); }
+  bevel_status run() {
+    const bevel_status status = prepare();
+    return status ? status : enqueue(nullptr);
   }
 
   void poison() {
@@ -78,6 +82,7 @@ class OnDevice {
   Draw& d_;
   std::vector<char> params_;
   std::list<Copy> copies_;
+  std::unique_ptr<DeviceTensor<uint8_t>> workspace_;
 };
 
 /// Sets that fit the emulation, which is slow.
@@ -88,6 +93,13 @@ Draw small_set(const Operator& op, int64_t set) {
     for (const DrawnTensor& t : d.tensors) bytes += t.line->role == Role::kRead ? t.memory.bytes() : 0;
     if (!d["is_double"] && !d["wide"] && bytes < 20000) return d;
   }
+}
+
+/// The set without atomics, whose order is the hardware's.
+void make_strict(const Operator& op, Draw& d) {
+  d.symbols["fast"] = BEVEL_STRICT;
+  const int32_t strict = BEVEL_STRICT;
+  if (op.determinism) std::memcpy(d.params.data() + op.determinism, &strict, sizeof strict);
 }
 
 class EveryCudaBody : public ::testing::TestWithParam<size_t> {
@@ -147,9 +159,7 @@ TEST_P(EveryCudaBody, GivesTheSameOutputsWithoutTheOthers) {
     Draw other = small_set(op(), set);
     if (outputs(other) > outputs(d)) d = std::move(other);
   }
-  d.symbols["fast"] = BEVEL_STRICT;
-  const int32_t strict = BEVEL_STRICT;
-  if (op().determinism) std::memcpy(d.params.data() + op().determinism, &strict, sizeof strict);
+  make_strict(op(), d);
   const auto run = [&] {
     write_pointers(d);
     OnDevice device(op(), d);
@@ -175,6 +185,46 @@ TEST_P(EveryCudaBody, GivesTheSameOutputsWithoutTheOthers) {
   }
   EXPECT_TRUE(all.size() < 2 || compared > 0);
 }
+
+#if !defined(BEVEL_EMULATE_CUDA)
+// A call allocates nothing and waits for nothing, so that it can be captured; a replay is the call again.
+TEST_P(EveryCudaBody, ReplaysOfAGraphHaveTheBitsOfCalls) {
+  using testing::check_runtime;
+  for (int64_t set = 0; set < 3; ++set) {
+    SCOPED_TRACE("set " + std::to_string(set));
+    Draw d = small_set(op(), set);
+    make_strict(op(), d);
+    write_pointers(d);
+    OnDevice device(op(), d);
+    device.poison();
+    ASSERT_EQ(BEVEL_OK, device.run()) << bevel_last_error();
+    device.download();
+    const Numbers expected = results(d);
+
+    cudaStream_t stream;
+    cudaGraph_t graph;
+    cudaGraphExec_t executable;
+    check_runtime(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    check_runtime(cudaDeviceSynchronize());
+    check_runtime(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+    const bevel_status status = device.enqueue(stream);
+    EXPECT_EQ(BEVEL_OK, status) << bevel_last_error();
+    check_runtime(cudaStreamEndCapture(stream, &graph));
+    check_runtime(cudaGraphInstantiate(&executable, graph, 0));
+    for (int replay = 0; replay < 3; ++replay) {
+      device.poison();
+      check_runtime(cudaDeviceSynchronize());
+      check_runtime(cudaGraphLaunch(executable, stream));
+      check_runtime(cudaStreamSynchronize(stream));
+      device.download();
+      EXPECT_EQ(expected, results(d)) << "replay " << replay;
+    }
+    check_runtime(cudaGraphExecDestroy(executable));
+    check_runtime(cudaGraphDestroy(graph));
+    check_runtime(cudaStreamDestroy(stream));
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace bevel::operators

@@ -74,8 +74,7 @@ public record BenchmarkOptions(
   /** Options for all variants, slow ones called {@value #DEFAULT_SLOW_CALLS} times. */
   public static BenchmarkOptions of(
       List<String> cases, List<Integer> threads, long seed, double seconds, @Nullable Path data) {
-    return new BenchmarkOptions(
-        cases, List.of(), threads, seed, seconds, DEFAULT_SLOW_CALLS, data);
+    return new BenchmarkOptions(cases, List.of(), threads, seed, seconds, DEFAULT_SLOW_CALLS, data);
   }
 
   /** These options for {@value BenchmarkReport#BEVEL} and the variants named, or for everyone. */

@@ -289,9 +289,7 @@ public final class OperatorComparison implements AutoCloseable {
       BenchmarkSession.useThreads(threads);
       for (Pass pass : List.of(Pass.FORWARD, Pass.FORWARD_BACKWARD)) {
         List<Way> timed =
-            ways.stream()
-                .filter(way -> way.pass == pass && session.times(way.name))
-                .toList();
+            ways.stream().filter(way -> way.pass == pass && session.times(way.name)).toList();
         timed.forEach(this::verify);
         BenchmarkKey key = new BenchmarkKey(operator, caseName, pass, dtype, "cpu", threads);
         long bytes = bytes(pass);

@@ -3,6 +3,8 @@ package dev.bevel.torch.nn;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.bevel.kernels.DType;
+import dev.bevel.kernels.Device;
 import dev.bevel.torch.TensorScope;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -110,6 +112,39 @@ class ModuleTest {
       Tensor out = small.forward(torch.randn(2, 3, 4, 4).to(ScalarType.Double));
       out.sum().backward();
       assertThat(weight.grad().defined()).isTrue();
+    }
+  }
+
+  /** A gradient that stayed behind would be added to one of another dtype. */
+  @Test
+  void gradientsMoveAlong() {
+    try (Small small = new Small(1)) {
+      Tensor bias = small.tensor("last.bias");
+      small.forward(torch.ones(1, 3, 4, 4)).sum().backward();
+      double[] once = Tensors.toDoubles(bias.grad());
+      small.to(Device.CPU, DType.FLOAT64);
+      assertThat(bias.scalar_type().intern()).isEqualTo(ScalarType.Double);
+      assertThat(bias.grad().scalar_type().intern()).isEqualTo(ScalarType.Double);
+      assertThat(Tensors.toDoubles(bias.grad())).isEqualTo(once);
+      small.forward(torch.ones(1, 3, 4, 4).to(ScalarType.Double)).sum().backward();
+      assertThat(Tensors.toDoubles(bias.grad())).containsExactly(2 * once[0], 2 * once[1]);
+      assertThat(small.tensor("first.bn.num_batches_tracked").scalar_type().intern())
+          .isEqualTo(ScalarType.Long);
+      small.to(Device.CPU);
+      assertThat(bias.scalar_type().intern()).isEqualTo(ScalarType.Double);
+    }
+  }
+
+  @Test
+  void aDeviceOrDtypeThatCannotBeIsToldAndNothingMoves() {
+    try (Small small = new Small(1)) {
+      assertThatThrownBy(() -> small.to(Device.CPU, DType.INT32))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("Small.to: dtype must be one of floating-point numbers, got INT32");
+      assertThatThrownBy(() -> small.to(Device.cuda(99), DType.FLOAT16))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("LibTorch has no cuda:99");
+      assertThat(small.tensor("last.bias").scalar_type().intern()).isEqualTo(ScalarType.Float);
     }
   }
 

@@ -50,7 +50,8 @@ final class BenchCommand implements Callable<Integer> {
       names = "--variant",
       paramLabel = "NAME",
       split = ",",
-      description = "Time Bevel's kernel and these variants only, e.g. libtorch; bevel for it alone.")
+      description =
+          "Time Bevel's kernel and these variants only, e.g. libtorch; bevel for it alone.")
   private List<String> variants = List.of();
 
   @Option(
@@ -119,7 +120,8 @@ final class BenchCommand implements Callable<Integer> {
     int unused = Bevel.threads(); // BEVEL_NUM_THREADS is sound, or nothing is begun
     PrintWriter out = spec.commandLine().getOut();
     try (ImmediateEnd end = new ImmediateEnd()) {
-      BenchmarkOptions options = BenchmarkOptions.of(cases, threads, seed, seconds, data).withVariants(variants);
+      BenchmarkOptions options =
+          BenchmarkOptions.of(cases, threads, seed, seconds, data).withVariants(variants);
       BenchmarkSuite.run(operator, options, quick, new Rows(out, json));
     } catch (BenchmarkOptions.InvalidChoiceException invalid) {
       throw new ParameterException(spec.commandLine(), invalid.getMessage(), invalid);

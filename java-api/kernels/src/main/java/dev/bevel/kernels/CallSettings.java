@@ -76,7 +76,8 @@ public final class CallSettings {
    * Bevel#freeWorkspaces}).
    *
    * @param scratchMemory of the operator's {@code workspaceBytes} or more, or growable ({@link
-   *     Workspace#cpu}); calls that share one run one after the other
+   *     Workspace#cpu}), or an allocator's ({@link Workspace#from}); calls that share one run one
+   *     after the other
    */
   public CallSettings withWorkspace(Workspace scratchMemory) {
     Given.argument(scratchMemory, CallSettings.class, "scratchMemory");

@@ -32,6 +32,11 @@ public enum DType {
     return code;
   }
 
+  /** True for IEEE 754 numbers and bfloat16. */
+  public boolean isFloatingPoint() {
+    return code == 2 || code == 4;
+  }
+
   /** Bits of one element. */
   public int bits() {
     return bits;

@@ -38,7 +38,7 @@ final class OperatorFrame {
           params.operator()
               + ": a call on CUDA needs a workspace: pass CallSettings.withWorkspace(Workspace.of(uint8 tensor on "
               + device
-              + "))");
+              + ")), or Workspace.from(an allocator there)");
     }
     Workspace kept = WorkspacePool.take();
     try {

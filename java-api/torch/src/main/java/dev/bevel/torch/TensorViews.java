@@ -3,7 +3,10 @@ package dev.bevel.torch;
 import dev.bevel.kernels.DType;
 import dev.bevel.kernels.Device;
 import dev.bevel.kernels.TensorView;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.DeviceType;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -93,6 +96,47 @@ public final class TensorViews {
           throw new IllegalArgumentException(
               "TensorViews: no kernel takes elements of type " + type);
     };
+  }
+
+  /** LibTorch's name of an element type; see {@link #dtype}. */
+  public static ScalarType scalarType(DType type) {
+    return switch (Objects.requireNonNull(type, "TensorViews.scalarType: type is null")) {
+      case FLOAT32 -> ScalarType.Float;
+      case FLOAT64 -> ScalarType.Double;
+      case FLOAT16 -> ScalarType.Half;
+      case BFLOAT16 -> ScalarType.BFloat16;
+      case INT32 -> ScalarType.Int;
+      case INT64 -> ScalarType.Long;
+      case UINT8 -> ScalarType.Byte;
+      case BOOL -> ScalarType.Bool;
+    };
+  }
+
+  /**
+   * LibTorch's name of a device.
+   *
+   * @param device of which LibTorch has page-locked host memory as the CPU
+   * @return owned by the innermost {@link TensorScope}, if one is open
+   * @throws IllegalStateException if it is a CUDA device, and LibTorch was built without CUDA or
+   *     finds none
+   */
+  public static org.bytedeco.pytorch.Device torchDevice(Device device) {
+    Objects.requireNonNull(device, "TensorViews.torchDevice: device is null");
+    Torch.initialize();
+    if (!device.isCuda()) {
+      return new org.bytedeco.pytorch.Device(DeviceType.CPU);
+    }
+    if (!torch.cuda_is_available()) {
+      throw new IllegalStateException(
+          "TensorViews: LibTorch has no "
+              + device
+              + " here: it was built without CUDA (use the -gpu classifier), or no GPU or driver is"
+              + " found");
+    }
+    if (device.index() >= torch.cuda_device_count()) {
+      throw new IllegalStateException("TensorViews: LibTorch has no " + device);
+    }
+    return new org.bytedeco.pytorch.Device(DeviceType.CUDA, (byte) device.index());
   }
 
   /**

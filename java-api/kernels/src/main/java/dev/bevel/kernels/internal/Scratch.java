@@ -91,6 +91,14 @@ public final class Scratch implements AutoCloseable {
   static Scratch begin(String operator, CStruct struct, int tensors) {
     NativeLibrary.require();
     Scratch scratch = CURRENT.get();
+    if (scratch.top != 0) {
+      throw new IllegalStateException(
+          operator
+              + ": "
+              + scratch.operator
+              + " is being called on this thread, and what it calls back (a workspace's allocator)"
+              + " must call no operator");
+    }
     long bytes = struct.byteSize() + RESULTS + tensors * DESCRIPTOR;
     if (scratch.memory.byteSize() < bytes) {
       scratch.memory = Arena.ofAuto().allocate(bytes, 64);

@@ -5,7 +5,6 @@ import static dev.bevel.torch.TensorHold.require;
 import dev.bevel.kernels.BevWarp;
 import dev.bevel.kernels.BevWarpGradients;
 import dev.bevel.kernels.BevWarpInputs;
-import dev.bevel.kernels.CallSettings;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.Interpolation;
 import dev.bevel.kernels.Layout;
@@ -21,7 +20,6 @@ import java.util.Locale;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,7 +42,10 @@ import org.jspecify.annotations.Nullable;
  * <p>dtypes: maps Float, BFloat16 or Half; matrices and grid are cast to Float, or to Double where
  * maps are (CPU only). On CUDA the work joins LibTorch's current stream.
  */
-public final class BevWarpFunction extends Function {
+public final class BevWarpFunction extends KernelFunction {
+  private static final int MAPS = 0;
+  private static final int POSITIONS = 1;
+
   private final WarpCoordinates coordinates;
   private final Interpolation interpolation;
   private final Determinism determinism;
@@ -70,9 +71,10 @@ public final class BevWarpFunction extends Function {
       Determinism determinism,
       long outHeight,
       long outWidth) {
+    super(determinism, Argument.stored("maps"), Argument.following("positions"));
     this.coordinates = Objects.requireNonNull(coordinates, "coordinates");
     this.interpolation = Objects.requireNonNull(interpolation, "interpolation");
-    this.determinism = Objects.requireNonNull(determinism, "determinism");
+    this.determinism = determinism;
     this.outHeight = outHeight;
     this.outWidth = outWidth;
   }
@@ -129,12 +131,9 @@ public final class BevWarpFunction extends Function {
   public Tensor warp(Tensor maps, Tensor matrices) {
     TensorScope.require(name());
     require(name(), "maps", maps);
-    require(name(), "matrices", matrices);
-    try (TensorScope inner = TensorScope.open()) {
-      Tensor poses = KernelTensors.withoutGradient(name(), "matrices", matrices);
-      requireShape("matrices", poses, matrixShape(maps));
-      return inner.keep(apply(maps, likeMaps(poses, maps))[0]);
-    }
+    Argument.following("matrices").withoutGradient().require(name(), matrices);
+    requireShape("matrices", matrices, matrixShape(maps));
+    return run(maps, matrices)[0];
   }
 
   /**
@@ -148,14 +147,11 @@ public final class BevWarpFunction extends Function {
     TensorScope.require(name());
     require(name(), "maps", maps);
     require(name(), "grid", grid);
-    try (TensorScope inner = TensorScope.open()) {
-      if (!isGrid(grid)) {
-        throw new IllegalArgumentException(
-            "BevWarpFunction: grid must be [.., T, H', W', 2], got "
-                + Arrays.toString(grid.shape()));
-      }
-      return inner.keep(apply(maps, likeMaps(grid, maps))[0]);
+    if (!isGrid(grid)) {
+      throw new IllegalArgumentException(
+          "BevWarpFunction: grid must be [.., T, H', W', 2], got " + Arrays.toString(grid.shape()));
     }
+    return run(maps, grid)[0];
   }
 
   /**
@@ -180,61 +176,54 @@ public final class BevWarpFunction extends Function {
       requireShape("matrices", matrices, matrixShape(maps));
       Layout layout = layoutOf(out);
       Tensor input = maps.detach();
-      run(inLayout(input, layout), likeMaps(matrices.detach(), maps).contiguous(), out, layout);
+      Tensor positions = matrices.detach().to(maps.device(), real(maps, matrices)).contiguous();
+      call(inLayout(input, layout), positions, out, layout);
     }
   }
 
   @Override
-  protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
-    Tensor maps = fitting(inputs[0]);
-    Tensor positions = inputs[1].contiguous();
+  protected Tensor[] forward(Context context, @Nullable Tensor... given) {
+    @Nullable Tensor[] inputs = complete(given);
+    Tensor maps = fitting(Objects.requireNonNull(inputs[MAPS]));
+    Tensor positions = Objects.requireNonNull(inputs[POSITIONS]).contiguous();
     Layout layout = layoutOf(maps);
     boolean grid = isGrid(positions);
     long height = grid ? positions.size(-3) : outHeight > 0 ? outHeight : maps.size(-2);
     long width = grid ? positions.size(-2) : outWidth > 0 ? outWidth : maps.size(-1);
     Tensor out = emptyMaps(maps, layout, height, width);
-    run(maps, positions, out, layout);
+    call(maps, positions, out, layout);
     // Of maps that backward does not read it needs the shape only.
     Tensor shape =
         KernelTensors.empty(new long[] {1}, maps, maps.scalar_type()).expand(maps.shape());
-    context.saveForBackward(context.needsInputGrad(1) ? maps : shape, positions);
+    context.saveForBackward(context.needsInputGrad(POSITIONS) ? maps : shape, positions);
     return new Tensor[] {out};
   }
 
-  private void run(Tensor maps, Tensor positions, Tensor out, Layout layout) {
-    BevWarp.forward(
-        inputs(maps, positions, layout),
-        view(out, layout),
-        KernelTensors.settings(out, determinism));
+  private void call(Tensor maps, Tensor positions, Tensor out, Layout layout) {
+    BevWarp.forward(inputs(maps, positions, layout), view(out, layout), settings(out));
   }
 
   @Override
   protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
     @Nullable Tensor[] saved = context.savedTensors();
-    Tensor maps = Objects.requireNonNull(saved[0]);
-    Tensor positions = Objects.requireNonNull(saved[1]);
-    boolean readsMaps = context.needsInputGrad(1);
+    Tensor maps = Objects.requireNonNull(saved[MAPS]);
+    Tensor positions = Objects.requireNonNull(saved[POSITIONS]);
+    boolean readsMaps = context.needsInputGrad(POSITIONS);
     Tensor given = fitting(Objects.requireNonNull(gradOutputs[0]));
     // All maps of a call have one layout.
     Layout layout = layoutOf(readsMaps ? maps : given);
     Tensor gradOut = inLayout(given, layout);
     Tensor gradMaps =
         KernelTensors.gradient(
-            context, 0, () -> emptyMaps(maps, layout, maps.size(-2), maps.size(-1)));
-    Tensor gradGrid = KernelTensors.gradient(context, 1, () -> KernelTensors.emptyLike(positions));
-    BevWarpInputs views = inputs(maps, positions, layout);
-    TensorView gradient = view(gradOut, layout);
+            context, MAPS, () -> emptyMaps(maps, layout, maps.size(-2), maps.size(-1)));
+    Tensor gradGrid =
+        KernelTensors.gradient(context, POSITIONS, () -> KernelTensors.emptyLike(positions));
     BevWarpGradients gradients =
         BevWarpGradients.none()
             .withInput(gradMaps == null ? null : view(gradMaps, layout))
             .withGrid(KernelTensors.view(gradGrid));
-    CallSettings settings = KernelTensors.settings(gradOut, determinism);
     BevWarp.backward(
-        views,
-        gradient,
-        gradients,
-        KernelTensors.withWorkspace(
-            settings, gradOut, () -> BevWarp.workspaceBytes(views, gradient, gradients, settings)));
+        inputs(maps, positions, layout), view(gradOut, layout), gradients, settings(gradOut));
     return new @Nullable Tensor[] {gradMaps, gradGrid};
   }
 
@@ -274,12 +263,6 @@ public final class BevWarpFunction extends Function {
               Arrays.toString(shape),
               Arrays.toString(tensor.shape())));
     }
-  }
-
-  /** Positions with the dtype that goes with the maps, on their device. */
-  private static Tensor likeMaps(Tensor positions, Tensor maps) {
-    ScalarType dtype = KernelTensors.realOf(maps);
-    return positions.to(maps.device(), dtype);
   }
 
   /** Maps in the one or the other layout, copied where they are in neither. */

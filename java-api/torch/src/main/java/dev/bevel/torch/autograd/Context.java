@@ -35,6 +35,11 @@ public final class Context {
     return needsInputGrad[input];
   }
 
+  /** Inputs of the application. */
+  int inputCount() {
+    return needsInputGrad.length;
+  }
+
   /** Whether the gradient of any input is wanted. */
   public boolean needsAnyInputGrad() {
     for (boolean needed : needsInputGrad) {

@@ -1,7 +1,6 @@
 package dev.bevel.torch.autograd;
 
 import static dev.bevel.torch.TensorHold.require;
-import static dev.bevel.torch.TensorHold.requireIfGiven;
 
 import dev.bevel.kernels.CallSettings;
 import dev.bevel.kernels.DeformAttn;
@@ -16,7 +15,6 @@ import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,7 +33,14 @@ import org.jspecify.annotations.Nullable;
  * <p>dtypes: value Float, BFloat16 or Half, and the result like it; the others are cast to Float.
  * If any is Double all are (CPU only). On CUDA the work joins LibTorch's current stream.
  */
-public final class DeformAttnFunction extends Function {
+public final class DeformAttnFunction
+    extends OperatorFunction<DeformAttnInputs, DeformAttnGradients> {
+  private static final int VALUE = 0;
+  private static final int REFERENCE = 1;
+  private static final int OFFSETS = 2;
+  private static final int LOGITS = 3;
+  private static final int VISIBLE = 4;
+
   private static final int[] OFFSET_TAIL = {4, 5, 6};
   private static final int[] LOGIT_TAIL = {4, 5};
 
@@ -57,8 +62,15 @@ public final class DeformAttnFunction extends Function {
    * @param options how to work
    */
   public DeformAttnFunction(ValueLevels levels, DeformAttnOptions options) {
+    super(
+        Objects.requireNonNull(options, "options").determinism(),
+        Argument.stored("value").ofRank(5, "[B, N, S, M, D]"),
+        Argument.real("reference").ofRank(5, "[B, N, Q, R, 2 or 4]"),
+        Argument.real("offsets").ofRank(7, "[B, N or 1, Q, M, L, P, 2]"),
+        Argument.real("logits").ofRank(6, "[B, N or 1, Q, M, L, P]"),
+        Argument.flags("visible").orNone());
     this.levels = Objects.requireNonNull(levels, "levels");
-    this.options = Objects.requireNonNull(options, "options");
+    this.options = options;
   }
 
   /**
@@ -123,92 +135,74 @@ public final class DeformAttnFunction extends Function {
    */
   public Tensor attend(
       Tensor value, Tensor reference, Tensor offsets, Tensor logits, @Nullable Tensor visible) {
-    TensorScope.require(name());
-    require(name(), "value", value);
-    require(name(), "reference", reference);
-    require(name(), "offsets", offsets);
-    require(name(), "logits", logits);
-    requireIfGiven(name(), "visible", visible);
-    KernelTensors.requireRank(name(), "value", value, 5, "[B, N, S, M, D]");
-    KernelTensors.requireRank(name(), "reference", reference, 5, "[B, N, Q, R, 2 or 4]");
-    KernelTensors.requireRank(name(), "offsets", offsets, 7, "[B, N or 1, Q, M, L, P, 2]");
-    KernelTensors.requireRank(name(), "logits", logits, 6, "[B, N or 1, Q, M, L, P]");
-    try (TensorScope inner = TensorScope.open()) {
-      ScalarType real = KernelTensors.realOf(value, reference, offsets, logits);
-      Tensor wide = real == ScalarType.Double ? value.to(real) : value;
-      Tensor[] inputs = {wide, reference.to(real), offsets.to(real), logits.to(real)};
-      if (visible != null) {
-        Tensor seen = visible.to(ScalarType.Byte).contiguous();
-        inputs = new Tensor[] {inputs[0], inputs[1], inputs[2], inputs[3], seen};
-      }
-      return inner.keep(apply(inputs)[0]);
-    }
+    return run(value, reference, offsets, logits, visible)[0];
   }
 
   @Override
-  protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
-    Tensor value = compact(inputs[0], 2, 3, 4);
-    Tensor reference = compact(inputs[1], 2, 3, 4);
-    Tensor offsets = compact(inputs[2], OFFSET_TAIL);
-    Tensor logits = compact(inputs[3], LOGIT_TAIL);
-    Tensor visible = inputs.length > 4 ? inputs[4] : null;
-    DeformAttnInputs views = inputs(value, reference, offsets, logits, visible);
-    Tensor out = KernelTensors.empty(DeformAttn.outShape(views), value, value.scalar_type());
-    DeformAttn.forward(
-        views, TensorViews.of(out), KernelTensors.settings(value, options.determinism()));
-    context.saveForBackward(value, reference, offsets, logits, visible);
-    return new Tensor[] {out};
+  @Nullable Tensor[] fitted(@Nullable Tensor[] inputs) {
+    Tensor visible = inputs[VISIBLE];
+    return new @Nullable Tensor[] {
+      compact(inputs[VALUE], 2, 3, 4),
+      compact(inputs[REFERENCE], 2, 3, 4),
+      compact(inputs[OFFSETS], OFFSET_TAIL),
+      compact(inputs[LOGITS], LOGIT_TAIL),
+      visible == null ? null : visible.contiguous()
+    };
   }
 
   @Override
-  protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
-    @Nullable Tensor[] saved = context.savedTensors();
-    Tensor value = Objects.requireNonNull(saved[0]);
-    Tensor reference = Objects.requireNonNull(saved[1]);
-    Tensor offsets = Objects.requireNonNull(saved[2]);
-    Tensor logits = Objects.requireNonNull(saved[3]);
-    Tensor visible = saved[4];
-    Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
-    @Nullable Tensor[] written = new @Nullable Tensor[visible == null ? 4 : 5];
-    written[0] = KernelTensors.gradient(context, 0, () -> KernelTensors.emptyLike(value));
-    written[1] = KernelTensors.gradient(context, 1, () -> KernelTensors.emptyLike(reference));
-    written[2] = KernelTensors.gradient(context, 2, () -> emptyInOrder(offsets, OFFSET_TAIL));
-    written[3] = KernelTensors.gradient(context, 3, () -> emptyInOrder(logits, LOGIT_TAIL));
-    DeformAttnInputs views = inputs(value, reference, offsets, logits, visible);
-    TensorView gradient = TensorViews.of(gradOut);
-    DeformAttnGradients gradients =
-        DeformAttnGradients.none()
-            .withValue(KernelTensors.view(written[0]))
-            .withReference(KernelTensors.view(written[1]))
-            .withOffsets(KernelTensors.view(written[2]))
-            .withLogits(KernelTensors.view(written[3]));
-    CallSettings settings = KernelTensors.settings(value, options.determinism());
-    DeformAttn.backward(
-        views,
-        gradient,
-        gradients,
-        KernelTensors.withWorkspace(
-            settings,
-            value,
-            () -> DeformAttn.workspaceBytes(views, gradient, gradients, settings)));
-    return written;
-  }
-
-  private DeformAttnInputs inputs(
-      Tensor value, Tensor reference, Tensor offsets, Tensor logits, @Nullable Tensor visible) {
+  DeformAttnInputs inputs(@Nullable Tensor[] ready) {
     return new DeformAttnInputs(
-            TensorViews.of(value),
+            TensorViews.of(ready[VALUE]),
             levels,
-            TensorViews.of(reference),
-            TensorViews.of(offsets),
-            TensorViews.of(logits))
-        .withVisible(KernelTensors.view(visible))
+            TensorViews.of(ready[REFERENCE]),
+            TensorViews.of(ready[OFFSETS]),
+            TensorViews.of(ready[LOGITS]))
+        .withVisible(KernelTensors.view(ready[VISIBLE]))
         .withReferenceKind(options.referenceKind())
         .withCombination(options.combination());
   }
 
+  @Override
+  long[] outShape(DeformAttnInputs inputs) {
+    return DeformAttn.outShape(inputs);
+  }
+
+  @Override
+  void callForward(DeformAttnInputs inputs, TensorView out, CallSettings settings) {
+    DeformAttn.forward(inputs, out, settings);
+  }
+
+  @Override
+  Tensor emptyGradient(int argument, Tensor like, @Nullable Tensor[] saved) {
+    return switch (argument) {
+      case OFFSETS -> emptyInOrder(like, OFFSET_TAIL);
+      case LOGITS -> emptyInOrder(like, LOGIT_TAIL);
+      default -> KernelTensors.emptyLike(like);
+    };
+  }
+
+  @Override
+  DeformAttnGradients gradients(@Nullable Tensor[] written, @Nullable Tensor[] saved) {
+    return DeformAttnGradients.none()
+        .withValue(KernelTensors.view(written[VALUE]))
+        .withReference(KernelTensors.view(written[REFERENCE]))
+        .withOffsets(KernelTensors.view(written[OFFSETS]))
+        .withLogits(KernelTensors.view(written[LOGITS]));
+  }
+
+  @Override
+  void callBackward(
+      DeformAttnInputs inputs,
+      TensorView gradOut,
+      DeformAttnGradients gradients,
+      CallSettings settings) {
+    DeformAttn.backward(inputs, gradOut, gradients, settings);
+  }
+
   /** The tensor with these last dimensions compact, as the kernel needs it. */
-  private static Tensor compact(Tensor tensor, int... tail) {
+  private static Tensor compact(@Nullable Tensor given, int... tail) {
+    Tensor tensor = Objects.requireNonNull(given);
     return KernelTensors.isCompact(tensor, tail) ? tensor : tensor.contiguous();
   }
 

@@ -1,12 +1,5 @@
 package dev.bevel.torch.autograd;
 
-import static dev.bevel.torch.TensorHold.require;
-import static dev.bevel.torch.TensorHold.requireIfGiven;
-import static dev.bevel.torch.autograd.KernelTensors.empty;
-import static dev.bevel.torch.autograd.KernelTensors.emptyLike;
-import static dev.bevel.torch.autograd.KernelTensors.gradient;
-import static dev.bevel.torch.autograd.KernelTensors.realOf;
-import static dev.bevel.torch.autograd.KernelTensors.requireRank;
 import static dev.bevel.torch.autograd.KernelTensors.view;
 
 import dev.bevel.kernels.CallSettings;
@@ -16,11 +9,9 @@ import dev.bevel.kernels.DeformConvInputs;
 import dev.bevel.kernels.DeformConvSettings;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.TensorView;
-import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,18 +29,14 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>On CUDA the work joins LibTorch's current stream.
  */
-public final class DeformConvFunction extends Function {
+public final class DeformConvFunction
+    extends OperatorFunction<DeformConvInputs, DeformConvGradients> {
   private static final int INPUT = 0;
   private static final int OFFSET = 1;
   private static final int WEIGHT = 2;
   private static final int MASK = 3;
   private static final int BIAS = 4;
-  private static final int INPUTS = 5;
-
-  private static final int RANK = 4;
-
   private final DeformConvSettings settings;
-  private final Determinism determinism;
 
   /**
    * A deformable convolution.
@@ -58,8 +45,14 @@ public final class DeformConvFunction extends Function {
    * @param determinism how the gradient of the input is added up
    */
   public DeformConvFunction(DeformConvSettings settings, Determinism determinism) {
+    super(
+        determinism,
+        Argument.stored("input").ofRank(4, "[B, C, H, W]"),
+        Argument.real("offset"),
+        Argument.stored("weight").ofRank(4, "[O, C/groups, kh, kw]"),
+        Argument.real("mask").orNone().ofRank(4, "[B, G·K, Ho, Wo]"),
+        Argument.like("bias", WEIGHT).orNone().ofRank(1, "[O]"));
     this.settings = Objects.requireNonNull(settings, "settings");
-    this.determinism = Objects.requireNonNull(determinism, "determinism");
   }
 
   /**
@@ -75,110 +68,46 @@ public final class DeformConvFunction extends Function {
    */
   public Tensor convolve(
       Tensor input, Tensor offset, @Nullable Tensor mask, Tensor weight, @Nullable Tensor bias) {
-    TensorScope.require(name());
-    require(name(), "input", input);
-    require(name(), "offset", offset);
-    requireIfGiven(name(), "mask", mask);
-    require(name(), "weight", weight);
-    requireIfGiven(name(), "bias", bias);
-    requireRank(name(), "input", input, RANK, "[B, C, H, W]");
-    requireRank(name(), "weight", weight, RANK, "[O, C/groups, kh, kw]");
-    try (TensorScope inner = TensorScope.open()) {
-      ScalarType real = realOf(input, offset, weight, mask == null ? input : mask);
-      boolean wide = real == ScalarType.Double;
-      if (mask != null) {
-        requireRank(name(), "mask", mask, RANK, "[B, G·K, Ho, Wo]");
-      }
-      if (bias != null) {
-        requireRank(name(), "bias", bias, 1, "[O]");
-      }
-      Tensor kernel = wide ? weight.to(real) : weight;
-      Tensor result =
-          apply(
-              wide ? input.to(real) : input,
-              offset.to(real),
-              kernel,
-              mask == null ? null : mask.to(real),
-              bias == null ? null : bias.to(kernel.scalar_type()))[0];
-      return inner.keep(result);
-    }
+    return run(input, offset, weight, mask, bias)[0];
   }
 
   @Override
-  protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
-    if (inputs.length != INPUTS) {
-      throw new IllegalArgumentException(
-          name()
-              + ": inputs must be input, offset, weight, mask and bias, the last two null where there"
-              + " is none, got "
-              + inputs.length
-              + "; convolve takes them by name");
-    }
-    Tensor input = contiguous(inputs[INPUT]);
-    Tensor offset = contiguous(inputs[OFFSET]);
-    Tensor weight = contiguous(inputs[WEIGHT]);
-    Tensor mask = inputs[MASK] == null ? null : contiguous(inputs[MASK]);
-    Tensor bias = inputs[BIAS] == null ? null : contiguous(inputs[BIAS]);
-
-    DeformConvInputs views = views(input, offset, mask, weight).withBias(view(bias));
-    Tensor out = empty(DeformConv.outShape(views), input, input.scalar_type());
-    TensorView map = TensorViews.of(out);
-    CallSettings settings = KernelTensors.settings(input, determinism);
-    DeformConv.forward(
-        views,
-        map,
-        KernelTensors.withWorkspace(
-            settings, input, () -> DeformConv.workspaceBytes(views, map, settings)));
-    context.saveForBackward(input, offset, weight, mask, bias);
-    return new Tensor[] {out};
-  }
-
-  @Override
-  protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
-    @Nullable Tensor[] saved = context.savedTensors();
-    Tensor input = Objects.requireNonNull(saved[INPUT]);
-    Tensor offset = Objects.requireNonNull(saved[OFFSET]);
-    Tensor weight = Objects.requireNonNull(saved[WEIGHT]);
-    Tensor mask = saved[MASK];
-    Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
-
-    @Nullable Tensor[] written = new @Nullable Tensor[saved.length];
-    for (int i = 0; i < written.length; i++) {
-      Tensor like = saved[i];
-      written[i] = like == null ? null : gradient(context, i, () -> emptyLike(like));
-    }
-    DeformConvGradients gradients =
-        DeformConvGradients.none()
-            .withInput(view(written[INPUT]))
-            .withOffset(view(written[OFFSET]))
-            .withWeight(view(written[WEIGHT]))
-            .withMask(view(written[MASK]))
-            .withBias(view(written[BIAS]));
-    DeformConvInputs views = views(input, offset, mask, weight);
-    TensorView gradMap = TensorViews.of(gradOut);
-    CallSettings settings = KernelTensors.settings(gradOut, determinism);
-    DeformConv.backward(
-        views,
-        gradMap,
-        gradients,
-        KernelTensors.withWorkspace(
-            settings,
-            gradOut,
-            () -> DeformConv.workspaceBytes(views, gradMap, gradients, settings)));
-    return written;
-  }
-
-  private static Tensor contiguous(@Nullable Tensor given) {
-    return Objects.requireNonNull(given).contiguous();
-  }
-
-  private DeformConvInputs views(
-      Tensor input, Tensor offset, @Nullable Tensor mask, Tensor weight) {
+  DeformConvInputs inputs(@Nullable Tensor[] ready) {
     return new DeformConvInputs(
-        TensorViews.of(input),
-        TensorViews.of(offset),
-        view(mask),
-        TensorViews.of(weight),
-        settings);
+            TensorViews.of(ready[INPUT]),
+            TensorViews.of(ready[OFFSET]),
+            view(ready[MASK]),
+            TensorViews.of(ready[WEIGHT]),
+            settings)
+        .withBias(view(ready[BIAS]));
+  }
+
+  @Override
+  long[] outShape(DeformConvInputs inputs) {
+    return DeformConv.outShape(inputs);
+  }
+
+  @Override
+  void callForward(DeformConvInputs inputs, TensorView out, CallSettings how) {
+    DeformConv.forward(inputs, out, how);
+  }
+
+  @Override
+  DeformConvGradients gradients(@Nullable Tensor[] written, @Nullable Tensor[] saved) {
+    return DeformConvGradients.none()
+        .withInput(view(written[INPUT]))
+        .withOffset(view(written[OFFSET]))
+        .withWeight(view(written[WEIGHT]))
+        .withMask(view(written[MASK]))
+        .withBias(view(written[BIAS]));
+  }
+
+  @Override
+  void callBackward(
+      DeformConvInputs inputs,
+      TensorView gradOut,
+      DeformConvGradients gradients,
+      CallSettings how) {
+    DeformConv.backward(inputs, gradOut, gradients, how);
   }
 }

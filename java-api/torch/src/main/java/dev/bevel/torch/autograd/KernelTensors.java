@@ -1,14 +1,7 @@
 package dev.bevel.torch.autograd;
 
-import dev.bevel.kernels.CallSettings;
-import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.TensorView;
-import dev.bevel.kernels.Workspace;
-import dev.bevel.torch.CudaStreams;
 import dev.bevel.torch.TensorViews;
-import java.util.Arrays;
-import java.util.Locale;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -18,22 +11,12 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
-/** What functions over Bevel's kernels have in common. */
+/** Tensors for and of kernels. */
 final class KernelTensors {
   private KernelTensors() {}
 
   static boolean isDouble(Tensor tensor) {
     return tensor.scalar_type().intern() == ScalarType.Double;
-  }
-
-  /** Double if any of the tensors is, else Float: the dtype of what kernels never take narrower. */
-  static ScalarType realOf(Tensor... tensors) {
-    for (Tensor tensor : tensors) {
-      if (isDouble(tensor)) {
-        return ScalarType.Double;
-      }
-    }
-    return ScalarType.Float;
   }
 
   /** A compact tensor with undefined elements on the device of another. */
@@ -58,42 +41,8 @@ final class KernelTensors {
     return context.needsInputGrad(input) ? make.get() : null;
   }
 
-  /** How a call works: on LibTorch's current stream for the device of a tensor. */
-  static CallSettings settings(Tensor like, Determinism determinism) {
-    return CallSettings.DEFAULT.withStream(CudaStreams.current(like)).withDeterminism(determinism);
-  }
-
-  /**
-   * The same with scratch memory on the device of the tensor where that is CUDA, from LibTorch's
-   * allocator; on the CPU kernels keep their own.
-   *
-   * @param bytes tells how much
-   */
-  static CallSettings withWorkspace(CallSettings settings, Tensor like, LongSupplier bytes) {
-    return like.is_cuda() ? settings.withWorkspace(workspace(bytes.getAsLong(), like)) : settings;
-  }
-
-  /** The rank that a function's argument must have, with the shape in words. */
-  static void requireRank(String function, String argument, Tensor tensor, int rank, String shape) {
-    if (tensor.dim() != rank) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "%s: %s must be %s, got %s",
-              function,
-              argument,
-              shape,
-              Arrays.toString(tensor.shape())));
-    }
-  }
-
   static @Nullable TensorView view(@Nullable Tensor tensor) {
     return tensor == null ? null : TensorViews.of(tensor);
-  }
-
-  /** Scratch memory on the device of a tensor, which ends with the innermost scope. */
-  private static Workspace workspace(long bytes, Tensor like) {
-    return Workspace.of(TensorViews.of(empty(new long[] {bytes}, like, ScalarType.Byte)));
   }
 
   /** Whether these dimensions, outermost first, lie without gaps in row-major order. */
@@ -107,14 +56,5 @@ final class KernelTensors {
       expected *= size;
     }
     return true;
-  }
-
-  /** A tensor without an autograd history, for an argument that gets no gradient. */
-  static Tensor withoutGradient(String function, String argument, Tensor tensor) {
-    if (tensor.requires_grad()) {
-      throw new IllegalArgumentException(
-          function + ": no gradient flows to " + argument + "; pass a detached tensor");
-    }
-    return tensor;
   }
 }

@@ -1,9 +1,10 @@
 package dev.bevel.torch.autograd;
 
-import static dev.bevel.torch.TensorHold.require;
 import static dev.bevel.torch.TensorHold.requireIfGiven;
+import static dev.bevel.torch.autograd.KernelTensors.emptyLike;
+import static dev.bevel.torch.autograd.KernelTensors.gradient;
+import static dev.bevel.torch.autograd.KernelTensors.view;
 
-import dev.bevel.kernels.CallSettings;
 import dev.bevel.kernels.DepthKind;
 import dev.bevel.kernels.Determinism;
 import dev.bevel.kernels.Layout;
@@ -12,8 +13,6 @@ import dev.bevel.kernels.LiftSplatGradients;
 import dev.bevel.kernels.LiftSplatInputs;
 import dev.bevel.kernels.LiftSplatOutputs;
 import dev.bevel.kernels.LiftSplatPlan;
-import dev.bevel.kernels.TensorView;
-import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.Arrays;
 import java.util.Locale;
@@ -49,7 +48,12 @@ import org.jspecify.annotations.Nullable;
  * <p>The plan must stay open until the backward pass is over. On CUDA the work joins LibTorch's
  * current stream.
  */
-public final class LiftSplatFunction extends Function {
+public final class LiftSplatFunction extends KernelFunction {
+  private static final int DEPTH = 0;
+  private static final int CONTEXT = 1;
+  private static final int PRIOR = 2;
+  private static final int PRIOR_WEIGHT = 3;
+
   private static final int DEPTH_DIMENSION = 2;
 
   private final LiftSplatPlan plan;
@@ -70,6 +74,12 @@ public final class LiftSplatFunction extends Function {
    * @param options how to work
    */
   public LiftSplatFunction(LiftSplatPlan plan, LiftSplatOptions options) {
+    super(
+        Determinism.STRICT,
+        Argument.real("depth"),
+        Argument.stored("context"),
+        Argument.following("prior").orNone().withoutGradient(),
+        Argument.following("priorWeight").orNone().withoutGradient());
     this.plan = Objects.requireNonNull(plan, "plan");
     this.options = Objects.requireNonNull(options, "options");
     if (options.outLayout() == Layout.CHANNELS_LAST && plan.grid().z().cells() > 1) {
@@ -100,74 +110,52 @@ public final class LiftSplatFunction extends Function {
    */
   public Result lift(
       Tensor depth, Tensor context, @Nullable Tensor prior, @Nullable Tensor priorWeight) {
-    TensorScope.require(name());
-    require(name(), "depth", depth);
-    require(name(), "context", context);
     requireIfGiven(name(), "prior", prior);
     requireIfGiven(name(), "priorWeight", priorWeight);
     if ((prior == null) != (priorWeight == null)) {
       throw new IllegalArgumentException(
           "LiftSplatFunction: prior and priorWeight must be given together");
     }
-    try (TensorScope inner = TensorScope.open()) {
-      ScalarType real = KernelTensors.realOf(depth, context);
-      long[] shape = plan.depthShape();
-      Tensor shapedDepth = shaped("depth", depth.to(real), shape);
-      Tensor shapedContext =
-          shaped(
-              "context",
-              real == ScalarType.Double ? context.to(real) : context,
-              contextShape(context));
-      Tensor[] inputs = {shapedDepth, shapedContext};
-      if (prior != null && priorWeight != null) {
-        long[] pixels = {shape[0], shape[1], shape[3], shape[4]};
-        Tensor distribution =
-            shaped("prior", KernelTensors.withoutGradient(name(), "prior", prior).to(real), shape);
-        Tensor weight =
-            shaped(
-                "priorWeight",
-                KernelTensors.withoutGradient(name(), "priorWeight", priorWeight).to(real),
-                pixels);
-        inputs = new Tensor[] {shapedDepth, shapedContext, distribution, weight};
-      }
-      Tensor[] outputs = apply(inputs);
-      for (Tensor output : outputs) {
-        inner.keep(output);
-      }
-      return new Result(outputs[0], options.returnProbabilities() ? outputs[1] : null);
-    }
+    Tensor[] outputs = run(depth, context, prior, priorWeight);
+    return new Result(outputs[0], options.returnProbabilities() ? outputs[1] : null);
   }
 
   @Override
-  protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
-    Tensor depth = compactImages(inputs[0], false);
-    Tensor features = compactImages(inputs[1], true);
-    boolean prior = inputs.length > 2;
+  Tensor shaped(int argument, Tensor given) {
+    long[] shape = plan.depthShape();
+    return switch (argument) {
+      case DEPTH -> shaped("depth", given, shape);
+      case CONTEXT -> shaped("context", given, contextShape(given));
+      case PRIOR -> shaped("prior", given, shape);
+      case PRIOR_WEIGHT ->
+          shaped("priorWeight", given, new long[] {shape[0], shape[1], shape[3], shape[4]});
+      default -> throw new IllegalArgumentException("argument " + argument);
+    };
+  }
+
+  @Override
+  protected Tensor[] forward(Context context, @Nullable Tensor... given) {
+    @Nullable Tensor[] inputs = complete(given);
+    Tensor depth = compactImages(Objects.requireNonNull(inputs[DEPTH]), false);
+    Tensor features = compactImages(Objects.requireNonNull(inputs[CONTEXT]), true);
+    Tensor prior = contiguous(inputs[PRIOR]);
+    Tensor weight = contiguous(inputs[PRIOR_WEIGHT]);
     boolean logits = options.depthKind() == DepthKind.LOGITS;
-    boolean differentiate = context.needsInputGrad(0) || context.needsInputGrad(1);
+    boolean differentiate = context.needsInputGrad(DEPTH) || context.needsInputGrad(CONTEXT);
 
     ScalarType dtype = options.outDtype() == null ? features.scalar_type() : options.outDtype();
     long channels = features.size(2);
     Tensor map = KernelTensors.empty(plan.outShape(channels, options.outLayout()), features, dtype);
-    Tensor weight = prior ? inputs[3].contiguous() : null;
-    Tensor distribution = prior ? inputs[2].contiguous() : null;
     LiftSplatInputs views =
-        views(depth, features, distribution, weight).withOutLayout(options.outLayout());
-    LiftSplatOutputs mapOnly = LiftSplatOutputs.of(TensorViews.of(map));
+        views(depth, features, prior, weight).withOutLayout(options.outLayout());
+    LiftSplatOutputs outputs = LiftSplatOutputs.of(TensorViews.of(map));
     Tensor probabilities = logits ? null : depth;
-    boolean softmaxWanted = logits && (differentiate || options.returnProbabilities());
-    if (softmaxWanted) {
+    if (logits && (differentiate || options.returnProbabilities())) {
       probabilities = KernelTensors.empty(plan.depthShape(), depth, depth.scalar_type());
+      outputs = outputs.withProbabilities(TensorViews.of(probabilities));
     }
-    LiftSplatOutputs outputs =
-        softmaxWanted ? mapOnly.withProbabilities(KernelTensors.view(probabilities)) : mapOnly;
-    CallSettings settings = KernelTensors.settings(depth, Determinism.STRICT);
-    LiftSplat.forward(
-        views,
-        outputs,
-        KernelTensors.withWorkspace(
-            settings, depth, () -> LiftSplat.workspaceBytes(views, outputs, settings)));
-    context.saveForBackward(probabilities, features, distribution, weight);
+    LiftSplat.forward(views, outputs, settings(depth));
+    context.saveForBackward(probabilities, features, prior, weight);
     context.setMaterializeGrads(false);
     Tensor shaped = asMap(map);
     return options.returnProbabilities() && probabilities != null
@@ -178,62 +166,43 @@ public final class LiftSplatFunction extends Function {
   @Override
   protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
     @Nullable Tensor[] saved = context.savedTensors();
-    Tensor probabilities = Objects.requireNonNull(saved[0]).contiguous();
-    Tensor features = Objects.requireNonNull(saved[1]);
+    Tensor probabilities = Objects.requireNonNull(saved[DEPTH]).contiguous();
+    Tensor features = Objects.requireNonNull(saved[CONTEXT]);
     Tensor gradMap = gradOutputs[0];
     Tensor gradProbabilities = gradOutputs.length > 1 ? gradOutputs[1] : null;
-    Tensor gradDepth = null;
-    Tensor gradContext = null;
+    @Nullable Tensor[] gradients = new @Nullable Tensor[context.inputCount()];
     if (gradMap != null) {
-      gradDepth =
-          context.needsInputGrad(0)
-              ? KernelTensors.empty(plan.depthShape(), probabilities, probabilities.scalar_type())
-              : null;
-      gradContext = context.needsInputGrad(1) ? emptyInOrder(features) : null;
-      mapBackward(gradMap, probabilities, features, saved[2], saved[3], gradDepth, gradContext);
+      gradients[DEPTH] = gradient(context, DEPTH, () -> emptyLike(probabilities));
+      gradients[CONTEXT] = gradient(context, CONTEXT, () -> emptyInOrder(features));
+      mapBackward(gradMap, probabilities, saved, gradients);
     }
-    if (gradProbabilities != null && context.needsInputGrad(0)) {
+    if (gradProbabilities != null && context.needsInputGrad(DEPTH)) {
       Tensor ofSoftmax = softmaxBackward(probabilities, gradProbabilities);
-      gradDepth = gradDepth == null ? ofSoftmax : gradDepth.add_(ofSoftmax);
+      Tensor ofMap = gradients[DEPTH];
+      gradients[DEPTH] = ofMap == null ? ofSoftmax : ofMap.add_(ofSoftmax);
     }
-    @Nullable Tensor[] gradients = new @Nullable Tensor[saved[2] == null ? 2 : 4];
-    gradients[0] = gradDepth;
-    gradients[1] = gradContext;
     return gradients;
   }
 
   private void mapBackward(
-      Tensor gradMap,
-      Tensor probabilities,
-      Tensor features,
-      @Nullable Tensor prior,
-      @Nullable Tensor priorWeight,
-      @Nullable Tensor gradDepth,
-      @Nullable Tensor gradContext) {
+      Tensor gradMap, Tensor probabilities, @Nullable Tensor[] saved, @Nullable Tensor[] written) {
+    Tensor features = Objects.requireNonNull(saved[CONTEXT]);
     boolean channelsLast = plan.grid().z().cells() == 1 && isChannelsLast(gradMap, 1);
-    Tensor gradient =
+    Tensor gradOut =
         channelsLast
             ? gradMap.permute(0, 2, 3, 1).unsqueeze(1)
             : gradMap.contiguous().view(plan.outShape(features.size(2), Layout.CHANNELS_FIRST));
     // Backward reads the softmax in place of logits.
     LiftSplatInputs views =
-        views(probabilities, features, prior, priorWeight)
+        views(probabilities, features, saved[PRIOR], saved[PRIOR_WEIGHT])
             .withProbabilities(TensorViews.of(probabilities))
             .withOutLayout(channelsLast ? Layout.CHANNELS_LAST : Layout.CHANNELS_FIRST);
-    TensorView gradOut = TensorViews.of(gradient);
+    Tensor gradContext = written[CONTEXT];
     LiftSplatGradients gradients =
         LiftSplatGradients.none()
-            .withDepth(KernelTensors.view(gradDepth))
+            .withDepth(view(written[DEPTH]))
             .withContext(gradContext == null ? null : TensorViews.of(inOrder(gradContext)));
-    CallSettings settings = KernelTensors.settings(gradMap, Determinism.STRICT);
-    LiftSplat.backward(
-        views,
-        gradOut,
-        gradients,
-        KernelTensors.withWorkspace(
-            settings,
-            gradMap,
-            () -> LiftSplat.workspaceBytes(views, gradOut, gradients, settings)));
+    LiftSplat.backward(views, TensorViews.of(gradOut), gradients, settings(gradMap));
   }
 
   private LiftSplatInputs views(
@@ -241,7 +210,11 @@ public final class LiftSplatFunction extends Function {
     return new LiftSplatInputs(plan, TensorViews.of(depth), TensorViews.of(inOrder(features)))
         .withDepthKind(options.depthKind())
         .withContextLayout(layoutOf(features))
-        .withPrior(KernelTensors.view(prior), KernelTensors.view(priorWeight));
+        .withPrior(view(prior), view(priorWeight));
+  }
+
+  private static @Nullable Tensor contiguous(@Nullable Tensor tensor) {
+    return tensor == null ? null : tensor.contiguous();
   }
 
   /**

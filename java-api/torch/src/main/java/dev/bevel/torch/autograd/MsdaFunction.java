@@ -9,13 +9,11 @@ import dev.bevel.kernels.MsdaGradients;
 import dev.bevel.kernels.MsdaInputs;
 import dev.bevel.kernels.TensorView;
 import dev.bevel.kernels.ValueLevels;
-import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import dev.bevel.torch.nn.Tensors;
 import java.util.Arrays;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,9 +32,12 @@ import org.jspecify.annotations.Nullable;
  * <p>dtypes: value Float, BFloat16 or Half, and the result like it; locations and weights are cast
  * to Float. If any is Double all are (CPU only). On CUDA the work joins LibTorch's current stream.
  */
-public final class MsdaFunction extends Function {
+public final class MsdaFunction extends OperatorFunction<MsdaInputs, MsdaGradients> {
+  private static final int VALUE = 0;
+  private static final int LOCATIONS = 1;
+  private static final int WEIGHTS = 2;
+
   private final ValueLevels levels;
-  private final Determinism determinism;
 
   /**
    * Attention over these levels with a deterministic backward pass.
@@ -54,8 +55,12 @@ public final class MsdaFunction extends Function {
    * @param determinism how the gradient of value is added up
    */
   public MsdaFunction(ValueLevels levels, Determinism determinism) {
+    super(
+        determinism,
+        Argument.stored("value").ofRank(4, "[B, S, M, D]"),
+        Argument.real("locations").ofRank(6, "[B, Q, M, L, P, 2]"),
+        Argument.real("weights"));
     this.levels = Objects.requireNonNull(levels, "levels");
-    this.determinism = Objects.requireNonNull(determinism, "determinism");
   }
 
   /**
@@ -84,62 +89,39 @@ public final class MsdaFunction extends Function {
    * @return [B, Q, M·D]
    */
   public Tensor attend(Tensor value, Tensor locations, Tensor weights) {
-    TensorScope.require(name());
-    require(name(), "value", value);
-    require(name(), "locations", locations);
-    require(name(), "weights", weights);
-    KernelTensors.requireRank(name(), "value", value, 4, "[B, S, M, D]");
-    KernelTensors.requireRank(name(), "locations", locations, 6, "[B, Q, M, L, P, 2]");
-    try (TensorScope inner = TensorScope.open()) {
-      ScalarType real = KernelTensors.realOf(value, locations, weights);
-      Tensor wide = real == ScalarType.Double ? value.to(real) : value;
-      return inner.keep(apply(wide, locations.to(real), weights.to(real))[0]);
-    }
+    return run(value, locations, weights)[0];
   }
 
   @Override
-  protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
-    Tensor value = inputs[0].contiguous();
-    Tensor locations = inputs[1].contiguous();
-    Tensor weights = inputs[2].contiguous();
-    MsdaInputs views = inputs(value, locations, weights);
-    Tensor out = KernelTensors.empty(Msda.outShape(views), value, value.scalar_type());
-    Msda.forward(views, TensorViews.of(out), KernelTensors.settings(value, determinism));
-    context.saveForBackward(value, locations, weights);
-    return new Tensor[] {out};
-  }
-
-  @Override
-  protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
-    @Nullable Tensor[] saved = context.savedTensors();
-    Tensor value = Objects.requireNonNull(saved[0]);
-    Tensor locations = Objects.requireNonNull(saved[1]);
-    Tensor weights = Objects.requireNonNull(saved[2]);
-    Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
-    @Nullable Tensor[] written = {
-      KernelTensors.gradient(context, 0, () -> KernelTensors.emptyLike(value)),
-      KernelTensors.gradient(context, 1, () -> KernelTensors.emptyLike(locations)),
-      KernelTensors.gradient(context, 2, () -> KernelTensors.emptyLike(weights))
-    };
-    MsdaInputs views = inputs(value, locations, weights);
-    TensorView gradient = TensorViews.of(gradOut);
-    MsdaGradients gradients =
-        MsdaGradients.none()
-            .withValue(KernelTensors.view(written[0]))
-            .withLocations(KernelTensors.view(written[1]))
-            .withWeights(KernelTensors.view(written[2]));
-    CallSettings settings = KernelTensors.settings(value, determinism);
-    Msda.backward(
-        views,
-        gradient,
-        gradients,
-        KernelTensors.withWorkspace(
-            settings, value, () -> Msda.workspaceBytes(views, gradient, gradients, settings)));
-    return written;
-  }
-
-  private MsdaInputs inputs(Tensor value, Tensor locations, Tensor weights) {
+  MsdaInputs inputs(@Nullable Tensor[] ready) {
     return new MsdaInputs(
-        TensorViews.of(value), levels, TensorViews.of(locations), TensorViews.of(weights));
+        TensorViews.of(ready[VALUE]),
+        levels,
+        TensorViews.of(ready[LOCATIONS]),
+        TensorViews.of(ready[WEIGHTS]));
+  }
+
+  @Override
+  long[] outShape(MsdaInputs inputs) {
+    return Msda.outShape(inputs);
+  }
+
+  @Override
+  void callForward(MsdaInputs inputs, TensorView out, CallSettings settings) {
+    Msda.forward(inputs, out, settings);
+  }
+
+  @Override
+  MsdaGradients gradients(@Nullable Tensor[] written, @Nullable Tensor[] saved) {
+    return MsdaGradients.none()
+        .withValue(KernelTensors.view(written[VALUE]))
+        .withLocations(KernelTensors.view(written[LOCATIONS]))
+        .withWeights(KernelTensors.view(written[WEIGHTS]));
+  }
+
+  @Override
+  void callBackward(
+      MsdaInputs inputs, TensorView gradOut, MsdaGradients gradients, CallSettings settings) {
+    Msda.backward(inputs, gradOut, gradients, settings);
   }
 }

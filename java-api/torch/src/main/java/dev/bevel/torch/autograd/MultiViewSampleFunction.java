@@ -1,6 +1,5 @@
 package dev.bevel.torch.autograd;
 
-import static dev.bevel.torch.TensorHold.require;
 import static dev.bevel.torch.TensorHold.requireAll;
 
 import dev.bevel.kernels.CallSettings;
@@ -9,14 +8,12 @@ import dev.bevel.kernels.MultiViewSample;
 import dev.bevel.kernels.MultiViewSampleGradients;
 import dev.bevel.kernels.MultiViewSampleInputs;
 import dev.bevel.kernels.TensorView;
-import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,6 +33,11 @@ import org.jspecify.annotations.Nullable;
  * Float. If any is Double all are (CPU only). On CUDA the work joins LibTorch's current stream.
  */
 public final class MultiViewSampleFunction {
+  private static final Argument POINTS = Argument.real("points");
+  private static final Argument LOCATIONS = Argument.real("locations");
+  private static final Argument MATRICES = Argument.real("lidarToImage").withoutGradient();
+  private static final Argument SIZES = Argument.real("imageSizes").withoutGradient();
+
   private final MultiViewSampleOptions options;
 
   /**
@@ -66,16 +68,8 @@ public final class MultiViewSampleFunction {
       Tensor points,
       Tensor weights) {
     requireAll(Sampling.NAME, "features", features);
-    require(Sampling.NAME, "lidarToImage", lidarToImage);
-    require(Sampling.NAME, "points", points);
-    require(Sampling.NAME, "weights", weights);
-    withoutGradient("lidarToImage", lidarToImage);
-    return run(
-        new Sampling(options, features.size(), false, imageWidth, imageHeight),
-        features,
-        weights,
-        points,
-        lidarToImage);
+    return new Sampling(options, features.size(), imageWidth, imageHeight, POINTS, MATRICES)
+        .sample(features, weights, points, lidarToImage);
   }
 
   /**
@@ -94,19 +88,8 @@ public final class MultiViewSampleFunction {
       Tensor points,
       Tensor weights) {
     requireAll(Sampling.NAME, "features", features);
-    require(Sampling.NAME, "lidarToImage", lidarToImage);
-    require(Sampling.NAME, "imageSizes", imageSizes);
-    require(Sampling.NAME, "points", points);
-    require(Sampling.NAME, "weights", weights);
-    withoutGradient("lidarToImage", lidarToImage);
-    withoutGradient("imageSizes", imageSizes);
-    return run(
-        new Sampling(options, features.size(), false, 0, 0),
-        features,
-        weights,
-        points,
-        lidarToImage,
-        imageSizes);
+    return new Sampling(options, features.size(), 0, 0, POINTS, MATRICES, SIZES)
+        .sample(features, weights, points, lidarToImage, imageSizes);
   }
 
   /**
@@ -118,54 +101,65 @@ public final class MultiViewSampleFunction {
    */
   public Tensor sampleAt(List<Tensor> features, Tensor locations, Tensor weights) {
     requireAll(Sampling.NAME, "features", features);
-    require(Sampling.NAME, "locations", locations);
-    require(Sampling.NAME, "weights", weights);
-    return run(new Sampling(options, features.size(), true, 0, 0), features, weights, locations);
-  }
-
-  private static void withoutGradient(String argument, Tensor tensor) {
-    KernelTensors.withoutGradient(Sampling.NAME, argument, tensor);
-  }
-
-  private static Tensor run(Sampling function, List<Tensor> features, Tensor... others) {
-    TensorScope.require(Sampling.NAME);
-    try (TensorScope inner = TensorScope.open()) {
-      List<Tensor> all = new ArrayList<>(features);
-      all.addAll(List.of(others));
-      ScalarType real = KernelTensors.realOf(all.toArray(new Tensor[0]));
-      for (int i = 0; i < all.size(); i++) {
-        if (i >= features.size() || real == ScalarType.Double) {
-          all.set(i, all.get(i).to(real));
-        }
-      }
-      return inner.keep(function.apply(all.toArray(new Tensor[0]))[0]);
-    }
+    return new Sampling(options, features.size(), 0, 0, LOCATIONS)
+        .sample(features, weights, locations);
   }
 
   /**
    * One application. Its inputs: features, weights, points or locations, and for points
    * lidarToImage and perhaps image sizes.
    */
-  private static final class Sampling extends Function {
+  private static final class Sampling
+      extends OperatorFunction<MultiViewSampleInputs, MultiViewSampleGradients> {
     static final String NAME = "MultiViewSampleFunction";
 
     private final MultiViewSampleOptions options;
-    private final int levels;
-    private final boolean located;
     private final double imageWidth;
     private final double imageHeight;
+
+    /** Features there are; the places of the other inputs follow. */
+    private final int levels;
+
+    private final int weights;
+    private final int places;
+    private final int matrices;
+    private final int sizes;
+    private final boolean located;
+    private final boolean sized;
 
     Sampling(
         MultiViewSampleOptions options,
         int levels,
-        boolean located,
         double imageWidth,
-        double imageHeight) {
+        double imageHeight,
+        Argument... afterWeights) {
+      super(options.determinism(), arguments(levels, afterWeights));
       this.options = options;
-      this.levels = levels;
-      this.located = located;
       this.imageWidth = imageWidth;
       this.imageHeight = imageHeight;
+      this.levels = levels;
+      weights = levels;
+      places = levels + 1;
+      matrices = levels + 2;
+      sizes = levels + 3;
+      located = afterWeights[0].equals(LOCATIONS);
+      sized = afterWeights.length > 2;
+    }
+
+    private static Argument[] arguments(int levels, Argument... afterWeights) {
+      List<Argument> all = new ArrayList<>();
+      for (int level = 0; level < levels; level++) {
+        all.add(Argument.stored("features[" + level + "]"));
+      }
+      all.add(Argument.real("weights"));
+      all.addAll(List.of(afterWeights));
+      return all.toArray(new Argument[0]);
+    }
+
+    Tensor sample(List<Tensor> features, @Nullable Tensor... others) {
+      List<@Nullable Tensor> all = new ArrayList<>(features);
+      Collections.addAll(all, others);
+      return run(all.toArray(new @Nullable Tensor[0]))[0];
     }
 
     @Override
@@ -174,102 +168,106 @@ public final class MultiViewSampleFunction {
     }
 
     @Override
-    protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
-      Tensor[] ready = inputs.clone();
-      boolean channelsLast = true;
-      for (int level = 0; level < levels; level++) {
-        channelsLast &= isChannelsLast(inputs[level]);
+    @Nullable Tensor[] fitted(@Nullable Tensor[] inputs) {
+      @Nullable Tensor[] ready = new @Nullable Tensor[inputs.length];
+      boolean channelsLast = channelsLast(inputs);
+      for (int i = 0; i < ready.length; i++) {
+        Tensor input = Objects.requireNonNull(inputs[i]);
+        boolean fits;
+        if (i < levels) {
+          fits = channelsLast || isChannelsFirst(input);
+        } else if (i == weights) {
+          fits = areWeightsReady(input);
+        } else {
+          fits = i == sizes && isCompactLast(input);
+        }
+        ready[i] = fits ? input : input.contiguous();
       }
-      for (int level = 0; level < levels && !channelsLast; level++) {
-        Tensor map = inputs[level];
-        ready[level] =
-            map.dim() == 5 && KernelTensors.isCompact(map, 2, 3, 4) ? map : map.contiguous();
-      }
-      for (int i = levels + 1; i < ready.length; i++) {
-        boolean sizes = i == levels + 3;
-        ready[i] = sizes && isCompactLast(ready[i]) ? ready[i] : ready[i].contiguous();
-      }
-      if (!areWeightsReady(ready[levels])) {
-        ready[levels] = ready[levels].contiguous();
-      }
-      Tensor features = ready[0];
-      MultiViewSampleInputs views = inputs(ready, channelsLast);
-      Tensor out =
-          KernelTensors.empty(MultiViewSample.outShape(views), features, features.scalar_type());
-      MultiViewSample.forward(
-          views, TensorViews.of(out), KernelTensors.settings(features, options.determinism()));
-      context.saveForBackward(ready);
-      return new Tensor[] {out};
+      return ready;
     }
 
     @Override
-    protected @Nullable Tensor[] backward(Context context, @Nullable Tensor... gradOutputs) {
-      Tensor[] saved =
-          Arrays.stream(context.savedTensors()).map(Objects::requireNonNull).toArray(Tensor[]::new);
-      Tensor gradOut = Objects.requireNonNull(gradOutputs[0]).contiguous();
-      boolean channelsLast = true;
-      for (int level = 0; level < levels; level++) {
-        channelsLast &= isChannelsLast(saved[level]);
-      }
-      MultiViewSampleGradients asked = MultiViewSampleGradients.none();
-      @Nullable Tensor[] written = new @Nullable Tensor[saved.length];
-      for (int level = 0; level < levels; level++) {
-        if (context.needsInputGrad(level)) {
-          Tensor map = KernelTensors.emptyLike(inLayout(saved[level], channelsLast));
-          asked = asked.withFeatures(level, TensorViews.of(map));
-          written[level] = channelsLast ? map.permute(0, 1, 4, 2, 3) : map;
-        }
-      }
-      for (int input = levels; input <= levels + 1; input++) {
-        Tensor like = saved[input];
-        written[input] =
-            KernelTensors.gradient(context, input, () -> KernelTensors.emptyLike(like));
-      }
-      asked = asked.withWeights(KernelTensors.view(written[levels]));
-      TensorView gradPlaces = KernelTensors.view(written[levels + 1]);
-      MultiViewSampleGradients gradients =
-          located ? asked.withLocations(gradPlaces) : asked.withPoints(gradPlaces);
-      MultiViewSampleInputs views = inputs(saved, channelsLast);
-      TensorView gradient = TensorViews.of(gradOut);
-      CallSettings settings = KernelTensors.settings(gradOut, options.determinism());
-      MultiViewSample.backward(
-          views,
-          gradient,
-          gradients,
-          KernelTensors.withWorkspace(
-              settings,
-              gradOut,
-              () -> MultiViewSample.workspaceBytes(views, gradient, gradients, settings)));
-      return written;
-    }
-
-    private MultiViewSampleInputs inputs(Tensor[] ready, boolean channelsLast) {
+    MultiViewSampleInputs inputs(@Nullable Tensor[] ready) {
+      boolean channelsLast = channelsLast(ready);
+      Layout layout = channelsLast ? Layout.CHANNELS_LAST : Layout.CHANNELS_FIRST;
       List<TensorView> features = new ArrayList<>();
       for (int level = 0; level < levels; level++) {
-        features.add(TensorViews.of(inLayout(ready[level], channelsLast)));
+        features.add(view(Objects.requireNonNull(ready[level]), channelsLast));
       }
-      Layout layout = channelsLast ? Layout.CHANNELS_LAST : Layout.CHANNELS_FIRST;
-      TensorView weights = TensorViews.of(ready[levels]);
-      TensorView places = TensorViews.of(ready[levels + 1]);
+      TensorView scores = TensorViews.of(ready[weights]);
+      TensorView where = TensorViews.of(ready[places]);
       if (located) {
-        return MultiViewSampleInputs.located(features, layout, places, weights);
+        return MultiViewSampleInputs.located(features, layout, where, scores);
       }
       MultiViewSampleInputs inputs =
           MultiViewSampleInputs.projected(
-              features, layout, TensorViews.of(ready[levels + 2]), places, weights);
+              features, layout, TensorViews.of(ready[matrices]), where, scores);
       inputs =
-          ready.length > levels + 3
-              ? inputs.withImageSizes(TensorViews.of(ready[levels + 3]))
+          sized
+              ? inputs.withImageSizes(TensorViews.of(ready[sizes]))
               : inputs.withImageSize(imageWidth, imageHeight);
       return options.pointRange() == null ? inputs : inputs.withPointRange(options.pointRange());
     }
 
-    private static Tensor inLayout(Tensor map, boolean channelsLast) {
-      return channelsLast ? map.permute(0, 1, 3, 4, 2) : map;
+    @Override
+    long[] outShape(MultiViewSampleInputs inputs) {
+      return MultiViewSample.outShape(inputs);
     }
 
-    private static boolean isChannelsLast(Tensor map) {
-      return map.dim() == 5 && KernelTensors.isCompact(map, 3, 4, 2);
+    @Override
+    void callForward(MultiViewSampleInputs inputs, TensorView out, CallSettings settings) {
+      MultiViewSample.forward(inputs, out, settings);
+    }
+
+    @Override
+    Tensor emptyGradient(int argument, Tensor like, @Nullable Tensor[] saved) {
+      if (argument >= levels || !channelsLast(saved)) {
+        return KernelTensors.emptyLike(like);
+      }
+      return KernelTensors.emptyLike(like.permute(0, 1, 3, 4, 2)).permute(0, 1, 4, 2, 3);
+    }
+
+    @Override
+    MultiViewSampleGradients gradients(@Nullable Tensor[] written, @Nullable Tensor[] saved) {
+      boolean channelsLast = channelsLast(saved);
+      MultiViewSampleGradients gradients = MultiViewSampleGradients.none();
+      for (int level = 0; level < levels; level++) {
+        Tensor map = written[level];
+        if (map != null) {
+          gradients = gradients.withFeatures(level, view(map, channelsLast));
+        }
+      }
+      gradients = gradients.withWeights(KernelTensors.view(written[weights]));
+      TensorView ofPlaces = KernelTensors.view(written[places]);
+      return located ? gradients.withLocations(ofPlaces) : gradients.withPoints(ofPlaces);
+    }
+
+    @Override
+    void callBackward(
+        MultiViewSampleInputs inputs,
+        TensorView gradOut,
+        MultiViewSampleGradients gradients,
+        CallSettings settings) {
+      MultiViewSample.backward(inputs, gradOut, gradients, settings);
+    }
+
+    private static TensorView view(Tensor map, boolean channelsLast) {
+      return TensorViews.of(channelsLast ? map.permute(0, 1, 3, 4, 2) : map);
+    }
+
+    /** Whether all levels lie so in memory. */
+    private boolean channelsLast(@Nullable Tensor[] inputs) {
+      for (int level = 0; level < levels; level++) {
+        Tensor map = Objects.requireNonNull(inputs[level]);
+        if (map.dim() != 5 || !KernelTensors.isCompact(map, 3, 4, 2)) {
+          return false;
+        }
+      }
+      return true;
+    }
+
+    private static boolean isChannelsFirst(Tensor map) {
+      return map.dim() == 5 && KernelTensors.isCompact(map, 2, 3, 4);
     }
 
     private static boolean isCompactLast(Tensor sizes) {

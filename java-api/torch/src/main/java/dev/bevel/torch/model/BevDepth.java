@@ -85,7 +85,7 @@ final class BevDepth extends Detector {
 
     Tensor vectors =
         Tensors.of(calibration.cameraVectors(), features.size(0), DepthNet.CAMERA_VECTOR)
-            .to(features.scalar_type());
+            .to(features.device(), features.scalar_type());
     LiftView.Lifted lifted =
         view.lift(depthNet.forward(features, vectors, taps), calibration, taps);
 

@@ -1,7 +1,10 @@
 package dev.bevel.torch.nn;
 
+import dev.bevel.kernels.DType;
+import dev.bevel.kernels.Device;
 import dev.bevel.kernels.SharedResource;
 import dev.bevel.torch.TensorHold;
+import dev.bevel.torch.TensorViews;
 import dev.bevel.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -243,11 +246,54 @@ public abstract class Module implements AutoCloseable {
   }
 
   /**
-   * Converts every floating-point tensor of the state to {@code dtype}, in place: tensors handed
-   * out before stay valid.
+   * Converts every floating-point tensor of the state, and its gradient, to {@code dtype}, in
+   * place: tensors handed out before stay valid.
    */
   public final void to(ScalarType dtype) {
+    Objects.requireNonNull(dtype, () -> name() + ": dtype is null");
     replaceAll(t -> t.is_floating_point() && t.scalar_type().intern() != dtype ? t.to(dtype) : t);
+  }
+
+  /**
+   * Moves every tensor of the state, and its gradient, to a device, in place: tensors handed out
+   * before stay valid. An optimizer that has begun keeps its own state where it was: move first,
+   * then make it.
+   *
+   * @throws IllegalStateException if LibTorch has no such device
+   */
+  public final void to(Device device) {
+    move(device, null);
+  }
+
+  /**
+   * Moves every tensor of the state to a device, as {@link #to(Device)}, and converts those of
+   * floating-point numbers to a dtype.
+   *
+   * @param device where the module is to work
+   * @param dtype FLOAT32, FLOAT64, FLOAT16 or BFLOAT16
+   * @throws IllegalStateException if LibTorch has no such device
+   * @throws IllegalArgumentException if the dtype has no floating-point numbers
+   */
+  public final void to(Device device, DType dtype) {
+    Objects.requireNonNull(dtype, () -> name() + ": dtype is null");
+    if (!dtype.isFloatingPoint()) {
+      throw new IllegalArgumentException(
+          name() + ".to: dtype must be one of floating-point numbers, got " + dtype);
+    }
+    move(device, TensorViews.scalarType(dtype));
+  }
+
+  private void move(Device device, @Nullable ScalarType dtype) {
+    Objects.requireNonNull(device, () -> name() + ": device is null");
+    Scopes.withoutGradient(
+        () -> {
+          org.bytedeco.pytorch.Device place = TensorViews.torchDevice(device);
+          replaceAll(
+              t -> {
+                boolean real = dtype != null && t.is_floating_point();
+                return t.to(place, real ? dtype : t.scalar_type());
+              });
+        });
   }
 
   /** Lays all tensors of rank 4 out channels-last, which the convolutions of the CPU prefer. */
@@ -262,6 +308,13 @@ public abstract class Module implements AutoCloseable {
             Tensor changed = change.forward(tensor);
             if (!changed.is_same(tensor)) {
               tensor.set_data(changed);
+            }
+            Tensor gradient = tensor.grad();
+            if (gradient.defined()) {
+              Tensor ofChanged = change.forward(gradient);
+              if (!ofChanged.is_same(gradient)) {
+                gradient.set_data(ofChanged);
+              }
             }
           }
         });
