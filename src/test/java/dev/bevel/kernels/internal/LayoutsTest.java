@@ -3,16 +3,23 @@ package dev.bevel.kernels.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
 import java.io.IOException;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.StructLayout;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -21,48 +28,60 @@ import org.junit.jupiter.api.io.TempDir;
  * the C compiler gives it.
  */
 class LayoutsTest {
-  private static final List<ParamsStruct> PARAMS =
-      List.of(
-          BevPoolParams.FORWARD,
-          BevPoolParams.BACKWARD,
-          BevWarpParams.FORWARD,
-          BevWarpParams.BACKWARD,
-          DeformAttnParams.MSDA_FORWARD,
-          DeformAttnParams.MSDA_BACKWARD,
-          DeformAttnParams.FORWARD,
-          DeformAttnParams.BACKWARD,
-          DeformConvParams.FORWARD,
-          DeformConvParams.BACKWARD,
-          LiftSplatParams.PLAN,
-          LiftSplatParams.FORWARD,
-          LiftSplatParams.BACKWARD,
-          MultiViewSampleParams.FORWARD,
-          MultiViewSampleParams.BACKWARD,
-          PointSamplingParams.STRUCT);
+  /**
+   * The structs that the binding declares, by name: those of static fields, and what they are made
+   * of. So a new operator's are found by themselves.
+   */
+  private static final Map<String, CStruct> DECLARED = declared();
 
-  /** Structs that are no params. */
-  private static final List<CStruct> OTHERS =
-      List.of(
-          DlTensor.STRUCT,
-          DlTensor.STRUCT.device,
-          DlTensor.STRUCT.dtype,
-          DlPackStructs.MANAGED,
-          DlPackStructs.VERSIONED,
-          DlPackStructs.VERSIONED.version,
-          CapabilitiesStruct.STRUCT,
-          LiftSplatParams.PLAN_INFO,
-          LiftSplatParams.GEOMETRY,
-          new GeometryStruct.GridStruct(0),
-          DeformAttnParams.MSDA_FORWARD.inputs.levels,
-          DeformConvParams.FORWARD.settings,
-          MultiViewSampleParams.FORWARD.views,
-          PointSamplingParams.STRUCT.grid);
+  private static Map<String, CStruct> declared() {
+    Map<String, CStruct> found = new TreeMap<>();
+    for (JavaClass each :
+        new ClassFileImporter()
+            .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+            .importPackages(CStruct.class.getPackageName())) {
+      for (Field field : each.reflect().getDeclaredFields()) {
+        if (Modifier.isStatic(field.getModifiers()) && isPart(field)) {
+          collect(field, null, found);
+        }
+      }
+    }
+    return found;
+  }
+
+  /** A struct, or what groups some fields of one. */
+  private static boolean isPart(Field field) {
+    Class<?> type = field.getType();
+    boolean groups =
+        type.getPackage() == CStruct.class.getPackage() && type.getSimpleName().endsWith("Fields");
+    return groups || CStruct.class.isAssignableFrom(type);
+  }
+
+  private static void collect(Field field, @Nullable Object of, Map<String, CStruct> found) {
+    Object part;
+    try {
+      field.setAccessible(true);
+      part = field.get(of);
+    } catch (IllegalAccessException e) {
+      throw new AssertionError(e);
+    }
+    if (part == null) {
+      return;
+    }
+    if (part instanceof CStruct struct) {
+      found.putIfAbsent(name(struct.layout()), struct);
+    }
+    for (Class<?> type = part.getClass(); type != Object.class; type = type.getSuperclass()) {
+      for (Field inner : type.getDeclaredFields()) {
+        if (!Modifier.isStatic(inner.getModifiers()) && isPart(inner)) {
+          collect(inner, part, found);
+        }
+      }
+    }
+  }
 
   private static List<StructLayout> layouts() {
-    return Stream.concat(PARAMS.stream(), OTHERS.stream())
-        .map(CStruct::layout)
-        .sorted(Comparator.comparing(LayoutsTest::name))
-        .toList();
+    return DECLARED.values().stream().map(CStruct::layout).toList();
   }
 
   private static String name(MemoryLayout layout) {
@@ -123,8 +142,10 @@ class LayoutsTest {
     assertThat(DeformAttnParams.MSDA_FORWARD.tensors()).isEqualTo(4);
     assertThat(LiftSplatParams.PLAN.tensors()).isEqualTo(5 + 2);
     assertThat(MultiViewSampleParams.BACKWARD.tensors()).isEqualTo(1 + 8 + 5 + 8 + 3 + 1);
-    for (ParamsStruct params : PARAMS) {
-      assertThat(params.tensors()).as(params.operator()).isBetween(1, Scratch.MAX_TENSORS);
+    for (CStruct struct : DECLARED.values()) {
+      if (struct instanceof ParamsStruct params) {
+        assertThat(params.tensors()).as(params.operator()).isBetween(1, Scratch.MAX_TENSORS);
+      }
     }
   }
 
