@@ -78,11 +78,27 @@ Draw forward_of(const Operator& forward, Draw& backward) {
 class EveryForwardPass : public EveryOperator {};
 INSTANTIATE_TEST_SUITE_P(EntryPoints, EveryForwardPass, ::testing::ValuesIn(forward_passes()), name_of_entry);
 
+// An operator without a file here would be tested by nothing of this. (lift_splat_plan_build goes by
+// lift_splat_plan.)
+TEST(EveryBody, HasAnEntryInTheTable) {
+  const char* const bodies[] = {
+#define BEVEL_BODY(name, Job, workspace) #name,
+#include "bodies.def"
+  };
+  for (const std::string body : bodies) {
+    EXPECT_TRUE(std::any_of(entry_points().begin(), entry_points().end(),
+                            [&](const Operator& op) { return body.rfind(op.name, 0) == 0; }))
+        << body << ": no Registration names it; write src/test/native/operators/OPERATOR.cpp";
+  }
+}
+
 TEST_P(EveryReference, IsWhatTheOperatorGives) {
   const bevel_instruction_set best = bevel_get_instruction_set();
   for (int64_t set = 0; set < 60; ++set) {
     SCOPED_TRACE("set " + std::to_string(set));
     Draw d = sound_set(op(), set);
+    // What the operator refuses no reference could read.
+    ASSERT_EQ(BEVEL_OK, run_set(op(), d)) << bevel_last_error();
     const Numbers expected = expected_of(op(), d);
     for (int isa = BEVEL_ISA_PORTABLE; isa <= best; ++isa) {
       SCOPED_TRACE("instruction set " + std::to_string(isa));
@@ -279,6 +295,65 @@ TEST_P(EveryRefusal, OfAnotherShapeOfWhatIsWritten) {
       ++shape[i];
       t.view.shape = shape.data();
       t.view.strides = nullptr;
+      expect_refused(d, {t.line->name});
+      t.view = kept;
+    }
+  }
+}
+
+/// Whether an extent of a tensor is a number, or that of another tensor of the set too, so that no call can
+/// have another one.
+bool is_settled(Draw& d, const DrawnTensor& of, const std::string& extent) {
+  if ((' ' + std::string(of.line->decides) + ' ').find(' ' + extent + ' ') != std::string::npos) return false;
+  if (std::all_of(extent.begin(), extent.end(), [](unsigned char c) { return std::isdigit(c); })) return true;
+  for (const DrawnTensor& t : d.tensors) {
+    if (&t == &of || !t.given || t.line->role == Role::kWorkspace) continue;
+    std::istringstream tokens(d["last"] && t.line->shape_last ? t.line->shape_last : t.line->shape);
+    for (std::string token; tokens >> token;) {
+      if (token == extent) return true;
+    }
+  }
+  return false;
+}
+
+// One more than an extent that follows from the rest. The memory is not there: who takes it reads beyond.
+TEST_P(EveryRefusal, OfAnotherShapeOfWhatIsRead) {
+  Draw d = full_set();
+  for (DrawnTensor& t : d.tensors) {
+    if (!t.given || t.line->role != Role::kRead) continue;
+    std::istringstream tokens(d["last"] && t.line->shape_last ? t.line->shape_last : t.line->shape);
+    for (size_t i = 0; i < t.shape.size(); ++i) {
+      std::string extent;
+      tokens >> extent;
+      if (!is_settled(d, t, extent)) continue;
+      SCOPED_TRACE(std::string(t.line->name) + ", dimension " + std::to_string(i));
+      const DLTensor kept = t.view;
+      std::vector<int64_t> shape = t.shape;
+      ++shape[i];
+      t.view.shape = shape.data();
+      t.view.strides = nullptr;
+      expect_refused(d, {});
+      t.view = kept;
+    }
+  }
+}
+
+// Gaps in a dimension that must be compact.
+TEST_P(EveryRefusal, OfGapsInWhatIsCompact) {
+  Draw d = full_set();
+  for (DrawnTensor& t : d.tensors) {
+    if (!t.given || t.line->role == Role::kWorkspace) continue;
+    const bool last = d["last"] && t.line->shape_last;
+    const int free = last && t.line->free_last >= 0 ? t.line->free_last : t.line->free;
+    for (size_t i = static_cast<size_t>(free); i < t.shape.size(); ++i) {
+      if (t.shape[i] < 2) continue;
+      // Pixels that are one after the other may lie further apart where channels come last.
+      if (last && t.line->free_last >= 0 && i + 1 < t.shape.size()) continue;
+      SCOPED_TRACE(std::string(t.line->name) + ", dimension " + std::to_string(i));
+      const DLTensor kept = t.view;
+      std::vector<int64_t> strides = t.strides;
+      strides[i] *= 2;
+      t.view.strides = strides.data();
       expect_refused(d, {t.line->name});
       t.view = kept;
     }

@@ -112,12 +112,17 @@ inline void expect_close(const Draw& d, const Numbers& actual, const Numbers& ex
     const std::vector<double>&a = actual.at(t.line->name), &e = expected.at(t.line->name);
     ASSERT_EQ(e.size(), a.size());
     double largest = 1e-30, off = 0;
+    size_t worst = 0;
     for (size_t i = 0; i < e.size(); ++i) {
       largest = std::fmax(largest, std::fabs(e[i]));
       const double difference = std::fabs(a[i] - e[i]);
+      if (!(difference <= off)) worst = i;
       off = std::isnan(difference) ? INFINITY : std::fmax(off, difference);
     }
-    EXPECT_LE(off / largest, tolerance_of(t.view.dtype)) << t.line->name;
+    EXPECT_LE(off / largest, tolerance_of(t.view.dtype))
+        << t.line->name << ' ' << ::testing::PrintToString(t.shape) << " of " << int{t.view.dtype.bits}
+        << " bits: element " << worst << " must be " << (e.empty() ? 0 : e[worst]) << ", got "
+        << (a.empty() ? 0 : a[worst]);
   }
 }
 

@@ -106,6 +106,8 @@ class BenchCommandTest {
     assertThat(run(with(command, "--variant", "libtroch"))).isEqualTo(CommandLine.ExitCode.USAGE);
     assertThat(error.toString())
         .contains("no variant 'libtroch'", "there are bevel, javacpp, javacpp_prepared");
+    assertThat(run(with(command, "--variant", ""))).isEqualTo(CommandLine.ExitCode.USAGE);
+    assertThat(error.toString()).contains("a variant must have a name");
   }
 
   private static String[] with(String[] command, String... more) {

@@ -168,6 +168,13 @@ class DLPackTest {
         refused(() -> take(struct, false), "a tensor has 0 to 8 dimensions, got " + rank);
       }
       struct.set(ValueLayout.JAVA_INT, fields.ndim.offset(), 2);
+      long data = struct.get(ValueLayout.JAVA_LONG, fields.data.offset());
+      set(struct, fields.data.offset(), 0); // its byte_offset of 4 makes no memory of it
+      refused(() -> take(struct, false), "at the null address");
+      set(struct, fields.data.offset(), data);
+      set(struct, fields.byteOffset.offset(), -8);
+      refused(() -> take(struct, false), "a tensor must lie within memory, got a byte_offset of");
+      set(struct, fields.byteOffset.offset(), 4);
       set(struct, fields.strides.offset(), longs(arena, 1, -2));
       refused(() -> take(struct, false), "sizes and strides must be 0 or more");
       set(struct, fields.shape.offset(), 0);

@@ -149,6 +149,33 @@ class WorkspaceTest {
     each.backward().run(gradOut, gradient(each), CallSettings.DEFAULT);
   }
 
+  /** A buffer that cannot be freed is told once, and the thread goes on. */
+  @Test
+  void anOwnerThatFailsToLetGoSpoilsNoLaterCall() {
+    Operator each = operators.getFirst();
+    TensorView gradOut = gradOut(each);
+    TensorView expected = gradient(each);
+    each.backward().run(gradOut, expected, CallSettings.DEFAULT);
+    SharedResource owner =
+        new SharedResource(
+            "the buffer",
+            () -> {
+              throw new IllegalStateException("the buffer cannot be freed");
+            });
+    TensorView owned = gradOut.ownedBy(owner);
+    CallSettings settings =
+        with(
+            size -> {
+              owner.close(); // the call is the last to use it
+              return bytes(size);
+            });
+    assertThatThrownBy(() -> each.backward().run(owned, gradient(each), settings))
+        .hasMessageContaining("the buffer cannot be freed");
+    TensorView again = gradient(each);
+    each.backward().run(gradOut, again, CallSettings.DEFAULT);
+    assertThat(again.toFloatArray()).isEqualTo(expected.toFloatArray());
+  }
+
   @Test
   void itHoldsNothingAndSaysWhatItIs() {
     Workspace workspace = Workspace.from(this::bytes);

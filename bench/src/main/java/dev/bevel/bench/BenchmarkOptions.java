@@ -50,6 +50,9 @@ public record BenchmarkOptions(
   public BenchmarkOptions {
     cases = List.copyOf(cases);
     variants = List.copyOf(variants);
+    if (variants.stream().anyMatch(String::isBlank)) {
+      throw new InvalidChoiceException("a variant must have a name, got " + variants);
+    }
     threads = List.copyOf(threads);
     if (threads.isEmpty() || threads.stream().anyMatch(count -> count < 1 || count > 4096)) {
       throw new InvalidChoiceException("threads must be 1 to 4096, got " + threads);

@@ -15,6 +15,7 @@ import dev.bevel.torch.TensorScope;
 import dev.bevel.torch.TensorViews;
 import dev.bevel.torch.nn.Tensors;
 import java.util.List;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -160,6 +161,40 @@ class KernelFunctionTest {
                     random(1, 3, 2, 1, 1)))
         .hasMessage(
             "MultiViewSampleFunction: no gradient flows to lidarToImage; pass a detached tensor");
+  }
+
+  @Test
+  void applyRefusesItToo() {
+    BevWarpFunction warp = new BevWarpFunction(WarpCoordinates.PIXELS, Interpolation.BILINEAR);
+    assertThatThrownBy(() -> warp.sample(random(2, 2), random(1, 2, 2, 2)))
+        .hasMessage("BevWarpFunction: maps must be [B, T, C, H, W] or [T, C, H, W], got [2, 2]");
+    Tensor[] four = attentionInputs();
+    Tensor visible = leaf(1, 2, 5);
+    assertThatThrownBy(() -> attention().apply(four[0], four[1], four[2], four[3], visible))
+        .hasMessageContaining("DeformAttnFunction: no gradient flows to visible");
+  }
+
+  /** True is what is not 0, of any dtype. */
+  @Test
+  void flagsAreTrueWhereTheyAreNotZero() {
+    Tensor[] four = attentionInputs();
+    double[] all = attend(four, torch.ones(1, 2, 5).to(ScalarType.Bool));
+    assertThat(attend(four, torch.ones(1, 2, 5).mul(new Scalar(0.5)))).isEqualTo(all);
+    assertThat(attend(four, torch.ones(1, 2, 5).mul(new Scalar(256.0)).to(ScalarType.Int)))
+        .isEqualTo(all);
+    assertThat(attend(four, torch.zeros(1, 2, 5))).containsOnly(0).isNotEqualTo(all);
+  }
+
+  private static double[] attend(Tensor[] four, Tensor visible) {
+    return Tensors.toDoubles(attention().attend(four[0], four[1], four[2], four[3], visible));
+  }
+
+  @Test
+  void levelsAreWholeNumbers() {
+    assertThatThrownBy(() -> MsdaFunction.levels(Tensors.of(new double[] {2.7, 4}, 1, 2)))
+        .hasMessage("MsdaFunction: spatialShapes must hold whole numbers below 2^31, got 2.7");
+    assertThatThrownBy(() -> MsdaFunction.levels(Tensors.of(new double[] {4294967300.0, 4}, 1, 2)))
+        .hasMessageContaining("got 4.2949673E9");
   }
 
   /** The scratch memory that calls on CUDA get, here on the CPU: the same results. */

@@ -148,6 +148,22 @@ class ModuleTest {
     }
   }
 
+  /** Whole numbers would cut the weights off, for good. */
+  @Test
+  void onlyDtypesOfWeightsAreTaken() {
+    try (Small small = new Small(1)) {
+      small.tensor("first.conv.weight").set_requires_grad(false);
+      for (ScalarType dtype : new ScalarType[] {ScalarType.Long, ScalarType.ComplexFloat}) {
+        assertThatThrownBy(() -> small.to(dtype))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("Small.to: dtype must be one of ")
+            .hasMessageContaining("got " + dtype);
+      }
+      assertThat(small.tensor("first.conv.weight").scalar_type().intern())
+          .isEqualTo(ScalarType.Float);
+    }
+  }
+
   @Test
   void gradientsAreCleared() {
     try (Small small = new Small(1)) {

@@ -107,8 +107,14 @@ public final class DLPackTensor implements AutoCloseable {
     }
     DType dtype = dtype(struct, fields.dtype);
     Device device = device(struct, fields.device);
-    long address =
-        number(struct, fields.data.offset()) + number(struct, fields.byteOffset.offset());
+    long data = number(struct, fields.data.offset());
+    long byteOffset = number(struct, fields.byteOffset.offset());
+    long address = data == 0 ? 0 : data + byteOffset; // a null pointer stays one
+    if (Long.compareUnsigned(address, data) < 0) {
+      throw invalid(
+          "a tensor must lie within memory, got a byte_offset of "
+              + Long.toUnsignedString(byteOffset));
+    }
     long[] shape = numbers(number(struct, fields.shape.offset()), rank, "shape");
     long strides = number(struct, fields.strides.offset());
     return strides == 0 || rank == 0

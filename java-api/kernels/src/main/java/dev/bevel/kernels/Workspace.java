@@ -1,6 +1,7 @@
 package dev.bevel.kernels;
 
 import dev.bevel.kernels.internal.NativeMemory;
+import dev.bevel.kernels.internal.Scratch;
 import java.lang.foreign.Arena;
 import java.util.Locale;
 import java.util.concurrent.locks.ReentrantLock;
@@ -190,7 +191,7 @@ public final class Workspace implements AutoCloseable {
 
   private static TensorView allocated(
       String operator, LongFunction<TensorView> allocator, long bytes) {
-    @Nullable TensorView view = allocator.apply(bytes);
+    @Nullable TensorView view = Scratch.callBack(allocator, bytes);
     if (view == null) {
       throw new NullPointerException(operator + ": the workspace's allocator returned null");
     }

@@ -14,6 +14,7 @@ import dev.bevel.kernels.TensorView;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,6 +60,9 @@ public final class Scratch implements AutoCloseable {
   private int tensors;
   private int owned;
 
+  /** While code of the caller runs in the midst of a call. */
+  private boolean callsBack;
+
   private @Nullable Substitute substitute;
 
   private Scratch() {}
@@ -72,6 +76,20 @@ public final class Scratch implements AutoCloseable {
       calls.run();
     } finally {
       scratch.substitute = before;
+    }
+  }
+
+  /**
+   * What {@code callback} gives, in the midst of a call of this thread; it can call no operator,
+   * whose arguments would take the place of the call's own.
+   */
+  public static <T extends @Nullable Object> T callBack(LongFunction<T> callback, long argument) {
+    Scratch scratch = CURRENT.get();
+    scratch.callsBack = true;
+    try {
+      return callback.apply(argument);
+    } finally {
+      scratch.callsBack = false;
     }
   }
 
@@ -91,13 +109,16 @@ public final class Scratch implements AutoCloseable {
   static Scratch begin(String operator, CStruct struct, int tensors) {
     NativeLibrary.require();
     Scratch scratch = CURRENT.get();
-    if (scratch.top != 0) {
+    if (scratch.callsBack) {
       throw new IllegalStateException(
           operator
               + ": "
               + scratch.operator
-              + " is being called on this thread, and what it calls back (a workspace's allocator)"
-              + " must call no operator");
+              + " is being called on this thread, and what it calls back (a workspace's allocator,"
+              + " an owner that is let go) must call no operator");
+    }
+    if (scratch.top != 0) {
+      scratch.close(); // a call before ended where nothing is expected to, of a full stack say
     }
     long bytes = struct.byteSize() + RESULTS + tensors * DESCRIPTOR;
     if (scratch.memory.byteSize() < bytes) {
@@ -122,14 +143,28 @@ public final class Scratch implements AutoCloseable {
   /** Forgets the call's arguments, and lets go of their memory. */
   @Override
   public void close() {
+    RuntimeException failure = null;
+    callsBack = true;
     while (owned > 0) {
       owned--;
       MemoryOwner owner = owners[owned];
       owners[owned] = null;
       if (owner != null) {
-        owner.release();
+        try {
+          owner.release();
+        } catch (RuntimeException e) {
+          failure = failure == null ? e : failure;
+        }
       }
     }
+    callsBack = false;
+    forget();
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  private void forget() {
     for (int i = 0; i < tensors; i++) {
       held[i] = MemorySegment.NULL;
       views[i] = null;

@@ -109,9 +109,13 @@ record Argument(
               Arrays.toString(given.shape())));
     }
     if (!differentiable && given.requires_grad()) {
-      throw new IllegalArgumentException(
-          function + ": no gradient flows to " + name + "; pass a detached tensor");
+      throw withoutGradientFault(function);
     }
+  }
+
+  IllegalArgumentException withoutGradientFault(String function) {
+    return new IllegalArgumentException(
+        function + ": no gradient flows to " + name + "; pass a detached tensor");
   }
 
   @Override

@@ -147,6 +147,7 @@ public final class BevWarpFunction extends KernelFunction {
     TensorScope.require(name());
     require(name(), "maps", maps);
     require(name(), "grid", grid);
+    requireMaps("maps", maps);
     if (!isGrid(grid)) {
       throw new IllegalArgumentException(
           "BevWarpFunction: grid must be [.., T, H', W', 2], got " + Arrays.toString(grid.shape()));
@@ -168,6 +169,7 @@ public final class BevWarpFunction extends KernelFunction {
     require(name(), "maps", maps);
     require(name(), "matrices", matrices);
     require(name(), "out", out);
+    requireMaps("out", out);
     if (out.requires_grad()) {
       throw new IllegalArgumentException(
           "BevWarpFunction: warpInto records no gradient; out must not require one");
@@ -183,8 +185,9 @@ public final class BevWarpFunction extends KernelFunction {
 
   @Override
   protected Tensor[] forward(Context context, @Nullable Tensor... given) {
-    @Nullable Tensor[] inputs = complete(given);
-    Tensor maps = fitting(Objects.requireNonNull(inputs[MAPS]));
+    @Nullable Tensor[] inputs = complete(context, given);
+    requireMaps("maps", Objects.requireNonNull(inputs[MAPS]));
+    Tensor maps = fitting(inputs[MAPS]);
     Tensor positions = Objects.requireNonNull(inputs[POSITIONS]).contiguous();
     Layout layout = layoutOf(maps);
     boolean grid = isGrid(positions);
@@ -240,12 +243,19 @@ public final class BevWarpFunction extends KernelFunction {
     return positions.dim() >= 4 && positions.size(-1) == 2;
   }
 
-  private static long[] matrixShape(Tensor maps) {
+  private static void requireMaps(String argument, Tensor maps) {
     if (maps.dim() != 4 && maps.dim() != 5) {
       throw new IllegalArgumentException(
-          "BevWarpFunction: maps must be [B, T, C, H, W] or [T, C, H, W], got "
-              + Arrays.toString(maps.shape()));
+          String.format(
+              Locale.ROOT,
+              "BevWarpFunction: %s must be [B, T, C, H, W] or [T, C, H, W], got %s",
+              argument,
+              Arrays.toString(maps.shape())));
     }
+  }
+
+  private static long[] matrixShape(Tensor maps) {
+    requireMaps("maps", maps);
     int frames = (int) maps.dim() - 3;
     long[] shape = Arrays.copyOf(maps.shape(), frames + 2);
     shape[frames] = 2;

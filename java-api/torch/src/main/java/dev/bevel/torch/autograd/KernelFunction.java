@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Collectors;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -77,12 +78,19 @@ abstract class KernelFunction extends Function {
               case REAL -> tensor.to(real);
               case FOLLOWING -> tensor.to(first.device(), real);
               case LIKE -> tensor.to(Objects.requireNonNull(cast[argument.like()]).scalar_type());
-              case FLAGS -> tensor.to(ScalarType.Byte);
+              case FLAGS -> flags(tensor);
             };
         cast[i] = shaped(i, ready);
       }
     }
     return cast;
+  }
+
+  /** 1 where a tensor is true or not 0. */
+  private static Tensor flags(Tensor tensor) {
+    Tensor truth =
+        tensor.scalar_type().intern() == ScalarType.Byte ? tensor : tensor.ne(new Scalar(0.0));
+    return truth.to(ScalarType.Byte);
   }
 
   /** Double if an argument that says so is, else Float. */
@@ -101,9 +109,10 @@ abstract class KernelFunction extends Function {
   /**
    * The inputs of an application, null for the optional ones that were left out.
    *
-   * @throws IllegalArgumentException if there are too many, or one is missing
+   * @throws IllegalArgumentException if there are too many, one is missing, or a gradient is wanted
+   *     where none flows
    */
-  final @Nullable Tensor[] complete(@Nullable Tensor[] inputs) {
+  final @Nullable Tensor[] complete(Context context, @Nullable Tensor[] inputs) {
     @Nullable Tensor[] all = Arrays.copyOf(inputs, Math.max(inputs.length, arguments.size()));
     boolean missing = false;
     for (int i = 0; i < arguments.size(); i++) {
@@ -121,6 +130,11 @@ abstract class KernelFunction extends Function {
               name(),
               arguments.stream().map(Argument::toString).collect(Collectors.joining(", ")),
               given.isEmpty() ? "none" : given));
+    }
+    for (int i = 0; i < inputs.length; i++) {
+      if (!arguments.get(i).differentiable() && context.needsInputGrad(i)) {
+        throw arguments.get(i).withoutGradientFault(name());
+      }
     }
     return all;
   }

@@ -135,7 +135,7 @@ public final class LiftSplatFunction extends KernelFunction {
 
   @Override
   protected Tensor[] forward(Context context, @Nullable Tensor... given) {
-    @Nullable Tensor[] inputs = complete(given);
+    @Nullable Tensor[] inputs = complete(context, given);
     Tensor depth = compactImages(Objects.requireNonNull(inputs[DEPTH]), false);
     Tensor features = compactImages(Objects.requireNonNull(inputs[CONTEXT]), true);
     Tensor prior = contiguous(inputs[PRIOR]);

@@ -77,6 +77,12 @@ public final class MsdaFunction extends OperatorFunction<MsdaInputs, MsdaGradien
               + Arrays.toString(spatialShapes.shape()));
     }
     double[] sizes = Tensors.toDoubles(spatialShapes);
+    for (double size : sizes) {
+      if (size != Math.rint(size) || size > Integer.MAX_VALUE) {
+        throw new IllegalArgumentException(
+            "MsdaFunction: spatialShapes must hold whole numbers below 2^31, got " + size);
+      }
+    }
     return ValueLevels.of(Arrays.stream(sizes).mapToInt(size -> (int) size).toArray());
   }
 

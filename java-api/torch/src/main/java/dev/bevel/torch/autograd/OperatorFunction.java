@@ -65,7 +65,7 @@ abstract class OperatorFunction<I, G> extends KernelFunction {
 
   @Override
   protected Tensor[] forward(Context context, @Nullable Tensor... inputs) {
-    @Nullable Tensor[] ready = fitted(complete(inputs));
+    @Nullable Tensor[] ready = fitted(complete(context, inputs));
     I views = inputs(ready);
     Tensor first = Objects.requireNonNull(ready[0]);
     Tensor out = KernelTensors.empty(outShape(views), first, first.scalar_type());

@@ -9,10 +9,12 @@ import dev.bevel.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -33,6 +35,9 @@ import org.jspecify.annotations.Nullable;
  * not thread-safe: while one thread trains a module or changes it, no other may use it.
  */
 public abstract class Module implements AutoCloseable {
+  private static final Set<ScalarType> FLOATING =
+      EnumSet.of(ScalarType.Float, ScalarType.Double, ScalarType.Half, ScalarType.BFloat16);
+
   private final Map<String, Tensor> parameters = new LinkedHashMap<>();
   private final Map<String, Tensor> buffers = new LinkedHashMap<>();
   private final Map<String, Module> children = new LinkedHashMap<>();
@@ -247,10 +252,18 @@ public abstract class Module implements AutoCloseable {
 
   /**
    * Converts every floating-point tensor of the state, and its gradient, to {@code dtype}, in
-   * place: tensors handed out before stay valid.
+   * place: tensors handed out before stay valid. As for {@link #to(Device)}, an optimizer that has
+   * begun keeps its state as it was.
+   *
+   * @param dtype Float, Double, Half or BFloat16
+   * @throws IllegalArgumentException if it is another
    */
   public final void to(ScalarType dtype) {
     Objects.requireNonNull(dtype, () -> name() + ": dtype is null");
+    if (!FLOATING.contains(dtype.intern())) {
+      throw new IllegalArgumentException(
+          name() + ".to: dtype must be one of " + FLOATING + ", got " + dtype);
+    }
     replaceAll(t -> t.is_floating_point() && t.scalar_type().intern() != dtype ? t.to(dtype) : t);
   }
 
