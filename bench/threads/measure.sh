@@ -32,6 +32,11 @@ while [[ ${1:-} == --* ]]; do
   shift 2
 done
 [ $# -ge 2 ] || { sed -n '2,22s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+fault() { echo "measure.sh: $1" >&2; exit 2; }
+[[ $rounds =~ ^[1-9][0-9]*$ ]] || fault "--rounds must be 1 or more, got '$rounds'"
+[[ $steps =~ ^[1-9][0-9]*$ ]] || fault "--steps must be 1 or more, got '$steps'"
+[[ $situations =~ ^(alone|one|two|quota)(,(alone|one|two|quota))*$ ]] || fault "--situations must be some of alone,one,two,quota, got '$situations'"
+[[ $measures =~ ^(train|kernels)(,(train|kernels))*$ ]] || fault "--measures must be some of train,kernels, got '$measures'"
 [ ${#benches[@]} -gt 0 ] || benches=("lift-splat --case bevdet --threads 1,2")
 out=$1
 shift
@@ -39,6 +44,8 @@ names=() trees=() settings=()
 for candidate in "$@"; do
   name=${candidate%%=*} rest=${candidate#*=}
   tree=${rest%%,*}
+  [[ $candidate == ?*=* ]] || fault "a candidate must be NAME=TREE, got '$candidate'"
+  [[ " ${names[*]-} " != *" $name "* ]] || fault "two candidates are called '$name'"
   [ -x "$tree/bevel" ] || { echo "measure.sh: $candidate: $tree has no ./bevel" >&2; exit 2; }
   names+=("$name") trees+=("$(cd "$tree" && pwd)")
   [ "$rest" = "$tree" ] && settings+=("") || settings+=("${rest#*,}")
@@ -140,7 +147,7 @@ fi
 before=$(awk -F, '$1 + 0 > last { last = $1 } END { print last + 0 }' "$results")
 for ((round = before + 1; round <= before + rounds; ++round)); do
   for situation in ${situations//,/ }; do
-    case $situation in alone | quota) others=0 ;; one) others=1 ;; two) others=2 ;; *) echo "measure.sh: no situation $situation" >&2; exit 2 ;; esac
+    case $situation in alone | quota) others=0 ;; one) others=1 ;; two) others=2 ;; esac
     for ((i = 0; i < others; ++i)); do
       (while :; do :; done) &
       busy+=($!)
@@ -149,7 +156,7 @@ for ((round = before + 1; round <= before + rounds; ++round)); do
       index=$(((i + round) % ${#names[@]}))
       for measure in ${measures//,/ }; do
         echo "round $round of $((before + rounds)), $situation, ${names[index]}, $measure" >&2
-        case $measure in train | kernels) "$measure" "$round" "$situation" "$index" ;; *) echo "measure.sh: no measure $measure" >&2; exit 2 ;; esac
+        case $measure in train | kernels) "$measure" "$round" "$situation" "$index" ;; esac
       done
     done
     [ ${#busy[@]} -eq 0 ] || { kill "${busy[@]}" && wait "${busy[@]}" 2>/dev/null || true; }
