@@ -233,6 +233,18 @@ class EveryRefusal : public EveryOperator {
     }
   }
 
+  /// With one more in a dimension of a tensor.
+  void expect_refused_one_larger(Draw& d, DrawnTensor& t, size_t dimension,
+                                 const std::vector<std::string>& texts) {
+    const DLTensor kept = t.view;
+    std::vector<int64_t> shape = t.shape;
+    ++shape[dimension];
+    t.view.shape = shape.data();
+    t.view.strides = nullptr;
+    expect_refused(d, texts);
+    t.view = kept;
+  }
+
  private:
   const int32_t threads_ = bevel_get_num_threads();
 };
@@ -279,24 +291,29 @@ TEST_P(EveryRefusal, OfAnotherDtypeRankOrDevice) {
   }
 }
 
+/// The extents of a tensor as its line names them.
+std::vector<std::string> extents_of(Draw& d, const DrawnTensor& t) {
+  std::istringstream text(d["last"] && t.line->shape_last ? t.line->shape_last : t.line->shape);
+  std::vector<std::string> extents;
+  for (std::string extent; text >> extent;) extents.push_back(extent);
+  return extents;
+}
+
+/// Whether an extent follows from this tensor alone.
+bool decides(const DrawnTensor& t, const std::string& extent) {
+  return (' ' + std::string(t.line->decides) + ' ').find(' ' + extent + ' ') != std::string::npos;
+}
+
 /// What is written is what has the wrong shape, not the inputs that its shape follows from.
 TEST_P(EveryRefusal, OfAnotherShapeOfWhatIsWritten) {
   Draw d = full_set();
   for (DrawnTensor& t : d.tensors) {
     if (!is_written(t)) continue;
-    std::istringstream tokens(d["last"] && t.line->shape_last ? t.line->shape_last : t.line->shape);
+    const std::vector<std::string> extents = extents_of(d, t);
     for (size_t i = 0; i < t.shape.size(); ++i) {
-      std::string extent;
-      tokens >> extent;
-      if ((' ' + std::string(t.line->decides) + ' ').find(' ' + extent + ' ') != std::string::npos) continue;
+      if (decides(t, extents[i])) continue;
       SCOPED_TRACE(std::string(t.line->name) + ", dimension " + std::to_string(i));
-      const DLTensor kept = t.view;
-      std::vector<int64_t> shape = t.shape;
-      ++shape[i];
-      t.view.shape = shape.data();
-      t.view.strides = nullptr;
-      expect_refused(d, {t.line->name});
-      t.view = kept;
+      expect_refused_one_larger(d, t, i, {t.line->name});
     }
   }
 }
@@ -304,14 +321,12 @@ TEST_P(EveryRefusal, OfAnotherShapeOfWhatIsWritten) {
 /// Whether an extent of a tensor is a number, or that of another tensor of the set too, so that no call can
 /// have another one.
 bool is_settled(Draw& d, const DrawnTensor& of, const std::string& extent) {
-  if ((' ' + std::string(of.line->decides) + ' ').find(' ' + extent + ' ') != std::string::npos) return false;
+  if (decides(of, extent)) return false;
   if (std::all_of(extent.begin(), extent.end(), [](unsigned char c) { return std::isdigit(c); })) return true;
   for (const DrawnTensor& t : d.tensors) {
     if (&t == &of || !t.given || t.line->role == Role::kWorkspace) continue;
-    std::istringstream tokens(d["last"] && t.line->shape_last ? t.line->shape_last : t.line->shape);
-    for (std::string token; tokens >> token;) {
-      if (token == extent) return true;
-    }
+    const std::vector<std::string> extents = extents_of(d, t);
+    if (std::count(extents.begin(), extents.end(), extent) > 0) return true;
   }
   return false;
 }
@@ -321,19 +336,11 @@ TEST_P(EveryRefusal, OfAnotherShapeOfWhatIsRead) {
   Draw d = full_set();
   for (DrawnTensor& t : d.tensors) {
     if (!t.given || t.line->role != Role::kRead) continue;
-    std::istringstream tokens(d["last"] && t.line->shape_last ? t.line->shape_last : t.line->shape);
+    const std::vector<std::string> extents = extents_of(d, t);
     for (size_t i = 0; i < t.shape.size(); ++i) {
-      std::string extent;
-      tokens >> extent;
-      if (!is_settled(d, t, extent)) continue;
+      if (!is_settled(d, t, extents[i])) continue;
       SCOPED_TRACE(std::string(t.line->name) + ", dimension " + std::to_string(i));
-      const DLTensor kept = t.view;
-      std::vector<int64_t> shape = t.shape;
-      ++shape[i];
-      t.view.shape = shape.data();
-      t.view.strides = nullptr;
-      expect_refused(d, {});
-      t.view = kept;
+      expect_refused_one_larger(d, t, i, {});
     }
   }
 }

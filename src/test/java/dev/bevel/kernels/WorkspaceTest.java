@@ -152,16 +152,22 @@ class WorkspaceTest {
   /** A buffer that cannot be freed is told once, and the thread goes on. */
   @Test
   void anOwnerThatFailsToLetGoSpoilsNoLaterCall() {
+    anOwnerThrows(
+        () -> {
+          throw new IllegalStateException("the buffer cannot be freed");
+        });
+    anOwnerThrows(
+        () -> {
+          throw new AssertionError("the buffer cannot be freed");
+        });
+  }
+
+  private void anOwnerThrows(Runnable end) {
     Operator each = operators.getFirst();
     TensorView gradOut = gradOut(each);
     TensorView expected = gradient(each);
     each.backward().run(gradOut, expected, CallSettings.DEFAULT);
-    SharedResource owner =
-        new SharedResource(
-            "the buffer",
-            () -> {
-              throw new IllegalStateException("the buffer cannot be freed");
-            });
+    SharedResource owner = new SharedResource("the buffer", end);
     TensorView owned = gradOut.ownedBy(owner);
     CallSettings settings =
         with(

@@ -1,7 +1,7 @@
 package dev.bevel.bench;
 
-import dev.bevel.kernels.DType;
 import dev.bevel.kernels.TensorView;
+import dev.bevel.torch.TensorViews;
 import dev.bevel.torch.Torch;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
@@ -12,7 +12,6 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Native objects of JavaCPP and LibTorch that outlive scopes, until this is closed. */
 public final class PermanentPointers implements AutoCloseable {
@@ -34,25 +33,15 @@ public final class PermanentPointers implements AutoCloseable {
   public Tensor over(TensorView view, long... shape) {
     BytePointer memory =
         own(() -> new BytePointer(view.segment().asByteBuffer().order(ByteOrder.nativeOrder())));
-    return own(() -> torch.from_blob(memory, shape, new TensorOptions(scalarType(view.dtype()))));
+    return own(
+        () ->
+            torch.from_blob(
+                memory, shape, new TensorOptions(TensorViews.scalarType(view.dtype()))));
   }
 
   /** An int64 tensor of these values. */
   public Tensor indices(long[] values) {
     return own(() -> Tensor.create(values));
-  }
-
-  private static ScalarType scalarType(DType dtype) {
-    return switch (dtype) {
-      case FLOAT32 -> ScalarType.Float;
-      case FLOAT64 -> ScalarType.Double;
-      case FLOAT16 -> ScalarType.Half;
-      case BFLOAT16 -> ScalarType.BFloat16;
-      case INT32 -> ScalarType.Int;
-      case INT64 -> ScalarType.Long;
-      case UINT8 -> ScalarType.Byte;
-      case BOOL -> ScalarType.Bool;
-    };
   }
 
   @Override

@@ -144,20 +144,21 @@ public final class Scratch implements AutoCloseable {
   @Override
   public void close() {
     RuntimeException failure = null;
-    callsBack = true;
     while (owned > 0) {
       owned--;
       MemoryOwner owner = owners[owned];
       owners[owned] = null;
       if (owner != null) {
+        callsBack = true;
         try {
           owner.release();
         } catch (RuntimeException e) {
           failure = failure == null ? e : failure;
+        } finally {
+          callsBack = false;
         }
       }
     }
-    callsBack = false;
     forget();
     if (failure != null) {
       throw failure;
